@@ -8,9 +8,10 @@ import sys
 CONTEXT = json.loads({{ cookiecutter | tojson | tojson }})  # fmt: skip
 
 
-def is_bad(name, rule):
+def is_broken(rule):
+    answer = CONTEXT[rule["question"]]
     reserved = CONTEXT["_reserved"] if rule.get("reserved") else []
-    return not re.search(rule["pattern"], CONTEXT[name]) or CONTEXT[name] in reserved
+    return not re.search(rule["pattern"], answer) or answer in reserved
 
 
 def what_would_be_lost():
@@ -20,11 +21,12 @@ def what_would_be_lost():
     return [path for path in guarded if os.path.lexists(path)]
 
 
-errors = [f"{name}: {r['error']}" for name, r in CONTEXT["_rules"].items() if is_bad(name, r)]
+errors = [f"{rule['question']}: {rule['error']}" for rule in CONTEXT["_rules"] if is_broken(rule)]
 errors = errors or [
     f"{path} already exists here and would be lost: choose another folder, "
     "or update an existing project with `copier update`"
     for path in what_would_be_lost()
 ]
 if errors:
-    sys.exit("\n".join(f"ERROR: {error}" for error in errors))
+    # The first one only, as Copier does: a wrong name makes the names that follow from it wrong too.
+    sys.exit(f"ERROR: {errors[0]}")

@@ -1,7 +1,7 @@
 """Write copier.yml from cookiecutter.json, the only source of questions, rules and derived values.
 
-    python tools/sync_copier.py           write copier.yml
-    python tools/sync_copier.py --check   exit 1 where copier.yml is not what would be written
+python tools/sync_copier.py           write copier.yml
+python tools/sync_copier.py --check   exit 1 where copier.yml is not what would be written
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def bare(expression: str) -> str:
     return re.sub(r"\bcookiecutter\._?(?=[a-z])", "", expression)
 
 
-def validator(name: str, rule: dict[str, Any]) -> str:
+def validator(rule: dict[str, Any]) -> str:
     """Prints the error of a rule that the answer breaks; the pre_gen hook applies the same rule."""
     # `is none`: regex_search gives the matched text, which is empty for an allowed empty answer.
-    broken = f"{name} | regex_search({json.dumps(rule['pattern'])}) is none"
+    broken = f"{rule['question']} | regex_search({json.dumps(rule['pattern'])}) is none"
     if rule.get("reserved"):
-        broken += f" or {name} in reserved"
+        broken += f" or {rule['question']} in reserved"
     return f"{{% if {broken} %}}{rule['error']}{{% endif %}}"
 
 
@@ -58,7 +58,8 @@ def question(name: str, value: Any, source: dict[str, Any]) -> dict[str, Any]:
     asked: dict[str, Any] = {"type": "str", "help": source["__prompts__"][name]}
     if isinstance(value, list):
         return asked | {"choices": value, "default": value[0]}
-    return asked | {"default": bare(value), "validator": validator(name, source["_rules"][name])}
+    (rule,) = (rule for rule in source["_rules"] if rule["question"] == name)
+    return asked | {"default": bare(value), "validator": validator(rule)}
 
 
 def namespace(source: dict[str, Any]) -> str:
@@ -68,7 +69,9 @@ def namespace(source: dict[str, Any]) -> str:
         if isinstance(value, dict):
             lines.append("{% set values = {} %}")
             for path, keep in value.items():
-                lines.append(f"{{% set path %}}{path}{{% endset %}}{{% set value %}}{keep}{{% endset %}}")
+                lines.append(
+                    f"{{% set path %}}{path}{{% endset %}}{{% set value %}}{keep}{{% endset %}}"
+                )
                 lines.append("{% set values = dict(values, **{path: value}) %}")
             lines.append(f"{{% set cookiecutter = dict(cookiecutter, **{{'{key}': values}}) %}}")
         else:

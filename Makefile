@@ -1,0 +1,58 @@
+# The template's own words; the generated project has its own Makefile.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check test test-fast test-slow test-full sync lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := build/demo
+
+help:  ## show the words
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: .venv/.ready  ## install the template's own tools into .venv (on demand)
+
+.venv/.ready: requirements/dev.txt
+	@command -v $(PYTHON) > /dev/null || { echo "Python 3.11 or newer is needed and $(PYTHON) is not found; name one: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed and $(PYTHON) is " + sys.version.split()[0] + "; name another: make $(MAKECMDGOALS) PYTHON=python3.12")'
+	@echo "Setting up .venv"
+	@if command -v uv > /dev/null; then \
+	  uv venv --quiet --clear --python $(PYTHON) .venv && \
+	  uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt; \
+	else \
+	  $(PYTHON) -m venv --clear .venv && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt; \
+	fi
+	@touch $@
+
+demo: setup  ## generate a project with the default answers and run its whole life cycle
+	@rm -rf $(DEMO)
+	@$(BIN)/cookiecutter --no-input --default-config --output-dir $(DEMO) .
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(MAKE) --no-print-directory -C $(DEMO)/* run
+
+check: setup  ## lint, format and types of the template's own code; copier.yml against cookiecutter.json
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python tools/sync_copier.py --check
+
+test: check test-fast test-slow  ## everything that proves the template
+
+test-fast: setup  ## rendering, parity, answers, hooks, files, updates (under 2 minutes)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+
+test-slow: setup  ## projects really set up, checked, tested and run
+	$(BIN)/pytest -m slow
+
+test-full: check  ## the long form: every combination of answers too
+	FULL_MATRIX=1 $(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+	FULL_MATRIX=1 $(BIN)/pytest -m slow
+
+sync: setup  ## write copier.yml from cookiecutter.json
+	$(BIN)/python tools/sync_copier.py
+
+lock: setup  ## renew requirements/dev.txt from requirements/dev.in
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes requirements/dev.in -o requirements/dev.txt
+
+clean:  ## delete .venv, build/ and caches
+	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,139 @@
+"""Generate projects with either engine, from a frozen copy of this template and a clean environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import copier
+from cookiecutter.main import cookiecutter
+
+ROOT = Path(__file__).resolve().parents[1]
+TREE = "{{cookiecutter.project_slug}}"
+Answers = Mapping[str, str]
+
+# What could steer a tool inside a test, against what only says where packages come from.
+STRIPPED = re.compile(
+    r"(AWS|CONDA|COOKIECUTTER|COPIER|DVC|GIT|MLFLOW|PIP|PYENV|PYTHON|UV|XDG)_|PYTHON|MAKE|MFLAGS$|CI$|VIRTUAL_ENV"
+)
+KEPT = re.compile(
+    r"(UV|PIP)_(\w*INDEX\w*|FIND_LINKS|CACHE_DIR|CONFIG_FILE|CERT|CLIENT_CERT|NATIVE_TLS|SYSTEM_CERTS"
+    r"|TRUSTED_HOST|INSECURE_HOST|PROXY|DEFAULT_TIMEOUT|HTTP_TIMEOUT)$"
+)
+
+
+def scrubbed(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+    """The environment for tests: nothing of the host's projects, settings or caches, a home of its own."""
+    kept = {k: v for k, v in environ.items() if KEPT.match(k) or not STRIPPED.match(k)}
+    old_home = Path(environ.get("HOME", "/"))
+    for name, place in {
+        "PIP_CONFIG_FILE": old_home / ".config/pip/pip.conf",
+        "UV_CONFIG_FILE": old_home / ".config/uv/uv.toml",
+        "UV_CACHE_DIR": old_home / ".cache/uv",
+        "PIP_CACHE_DIR": old_home / ".cache/pip",
+    }.items():
+        if place.exists():
+            kept.setdefault(name, str(place))
+    git_config = home / ".gitconfig"
+    settings = "[user]\nname = Example\nemail = test@example.com\n[init]\ndefaultBranch = main\n"
+    git_config.write_text(settings, encoding="utf-8")
+    return kept | {
+        "HOME": str(home),
+        "GIT_CONFIG_GLOBAL": str(git_config),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
+
+
+def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; the caller looks at `returncode`, `stdout` and `stderr`."""
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env=os.environ | {"PWD": str(cwd)} | environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = run("git", *arguments, cwd=folder)
+    assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr}"
+    return done.stdout.strip()
+
+
+def commit(folder: Path, message: str, tag: str = "") -> None:
+    """Commit all of a folder, as a repository of its own; `tag` marks a release."""
+    if not (folder / ".git").exists():
+        git(folder, "init", "--quiet")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
+    if tag:
+        git(folder, "tag", tag)
+
+
+def freeze(target: Path) -> Path:
+    """Copy the working tree (tracked and new files, nothing ignored) to an empty folder."""
+    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    return target
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One path of a project: what it is, whether its owner may execute it, and its bytes."""
+
+    is_folder: bool
+    is_executable: bool
+    content: bytes
+
+
+def tree(folder: Path) -> dict[str, Entry]:
+    """Everything below a folder, empty folders included, `.git` left out."""
+    entries = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if not name.startswith(".git/") and name != ".git":
+            is_folder = path.is_dir()
+            executable = not is_folder and bool(path.stat().st_mode & 0o100)
+            entries[name] = Entry(is_folder, executable, b"" if is_folder else path.read_bytes())
+    return entries
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """The files of a project by name, its answers file left out."""
+    return {
+        name: entry.content
+        for name, entry in tree(folder).items()
+        if not entry.is_folder and name != ".copier-answers.yml"
+    }
+
+
+def by_cookiecutter(template: str | Path, into: Path, answers: Answers, **options: Any) -> Path:
+    """Generate in-process; the project is a new folder in `into`."""
+    into.mkdir(parents=True, exist_ok=True)
+    settings = {"no_input": True, "default_config": True, "output_dir": str(into), **options}
+    return Path(cookiecutter(str(template), extra_context=dict(answers), **settings))
+
+
+def by_copier(template: str | Path, target: Path, answers: Answers, **options: Any) -> Path:
+    """Generate in-process, from HEAD of the template, with no trust given."""
+    settings = {"defaults": True, "vcs_ref": "HEAD", "quiet": True, **options}
+    copier.run_copy(str(template), target, data=dict(answers), **settings)
+    return target
+
+
+def update(project: Path, **options: Any) -> None:
+    """A bare `copier update` of a project that is under git."""
+    copier.run_update(project, defaults=True, overwrite=True, quiet=True, **options)

@@ -1,0 +1,65 @@
+"""A clean environment for every test, one frozen template, and projects rendered by both engines."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import bake
+import pytest
+from answers import cases
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test sees the host's settings, and its .venv (with uv) comes first on the PATH."""
+    before = dict(os.environ)
+    clean = bake.scrubbed(before, tmp_path_factory.mktemp("home"))
+    clean["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
+    os.environ.clear()
+    os.environ.update(clean)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def template(clean_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working tree as a git repository of its own, tagged v0.1.0."""
+    folder = bake.freeze(tmp_path_factory.mktemp("template"))
+    bake.commit(folder, "Release v0.1.0", tag="v0.1.0")
+    return folder
+
+
+@dataclass(frozen=True)
+class Twins:
+    """One set of answers, rendered by both engines."""
+
+    answers: dict[str, str]
+    cookiecutter: Path
+    copier: Path
+
+
+CASES = [
+    pytest.param(answers, id=f"case{number}", marks=pytest.mark.xdist_group(f"case{number}"))
+    for number, answers in enumerate(cases())
+]
+
+
+@pytest.fixture(scope="session", params=CASES)
+def twins(
+    request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Twins:
+    into = tmp_path_factory.mktemp("twins")
+    answers: dict[str, str] = request.param
+    born = bake.by_cookiecutter(template, into / "cookiecutter", answers)
+    return Twins(answers, born, bake.by_copier(template, into / "copier", answers))
+
+
+@pytest.fixture(scope="session")
+def project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with the default answers; tests read it and leave it as it is."""
+    return bake.by_cookiecutter(template, tmp_path_factory.mktemp("default"), {})

@@ -1,0 +1,156 @@
+"""Wrong answers are refused by both engines with the same words, and nothing is left behind."""
+
+from __future__ import annotations
+
+import ast
+import json
+import keyword
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import answers
+import bake
+import pytest
+import yaml
+from conftest import Twins
+from cookiecutter.exceptions import FailedHookException, OutputDirExistsException
+
+RULES = {rule["question"]: rule for rule in answers.SOURCE["_rules"]}
+REFUSED = [(name, value) for name, wrong in answers.WRONG.items() for value in wrong]
+
+
+def refusal_of_cookiecutter(
+    template: Path, into: Path, row: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> str:
+    with pytest.raises(FailedHookException):
+        bake.by_cookiecutter(template, into, row)
+    return capfd.readouterr().err
+
+
+def refusal_of_copier(template: Path, target: Path, row: dict[str, str]) -> str:
+    with pytest.raises(ValueError, match="Validation error") as refused:
+        bake.by_copier(template, target, row)
+    return str(refused.value)
+
+
+def test_every_question_with_free_text_has_a_rule_and_a_wrong_answer() -> None:
+    free = {name for name in answers.QUESTIONS if name not in answers.CHOICES}
+    assert free == set(RULES)
+    assert {name for name, wrong in answers.WRONG.items() if wrong} == free
+
+
+@pytest.mark.parametrize(("question", "value"), REFUSED)
+def test_T02_T03_wrong_answers_are_refused_alike(
+    question: str,
+    value: str,
+    template: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    said = refusal_of_copier(template, tmp_path / "copier" / "new", {question: value})
+    assert said == f"Validation error for question '{question}': {RULES[question]['error']}"
+    into = tmp_path / "one" / "two" / "cookiecutter"
+    if question == "project_slug":
+        return  # the folder is made before any hook: the next test
+    said = refusal_of_cookiecutter(template, into, {question: value}, capfd)
+    assert said.splitlines() == [f"ERROR: {question}: {RULES[question]['error']}"]
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("value", answers.WRONG["project_slug"])
+def test_T02_no_folder_name_escapes_cookiecutter(
+    value: str, template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Cookiecutter makes the folder before any hook runs, and takes it away when the hook refuses.
+
+    What a slug with a slash may leave are empty folders inside the output folder: no file anywhere.
+    """
+    into = tmp_path / "one" / "two" / "output"
+    value = str(tmp_path / value[1:]) if value.startswith("/") else value
+    stopped = (FailedHookException, OutputDirExistsException, ValueError)
+    with pytest.raises(stopped) as refused:
+        bake.by_cookiecutter(template, into, {"project_slug": value})
+    if refused.type is FailedHookException:
+        error = RULES["project_slug"]["error"]
+        assert capfd.readouterr().err.splitlines() == [f"ERROR: project_slug: {error}"]
+    left = [path for path in tmp_path.rglob("*") if path not in (into, *into.parents)]
+    assert all(path.is_dir() and path.is_relative_to(into) for path in left)
+
+
+@pytest.mark.parametrize("value", answers.BRACES)
+def test_T01_copier_refuses_braces(value: str, template: Path, tmp_path: Path) -> None:
+    said = refusal_of_copier(template, tmp_path / "new", {"description": value})
+    assert RULES["description"]["error"] in said
+    assert not (tmp_path / "new").exists()
+
+
+def test_T01_cookiecutter_has_rendered_braces_before_code_of_ours_runs(
+    template: Path, tmp_path: Path
+) -> None:
+    """A limit of Cookiecutter, kept here so that the documentation stays true: answers are code."""
+    born = bake.by_cookiecutter(template, tmp_path, {"description": "uses {{ 1 + 1 }}"})
+    stored = yaml.safe_load((born / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert stored["description"] == "uses 2"
+
+
+@pytest.mark.parametrize(("question", "value"), [("licence", "GPL"), ("python_version", "3.9")])
+def test_a_choice_that_is_not_offered_is_refused(
+    question: str, value: str, template: Path, tmp_path: Path
+) -> None:
+    typed = f"{question}={value}"
+    one = bake.run("cookiecutter", template, "--no-input", typed, cwd=tmp_path)
+    two = bake.run("copier", "copy", "--defaults", "-d", typed, template, "new", cwd=tmp_path)
+    assert one.returncode != 0
+    assert two.returncode != 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Models", "Data", "数据", "42 models", "x", "Zoë's", "Class", "A" * 80, "  - 9 -", "NumPy"],
+)
+def test_the_names_that_follow_from_a_project_name_are_always_good(
+    name: str, template: Path, tmp_path: Path
+) -> None:
+    """Copier stops with an error, without asking, where a default breaks its own rule."""
+    name = name.strip()
+    born = bake.by_copier(template, tmp_path / "copier", {"project_name": name})
+    twin = bake.by_cookiecutter(template, tmp_path / "cookiecutter", {"project_name": name})
+    assert bake.tree(born) == bake.tree(twin)
+
+
+def test_reserved_package_names_are_complete(project: Path) -> None:
+    """Every keyword, standard-library module and direct dependency that could pass as a name."""
+    direct = re.findall(
+        r"^[A-Za-z][\w-]*", "".join(p.read_text() for p in project.glob("requirements/*.in")), re.M
+    )
+    imported = {"scikit-learn": "sklearn", "pyyaml": "yaml"}
+    names = {imported.get(name.lower(), name.lower().replace("-", "_")) for name in direct}
+    names |= {*sys.stdlib_module_names, *keyword.kwlist, *keyword.softkwlist}
+    names |= {path.name for path in project.iterdir() if path.is_dir()}
+    possible = {name for name in names if re.search(RULES["package_name"]["pattern"], name)}
+    assert possible - set(answers.SOURCE["_reserved"]) == set()
+
+
+def test_T04_every_generated_file_parses(twins: Twins) -> None:
+    parse = {
+        ".toml": tomllib.loads,
+        ".yaml": yaml.safe_load,
+        ".yml": yaml.safe_load,
+        ".json": json.loads,
+        ".py": ast.parse,
+    }
+    parsed = 0
+    for name, entry in bake.tree(twins.cookiecutter).items():
+        if parser := parse.get(Path(name).suffix):
+            parser(entry.content.decode())
+            parsed += 1
+    assert parsed > 0
+
+
+def test_T04_answers_are_stored_as_given(twins: Twins) -> None:
+    stored = yaml.safe_load((twins.copier / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert stored.items() >= twins.answers.items()
+    assert set(stored) == {*answers.QUESTIONS, "_commit", "_src_path"}
