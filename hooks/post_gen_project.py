@@ -1,4 +1,4 @@
-"""Delete what the answers switch off and write the answers file (Cookiecutter; Copier does both itself)."""
+"""Cookiecutter only: delete what the answers switch off and write the answers file of Copier."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def git(folder, *arguments):
 
 
 def template_folder():
-    """The template on disk; Cookiecutter gives a local one as typed, so relative to where it ran."""
+    """The template on disk; a local one is given as typed, so relative to where the command ran."""
     typed = CONTEXT.get("_repo_dir")  # cruft gives none
     bases = [os.environ.get("PWD", ""), CONTEXT.get("_output_dir", ""), ".."]
     folders = [Path(base, typed).resolve() for base in bases if typed]
@@ -86,9 +86,9 @@ def advice(source, commit):
     """What to do at birth so that `copier update` works, or "" where nothing is needed."""
     if not commit:
         return (
-            "The version of the template is unknown (no git data came with it). Once this project is "
-            "under git, run `copier recopy` in it: that renders the newest release with the same "
-            "answers and records its version."
+            "The version of the template is unknown: no git data came with it. Once this project is "
+            "under git, run `copier recopy` in it: it renders the newest release with the same answers "
+            "and records its version."
         )
     folder = Path(source)
     if folder.is_dir() and git(folder, "status", "--porcelain"):
@@ -98,8 +98,8 @@ def advice(source, commit):
         )
     if re.search(r"-\d+-g[0-9a-f]+$", commit):
         return (
-            f"This project was born between two releases of the template ({commit}). `copier update` "
-            "works from the next release on; for a released version, generate with --checkout TAG."
+            f"This project was born after a release of the template, at {commit}: `copier update` "
+            "works from the next release on. For a release, generate with --checkout TAG."
         )
     return ""
 

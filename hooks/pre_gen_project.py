@@ -1,4 +1,4 @@
-"""Refuse bad answers, and refuse to write over a project (Cookiecutter; copier.yml holds the same)."""
+"""Cookiecutter only: refuse bad answers, as copier.yml does, and refuse to write over a project."""
 
 import json
 import os
@@ -21,12 +21,13 @@ def what_would_be_lost():
     return [path for path in guarded if os.path.lexists(path)]
 
 
-errors = [f"{rule['question']}: {rule['error']}" for rule in CONTEXT["_rules"] if is_broken(rule)]
+broken = [rule for rule in CONTEXT["_rules"] if is_broken(rule)]
+errors = [f"{rule['question']}: {rule['error']}" for rule in broken]
 errors = errors or [
     f"{path} already exists here and would be lost: choose another folder, "
     "or update an existing project with `copier update`"
     for path in what_would_be_lost()
 ]
 if errors:
-    # The first one only, as Copier does: a wrong name makes the names that follow from it wrong too.
+    # The first one only, as Copier does: a wrong name makes those that follow from it wrong too.
     sys.exit(f"ERROR: {errors[0]}")

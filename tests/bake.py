@@ -1,4 +1,4 @@
-"""Generate projects with either engine, from a frozen copy of this template and a clean environment."""
+"""Generate projects with either engine, from a frozen template and in a clean environment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEPT = re.compile(
 
 
 def scrubbed(environ: Mapping[str, str], home: Path) -> dict[str, str]:
-    """The environment for tests: nothing of the host's projects, settings or caches, a home of its own."""
+    """The environment for tests: none of the host's settings or projects, a home of its own."""
     kept = {k: v for k, v in environ.items() if KEPT.match(k) or not STRIPPED.match(k)}
     old_home = Path(environ.get("HOME", "/"))
     for name, place in {

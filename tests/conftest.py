@@ -1,4 +1,4 @@
-"""A clean environment for every test, one frozen template, and projects rendered by both engines."""
+"""A clean environment for every test, a frozen template, projects rendered by both engines."""
 
 from __future__ import annotations
 

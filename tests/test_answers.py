@@ -8,6 +8,7 @@ import keyword
 import re
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import answers
@@ -135,7 +136,7 @@ def test_reserved_package_names_are_complete(project: Path) -> None:
 
 
 def test_T04_every_generated_file_parses(twins: Twins) -> None:
-    parse = {
+    parse: dict[str, Callable[[str], object]] = {
         ".toml": tomllib.loads,
         ".yaml": yaml.safe_load,
         ".yml": yaml.safe_load,

@@ -16,14 +16,15 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAD = "# Generated from cookiecutter.json by tools/sync_copier.py (`make sync`): edit that file, not this.\n"
+HEAD = "# Generated from cookiecutter.json by `make sync`: edit that file, not this one.\n"
 SETTINGS = {
     "_min_copier_version": "9.18.0",  # several patterns in one _exclude entry
     "_subdirectory": "{% raw %}{{cookiecutter.project_slug}}{% endraw %}",
     "_templates_suffix": "",
     "_envops": {"undefined": "jinja2.StrictUndefined"},
     "_exclude": [
-        "{% for path, keep in cookiecutter.__keep.items() if keep != 'True' %}/{{ path }}\n{% endfor %}"
+        "{% for path, keep in cookiecutter.__keep.items() if keep != 'True' %}"
+        "/{{ path }}\n{% endfor %}"
     ],
     "_message_after_copy": "{{ cookiecutter.__next_steps }}\n",
 }
@@ -41,7 +42,7 @@ Dumper.add_representer(str, block_style)
 
 
 def bare(expression: str) -> str:
-    """The expression as a Copier default sees it: `cookiecutter.x` and `cookiecutter._x` are `x`."""
+    """The expression as a Copier default sees it: `cookiecutter.x`, `cookiecutter._x` are `x`."""
     return re.sub(r"\bcookiecutter\._?(?=[a-z])", "", expression)
 
 
