@@ -1,0 +1,37 @@
+# Make .venv from the locks. Usage: sh requirements/setup.sh PYTHON_MINIMUM (from the project folder)
+set -eu
+minimum=$1
+ok="import sys; sys.exit(sys.version_info[:2] < tuple(map(int, '$minimum'.split('.'))) or sys.version_info[:2] > (3, 13))"
+
+if [ -x .venv/bin/python ] && ! .venv/bin/python -c "$ok"; then
+    echo "setup: .venv has another Python than $minimum to 3.13: it is made anew"
+    rm -rf .venv
+fi
+if command -v uv >/dev/null 2>&1; then
+    echo "setup: installing the locked packages with uv"
+    [ -x .venv/bin/python ] || uv venv --quiet --no-project --python ">=$minimum,<3.14" .venv
+    uv pip sync --quiet --python .venv/bin/python --require-hashes \
+        requirements/dev.txt requirements/extra.txt
+else
+    if [ ! -x .venv/bin/python ]; then
+        for python in "python$minimum" python3 python3.13 python3.12 python3.11; do
+            if command -v "$python" >/dev/null 2>&1 && "$python" -c "$ok" 2>/dev/null; then
+                found=$python
+                break
+            fi
+        done
+        if [ -z "${found:-}" ]; then
+            echo "ERROR: setup: Python $minimum or newer (up to 3.13) is needed, and none is on the PATH:" \
+                "install it, or install uv" >&2
+            exit 1
+        fi
+        "$found" -m venv .venv
+    fi
+    echo "setup: installing the locked packages with pip (uv is quicker where it is installed)"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+        -r requirements/dev.txt -r requirements/extra.txt
+fi
+# src/ is put on the path by a file relative to itself: nothing is built, the folder may move.
+site=$(.venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
+echo ../../../../src >"$site/project.pth"
+touch .venv/.ready

@@ -1,0 +1,115 @@
+"""python -m <package> STAGE [STAGE...] [KEY=value...] [-v]: one stage, or several in this order."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Sequence
+
+# stage: (module, function, what it does)
+STAGES = {
+    "sample": ("pipeline.sample", "run", "make the SYNTHETIC starter table"),
+    "adopt": ("pipeline.adopt", "run", "write model_config.yaml for your own table"),
+    "prepare": ("pipeline.prepare", "run", "read the data file, set the hold-out apart"),
+    "validate": ("pipeline.validate", "run", "check the data against model_config.yaml"),
+    "search": ("pipeline.search", "run", "look for better parameters on the training folds"),
+    "train": ("pipeline.train", "run", "fit the model"),
+    "evaluate": ("pipeline.evaluate", "run", "measure it on the hold-out"),
+    "gate": ("pipeline.gate", "run", "say yes or no, and why"),
+    "register": ("pipeline.register", "run", "record it; one that passed becomes challenger"),
+    "report": ("pipeline.report", "run", "write reports/report.html and model_card.md"),
+    "summary": ("pipeline.summary", "run", "say which model is champion"),
+    "promote": ("operations.release", "promote", "make the challenger champion"),
+    "rollback": ("operations.release", "rollback", "go back to the last champion that verifies"),
+    "history": ("operations.release", "history", "what was champion when, by whom, why"),
+}
+RUN = [
+    "sample",
+    "prepare",
+    "validate",
+    "train",
+    "evaluate",
+    "gate",
+    "register",
+    "report",
+    "summary",
+]
+
+
+def main(words: Sequence[str]) -> int:
+    """Exit code: 0 done, 1 refused or a fault a person can put right, 2 misuse, 130 interrupted."""
+    verbose = "-v" in words
+    names = [word for word in words if "=" not in word and word != "-v"]
+    if not names or {"-h", "--help"} & set(names):
+        print(_help())
+        return 0 if names else 2
+    settings = dict(word.split("=", 1) for word in words if "=" in word)
+    unknown = [name for name in names if name not in STAGES and name != "run"]
+    if unknown:
+        print(f"ERROR: there is no stage {unknown[0]!r}\n{_help()}", file=sys.stderr)
+        return 2
+    try:
+        return max(_run(name, settings) for name in _expand(names))
+    except KeyboardInterrupt:
+        print("\ninterrupted: no half-written result was kept; run again to go on", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if verbose:
+            raise
+        message = _explain(error)
+        if message is None:
+            raise
+        print(f"ERROR: {message}", file=sys.stderr)
+        return 1
+
+
+def _expand(names: Sequence[str]) -> list[str]:
+    return [stage for name in names for stage in (RUN if name == "run" else [name])]
+
+
+def _run(name: str, settings: dict[str, str]) -> int:
+    """Run one stage; it takes `settings` when its function has a parameter, and may say False."""
+    _limit_threads(name)
+    module, function, _ = STAGES[name]
+    stage = getattr(importlib.import_module(f".{module}", __package__), function)
+    arguments = [settings] if inspect.signature(stage).parameters else []
+    return 1 if stage(*arguments) is False else 0
+
+
+def _limit_threads(name: str) -> None:
+    """Number of threads of numeric libraries: they read it once, when they are imported."""
+    if name == "adopt" or "OMP_NUM_THREADS" in os.environ:
+        return
+    from .config import load_config
+
+    threads = str(load_config().compute.threads)
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{library}_NUM_THREADS"] = threads
+
+
+def _explain(error: Exception) -> str | None:
+    """The message for a fault that a person can put right; None for a fault of the code."""
+    from .config import InputError
+
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"no space left on the disk ({error.filename or 'while writing'}): free some, run again"
+        )
+    if isinstance(error, PermissionError):
+        return f"{error.filename}: permission denied: make it readable and writable for you"
+    return None
+
+
+def _help() -> str:
+    lines = [f"  {name:<10} {text}" for name, (_, _, text) in STAGES.items()]
+    lines.append(f"  {'run':<10} {', '.join(RUN)}")
+    return "\n".join([(__doc__ or "").strip(), "", *lines])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

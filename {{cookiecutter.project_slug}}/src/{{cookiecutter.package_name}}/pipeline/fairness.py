@@ -1,0 +1,131 @@
+"""Fairness: the error rates of each group of a sensitive column, and how far they lie apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .slices import Groups
+
+COUNTED_ABOVE = 200_000  # rows; fairlearn takes 7 s for a million, counting takes 0.05 s
+
+Rates = dict[str, np.ndarray]  # accuracy (g,); the others (g, c), one column for each class asked
+
+
+def compare(
+    column: str, groups: Groups, truth: np.ndarray, prediction: np.ndarray
+) -> dict[str, Any]:
+    """Rates of the groups in the test set, and their largest differences.
+
+    Demographic parity: difference of the selection rates. Equalized odds: the larger one of the
+    differences of the true and of the false positive rates (Hardt, Price and Srebro 2016).
+    Several classes: each against the rest, the largest difference counts. Regression: mean
+    absolute errors; `error_gap` is their difference relative to the overall one.
+    A difference that cannot be computed is None, with the `reason`.
+    """
+    present, codes = np.unique(groups.codes, return_inverse=True)
+    counts = np.bincount(codes)
+    if prediction.ndim == 1:
+        rates = _errors(truth, prediction, codes)
+        found: dict[str, float | None] = {"error_gap": _relative_gap(rates, counts)}
+    else:
+        rates = _rates(truth, prediction.argmax(axis=1), codes, prediction.shape[1])
+        found = _differences(rates)
+    shown = {name: values for name, values in rates.items() if values.ndim == 1}
+    if prediction.ndim == 2 and prediction.shape[1] == 2:
+        shown |= {name: values[:, 0] for name, values in rates.items() if values.ndim == 2}
+    table = [
+        {"group": groups.names[code], "rows": int(counts[at])}
+        | {name: _number(values[at]) for name, values in shown.items()}
+        for at, code in enumerate(present)
+    ]
+    result: dict[str, Any] = {"column": column, "groups": table} | found
+    if None in found.values():
+        alone = f"the test set holds one group only ({groups.names[present[0]]!r})"
+        unknown = "no two groups have rows of the classes that the rates are about"
+        result["reason"] = alone if len(present) == 1 else unknown
+    return result
+
+
+def _errors(truth: np.ndarray, prediction: np.ndarray, codes: np.ndarray) -> Rates:
+    error = np.bincount(codes, weights=np.abs(truth - prediction))
+    return {"mean_absolute_error": error / np.bincount(codes)}
+
+
+def _relative_gap(rates: Rates, counts: np.ndarray) -> float | None:
+    errors = rates["mean_absolute_error"]
+    overall = float(errors @ counts / counts.sum())
+    gap = _gap(errors)
+    return gap if gap is None or overall == 0 else gap / overall
+
+
+def _differences(rates: Rates) -> dict[str, float | None]:
+    gaps = {name: _gap(values) for name, values in rates.items()}
+    odds = [gaps["true_positive_rate"], gaps["false_positive_rate"]]
+    known = [gap for gap in odds if gap is not None]
+    return {
+        "demographic_parity_difference": gaps["selection_rate"],
+        "equalized_odds_difference": max(known) if len(known) == len(odds) else None,
+        "accuracy_gap": gaps["accuracy"],
+    }
+
+
+def _gap(values: np.ndarray) -> float | None:
+    """Largest difference between two groups (first axis), in any class; None without two groups."""
+    columns = values.reshape(len(values), -1).T
+    defined = [column[~np.isnan(column)] for column in columns]
+    return max((float(np.ptp(rates)) for rates in defined if len(rates) > 1), default=None)
+
+
+def _rates(truth: np.ndarray, guess: np.ndarray, codes: np.ndarray, classes: int) -> Rates:
+    asked = slice(1, None) if classes == 2 else slice(None)  # binary: the positive class
+    if classes > 2 or len(truth) > COUNTED_ABOVE:
+        return counted(truth, guess, codes, classes, asked)
+    return by_fairlearn(truth, guess, codes)
+
+
+def counted(
+    truth: np.ndarray, guess: np.ndarray, codes: np.ndarray, classes: int, asked: slice
+) -> Rates:
+    """The rates from one count of (group, true class, predicted class)."""
+    size = int(codes.max()) + 1
+    cells = (codes * classes + truth) * classes + guess
+    table = np.bincount(cells, minlength=size * classes**2).reshape(size, classes, classes)
+    rows = table.sum(axis=(1, 2))[:, None]
+    right = table.diagonal(axis1=1, axis2=2)
+    true, predicted = table.sum(axis=2), table.sum(axis=1)
+    with np.errstate(invalid="ignore"):  # 0/0: a group without rows of a class has no such rate
+        return {
+            "accuracy": right.sum(axis=1) / rows[:, 0],
+            "selection_rate": (predicted / rows)[:, asked],
+            "true_positive_rate": (right / true)[:, asked],
+            "false_positive_rate": ((predicted - right) / (rows - true))[:, asked],
+        }
+
+
+def by_fairlearn(truth: np.ndarray, guess: np.ndarray, codes: np.ndarray) -> Rates:
+    """The same rates of the positive class by fairlearn."""
+    from fairlearn import metrics
+    from sklearn.metrics import accuracy_score
+
+    functions: dict[str, Callable[..., float]] = {
+        "accuracy": accuracy_score,
+        "selection_rate": metrics.selection_rate,
+        "true_positive_rate": metrics.true_positive_rate,
+        "false_positive_rate": metrics.false_positive_rate,
+    }
+    frame = metrics.MetricFrame(
+        metrics=functions, y_true=truth, y_pred=guess, sensitive_features=codes
+    ).by_group
+    rates = {name: frame[name].to_numpy(dtype=np.float64) for name in functions}
+    positives = np.bincount(codes, weights=truth)
+    # fairlearn answers 0 for the rate of a class that a group does not have: that is no rate.
+    rates["true_positive_rate"][positives == 0] = np.nan
+    rates["false_positive_rate"][positives == np.bincount(codes)] = np.nan
+    return {name: r if name == "accuracy" else r[:, None] for name, r in rates.items()}
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

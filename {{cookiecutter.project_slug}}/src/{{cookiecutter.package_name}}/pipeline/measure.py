@@ -1,0 +1,103 @@
+"""Cost and speed of an artifact in a process of its own: python -m <package>.pipeline.measure DIR.
+
+A process that has trained a model cannot tell what serving it costs; this one only loads it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from .. import artifact, table
+from ..config import InputError
+from ..forms import difference
+
+BATCH = 10_000
+MAX_CALLS, MIN_CALLS, SECONDS = 2_000, 200, 1.0
+_TIMEOUT = 300.0  # seconds: a model that is not measured by then is refused
+
+
+def measure(folder: Path) -> dict[str, float]:
+    """Figures of the artifact in `folder`; raises InputError when it does not load or answer."""
+    source = Path(__file__).parents[2]
+    environment = os.environ | {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    environment["PYTHONPATH"] = str(source)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", __name__, str(folder)],
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired:
+        raise InputError(f"{folder}: not loaded and measured within {_TIMEOUT:.0f} s") from None
+    if done.returncode != 0:
+        last = done.stderr.strip().splitlines()[-1:] or [f"ended with code {done.returncode}"]
+        raise InputError(f"{folder}: the model cannot be measured: {last[0]}")
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def figures(folder: Path) -> dict[str, float]:
+    """Size, load time, memory, speed and repeatability, on the rows of the known answers."""
+    start = perf_counter()
+    model = artifact.load(folder)
+    load_seconds = perf_counter() - start
+    rows = artifact.known_rows(model.identity)
+    count = table.rows(rows)
+    singles = [table.take(rows, np.array([at])) for at in range(count)]
+    answers = model.predict(rows)
+    alone = np.concatenate([model.predict(row) for row in singles])
+    times = _times(model, singles)
+    batch = table.take(rows, np.arange(BATCH) % count)
+    start = perf_counter()
+    model.predict(batch)
+    batch_seconds = perf_counter() - start
+    return {
+        "mb": sum(file.stat().st_size for file in folder.iterdir()) / 1e6,
+        "load_seconds": load_seconds,
+        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT / 1e6,
+        "p50_ms": float(np.percentile(times, 50)) * 1e3,
+        "p99_ms": float(np.percentile(times, 99)) * 1e3,
+        "rows_per_second": BATCH / batch_seconds,
+        "difference": max(
+            difference(alone, answers),
+            difference(model.predict(rows), answers),
+        ),
+    }
+
+
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage: bytes there, KiB elsewhere
+
+
+def _times(model: artifact.Model, singles: list[table.Columns]) -> list[float]:
+    """Seconds of one-row predictions, after as many rows of warming up as there are."""
+    times: list[float] = []
+    began = perf_counter()
+    while len(times) < MAX_CALLS and (
+        len(times) < MIN_CALLS or perf_counter() - began < SECONDS
+    ):
+        row = singles[len(times) % len(singles)]
+        start = perf_counter()
+        model.predict(row)
+        times.append(perf_counter() - start)
+    return times
+
+
+def main(words: list[str]) -> Any:
+    try:
+        print(json.dumps(figures(Path(words[0])), allow_nan=False))
+    except InputError as error:
+        sys.exit(str(error).splitlines()[0])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

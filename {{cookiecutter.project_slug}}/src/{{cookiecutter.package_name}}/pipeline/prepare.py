@@ -1,0 +1,114 @@
+"""prepare: read the data file, check what each value is, and set the hold-out rows apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from .. import table
+from ..config import CONFIG_FILE, Config, InputError, load_config
+from ..files import digest, new_folder, write_json
+
+PREPARED = Path("data/prepared")
+
+
+def run() -> None:
+    """Write data/prepared: train.parquet, test.parquet and data.json (digests and counts)."""
+    config = load_config()
+    path = Path(config.data.path)
+    data = table.read_raw(config)
+    total = data.num_rows
+    data = data.filter(data[config.data.target].is_valid())
+    unlabelled = total - data.num_rows
+    check_target(config, data)
+    test = hold_out(config, data)
+    with new_folder(PREPARED) as folder:
+        table.write_parquet(folder / "train.parquet", data.filter(pa.array(~test)))
+        table.write_parquet(folder / "test.parquet", data.filter(pa.array(test)))
+        record = {
+            "path": path.as_posix(),
+            "sha256": digest(path),
+            "md5": digest(path, "md5"),  # the name DVC knows the same bytes by
+            "rows": total,
+            "without_target": unlabelled,
+            "train": int((~test).sum()),
+            "test": int(test.sum()),
+        }
+        write_json(folder / "data.json", record)
+    note = f", {unlabelled:,} left out: they have no {config.data.target}" if unlabelled else ""
+    print(
+        f"prepare: {total:,} rows, {len(config.columns)} columns of {path}{note} -> {PREPARED} "
+        f"(train {record['train']:,}, test {record['test']:,})"
+    )
+
+
+def check_target(config: Config, data: pa.Table) -> None:
+    """Raise InputError unless the target holds what model_config.yaml says it holds."""
+    target = config.data.target
+    where = f"{config.data.path}: target {target!r}"
+    if data.num_rows < 20:
+        raise InputError(f"{where}: {data.num_rows} rows with a value are too few: 20 are needed")
+    if config.data.task == "regression":
+        values = data[target].to_numpy()
+        if not np.isfinite(values).all():
+            table.refuse_rows(Path(config.data.path), target, ~np.isfinite(values), "is not finite")
+        if (values == values[0]).all():
+            raise InputError(f"{where} has one value only: there is nothing to learn")
+        return
+    counts = _counts(data, target)
+    unknown = sorted(set(counts) - set(config.data.classes))
+    if unknown:
+        raise InputError(
+            f"{where} holds {unknown[0]!r} ({counts[unknown[0]]:,} rows), which data.classes in "
+            f"{CONFIG_FILE} does not list: add it there, or correct the data"
+        )
+    if len(counts) < 2:
+        raise InputError(
+            f"{where} has one class only ({next(iter(counts))!r}): there is nothing to learn"
+        )
+    rare = sorted(label for label in config.data.classes if counts.get(label, 0) < 2)
+    if rare:
+        raise InputError(
+            f"{where}: class {rare[0]!r} has {counts.get(rare[0], 0)} rows, two are needed (one to "
+            f"learn, one to test): collect more, or remove it from data.classes and the data"
+        )
+
+
+def _counts(data: pa.Table, name: str) -> dict[str, int]:
+    pairs = data[name].value_counts().to_pylist()
+    return {pair["values"]: pair["counts"] for pair in pairs}
+
+
+def hold_out(config: Config, data: pa.Table) -> np.ndarray:
+    """Booleans (n,): True for test rows, by time, by group, or at random (stratified by class)."""
+    split, n = config.split, data.num_rows
+    random = np.random.default_rng(config.seed)
+    if split.time:
+        moments = data[split.time].to_numpy()
+        if np.isnat(moments).any():
+            table.refuse_rows(Path(config.data.path), split.time, np.isnat(moments), "is missing")
+        cut = np.sort(moments)[min(n - 1, round(n * (1 - split.test)))]
+        test = moments >= cut
+    elif split.group:
+        keys = data[split.group].combine_chunks().dictionary_encode().indices.fill_null(-1)
+        groups = random.permutation(np.unique(keys))
+        test = np.isin(keys, groups[: max(1, round(len(groups) * split.test))])
+    else:
+        test = np.zeros(n, dtype=bool)
+        for members in _strata(config, data):
+            share = min(max(1, round(len(members) * split.test)), len(members) - 1)
+            test[random.permutation(members)[:share]] = True
+    if not 0 < test.sum() < n:
+        raise InputError(
+            f"{CONFIG_FILE}: split leaves no rows to learn or none to test: change split"
+        )
+    return test
+
+
+def _strata(config: Config, data: pa.Table) -> list[np.ndarray]:
+    if config.data.task == "regression":
+        return [np.arange(data.num_rows)]
+    labels = table.columns_of(data.select([config.data.target]))[config.data.target]
+    return [np.flatnonzero(labels == label) for label in config.data.labels]

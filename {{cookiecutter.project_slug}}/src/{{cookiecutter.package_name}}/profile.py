@@ -1,0 +1,58 @@
+"""What the training data looked like: enough to notice later that the world has changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .config import Config
+from .table import Columns
+
+BINS = 10
+MAX_LABELS = 50
+
+
+def profile(columns: Columns, config: Config) -> dict[str, dict[str, Any]]:
+    """For each column: rows, missing, and bin edges with counts, or the labels with counts."""
+    return {name: column_profile(columns[name]) for name in config.columns}
+
+
+def column_profile(values: np.ndarray) -> dict[str, Any]:
+    """Profile of one column (n,): object columns by label, others by deciles."""
+    if values.dtype == object:
+        return _labels(values)
+    if values.dtype.kind == "M":
+        kind, number = "datetime", values.astype("datetime64[s]").astype(np.float64)
+        number[np.isnat(values)] = np.nan
+    else:
+        kind, number = "number", values
+    present = number[~np.isnan(number)]
+    facts: dict[str, Any] = {
+        "kind": kind,
+        "rows": len(values),
+        "missing": len(values) - len(present),
+    }
+    if len(present) == 0:
+        return facts | {"edges": [], "counts": []}
+    edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)))
+    counts = np.histogram(present, np.concatenate([[-np.inf], edges[1:-1], [np.inf]]))[0]
+    return facts | {
+        "mean": float(present.mean()),
+        "sd": float(present.std()),
+        "edges": edges.tolist(),
+        "counts": counts.tolist(),
+    }
+
+
+def _labels(values: np.ndarray) -> dict[str, Any]:
+    missing = values == None  # noqa: E711 - elementwise
+    labels, counts = np.unique(values[~missing].astype(str), return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:MAX_LABELS]
+    return {
+        "kind": "label",
+        "rows": len(values),
+        "missing": int(missing.sum()),
+        "distinct": len(labels),
+        "labels": {str(labels[at]): int(counts[at]) for at in order},
+    }

@@ -1,0 +1,279 @@
+"""Tables: a data file becomes typed columns, and a fault in it becomes a message with rows."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from .config import CONFIG_FILE, Column, Config, InputError
+
+Columns = dict[str, np.ndarray]
+ROW = "__row__"  # 1-based row of the data file, so that a later refusal can name it
+TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
+FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+_MAX_SHOWN = 5
+
+
+def rows(columns: Columns) -> int:
+    """Number of rows; 0 for no columns."""
+    return len(next(iter(columns.values()), ()))
+
+
+def take(columns: Columns, index: np.ndarray) -> Columns:
+    """The rows `index` (integers or booleans) of every column."""
+    return {name: values[index] for name, values in columns.items()}
+
+
+def read_raw(config: Config) -> pa.Table:
+    """The data file as typed columns, the target and `__row__`.
+
+    numeric and boolean: float64 with nulls; datetime: timestamp[us]; categorical, text and class
+    labels: dictionary of strings. Raises InputError naming file, column, rows and remedy.
+    """
+    path = Path(config.data.path)
+    wanted = dict(config.columns)
+    wanted[config.data.target] = _target_column(config)
+    if not path.is_file():
+        raise InputError(
+            f"{path} is missing: run `dvc pull`, or correct data.path in {CONFIG_FILE}"
+        )
+    if path.suffix == ".parquet":
+        table = _read_parquet_raw(path, list(wanted))
+    else:
+        table = _read_csv(path, config, wanted)
+    if table.num_rows == 0:
+        raise InputError(f"{path} has no rows: give it data")
+    fields = {name: _convert(path, name, table[name], wanted[name], config) for name in wanted}
+    fields[ROW] = pa.array(np.arange(1, table.num_rows + 1))
+    return pa.table(fields)
+
+
+def _target_column(config: Config) -> Column:
+    if config.data.task == "regression":
+        return Column(type="numeric", missing=True)
+    return Column(type="categorical", missing=True)
+
+
+def header(path: Path, delimiter: str, encoding: str) -> list[str]:
+    """Column names of a CSV file; raises InputError for an empty file or a wrong encoding."""
+    try:
+        with path.open(
+            encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline=""
+        ) as file:
+            names = next(csv.reader(file, delimiter=delimiter), [])
+    except (UnicodeDecodeError, LookupError) as error:
+        raise _not_encoded(path, encoding, str(error)) from None
+    if not names:
+        raise InputError(f"{path} is empty: give it a header and rows")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"{path}: the column {twice[0]!r} stands twice in the header: rename one")
+    return names
+
+
+def _not_encoded(path: Path, encoding: str, why: str) -> InputError:
+    return InputError(
+        f"{path} is not {encoding} text ({why}): save it as UTF-8, or name its encoding in "
+        f"data.encoding of {CONFIG_FILE}"
+    )
+
+
+def _require(path: Path, names: Iterable[str], wanted: Iterable[str]) -> None:
+    absent = [name for name in wanted if name not in set(names)]
+    if absent:
+        raise InputError(
+            f"{path} has no column {', '.join(map(repr, absent))}: correct columns or data.target "
+            f"in {CONFIG_FILE}; the file has {', '.join(map(repr, names))}"
+        )
+
+
+def _read_csv(path: Path, config: Config, wanted: dict[str, Column]) -> pa.Table:
+    data = config.data
+    _require(path, header(path, data.delimiter, data.encoding), wanted)
+    numeric = [name for name, column in wanted.items() if column.type == "numeric"]
+    try:
+        return _csv_table(path, config, wanted, pa.float64())
+    except pa.ArrowInvalid as error:
+        try:
+            table = _csv_table(path, config, wanted, _TEXT)
+        except pa.ArrowInvalid:
+            if "invalid UTF8" in str(error):
+                raise _not_encoded(path, data.encoding, "a byte is no UTF-8") from None
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"{path} is damaged ({reason}): restore it, or export it again"
+            ) from None
+        for name in numeric:
+            _numbers(path, name, table[name].combine_chunks())
+        raise
+
+
+def _csv_table(
+    path: Path, config: Config, wanted: dict[str, Column], number: pa.DataType
+) -> pa.Table:
+    data = config.data
+    types = {n: number if column.type == "numeric" else _TEXT for n, column in wanted.items()}
+    return pacsv.read_csv(
+        path,
+        read_options=pacsv.ReadOptions(encoding=data.encoding, block_size=8 << 20),
+        parse_options=pacsv.ParseOptions(delimiter=data.delimiter, newlines_in_values=True),
+        convert_options=pacsv.ConvertOptions(
+            column_types=types,
+            include_columns=list(wanted),
+            null_values=[pad.format(m) for m in data.missing for pad in ("{}", " {}", "{} ")],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+            decimal_point=data.decimal,
+        ),
+    )
+
+
+def _numbers(path: Path, name: str, text: pa.DictionaryArray) -> None:
+    """Raise InputError naming the rows of `text` that are no numbers."""
+    bad = []
+    for code, value in enumerate(text.dictionary.to_pylist()):
+        try:
+            float(value)
+        except ValueError:
+            bad.append(code)
+    if bad:
+        refuse_rows(path, name, np.isin(text.indices.fill_null(-1), bad), "is not a number")
+
+
+def refuse_rows(path: Path, name: str, wrong: np.ndarray, what: str) -> None:
+    """Raise InputError that counts the rows of the data file marked in `wrong` (n,) and names the first."""
+    first = (np.flatnonzero(wrong)[:_MAX_SHOWN] + 1).tolist()
+    count = int(wrong.sum())
+    more = ", ..." if count > len(first) else ""
+    raise InputError(
+        f"{path}: column {name!r} {what} in {count:,} of {len(wrong):,} rows (rows "
+        f"{', '.join(map(str, first))}{more}): correct the data, or the column in {CONFIG_FILE}"
+    )
+
+
+def _read_parquet_raw(path: Path, wanted: list[str]) -> pa.Table:
+    try:
+        file = pq.ParquetFile(path)
+        _require(path, file.schema_arrow.names, wanted)
+        return file.read(columns=wanted)
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path} is no whole Parquet file ({reason}): restore it") from None
+
+
+def _convert(
+    path: Path, name: str, chunks: pa.ChunkedArray, column: Column, config: Config
+) -> pa.Array:
+    array = chunks.combine_chunks()
+    if isinstance(array, pa.ChunkedArray):  # no rows, or a type that cannot be joined
+        array = pa.concat_arrays(array.chunks)
+    if pa.types.is_floating(array.type) and column.type == "numeric":
+        return array.cast(pa.float64())
+    if column.type == "datetime" and pa.types.is_temporal(array.type):
+        return array.cast(pa.timestamp("us"), safe=False)
+    if not pa.types.is_dictionary(array.type):
+        try:
+            if column.type == "numeric":
+                return array.cast(pa.float64())
+            array = array.cast(pa.string()).dictionary_encode()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise InputError(
+                f"{path}: column {name!r} holds {array.type}, not {column.type}: correct its type "
+                f"in {CONFIG_FILE}"
+            ) from None
+    return _convert_text(path, name, array, column, config)
+
+
+def _convert_text(
+    path: Path, name: str, array: pa.DictionaryArray, column: Column, config: Config
+) -> pa.Array:
+    """Convert through the dictionary: each different text is looked at once."""
+    texts = [str(text).strip() for text in array.dictionary.to_pylist()]
+    codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    absent = np.array([text in config.data.missing for text in texts] + [True])
+    if column.type in ("categorical", "text"):
+        index = pa.array(codes, mask=absent[codes])
+        return pa.DictionaryArray.from_arrays(index, pa.array(texts, pa.string()))
+    parse = {"boolean": _boolean, "datetime": _datetime, "numeric": _number}[column.type]
+    values, valid = (
+        zip(*(parse(text, column) for text in texts), strict=True) if texts else ((), ())
+    )
+    wrong = ~(np.array([*valid, True]) | absent)
+    if wrong[codes].any():
+        what = "is not a number" if column.type == "numeric" else f"is no {column.type}"
+        refuse_rows(path, name, wrong[codes], what)
+    kind = pa.timestamp("us") if column.type == "datetime" else pa.float64()
+    return pa.array([*values, None], kind).take(
+        pa.array(np.where(absent[codes], len(texts), codes))
+    )
+
+
+def _number(text: str, column: Column) -> tuple[float | None, bool]:
+    try:
+        return float(text), True
+    except ValueError:
+        return None, False
+
+
+def _boolean(text: str, column: Column) -> tuple[float | None, bool]:
+    lower = text.lower()
+    return float(lower in TRUE), lower in TRUE or lower in FALSE
+
+
+def _datetime(text: str, column: Column) -> tuple[object, bool]:
+    moment = parse_datetime(text, column.format)
+    return moment, moment is not None
+
+
+def parse_datetime(text: str, format: str | None) -> object:
+    """Time without zone (UTC where the text names a zone), or None where `text` is no time.
+
+    `format` is a strptime pattern; without one the text is ISO 8601.
+    """
+    from datetime import UTC, datetime
+
+    try:
+        moment = datetime.strptime(text, format) if format else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def columns_of(table: pa.Table) -> Columns:
+    """Numpy columns: float64, datetime64[us], or object (str or None); texts are shared objects."""
+    return {name: _values(table[name]) for name in table.column_names}
+
+
+def _values(chunks: pa.ChunkedArray) -> np.ndarray:
+    kind = chunks.type
+    if pa.types.is_dictionary(kind):
+        chunks = chunks.unify_dictionaries()
+        parts = []
+        for chunk in chunks.chunks:
+            texts = np.array([*chunk.dictionary.to_pylist(), None], dtype=object)
+            parts.append(texts[chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)])
+        return np.concatenate(parts) if parts else np.empty(0, dtype=object)
+    return chunks.to_numpy()
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """Write `table` as Parquet."""
+    pq.write_table(table, path, compression="zstd", write_statistics=False)
+
+
+def read_parquet(path: Path, names: list[str] | None = None) -> Columns:
+    """Columns (all, or `names`) of a file of `write_parquet`; InputError where it is not whole."""
+    try:
+        return columns_of(pq.read_table(path, columns=names))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing: run `make run`") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path} is damaged ({error}): remove it and run `make run`") from None
