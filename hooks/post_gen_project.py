@@ -86,9 +86,9 @@ def advice(source, commit):
     """What to do at birth so that `copier update` works, or "" where nothing is needed."""
     if not commit:
         return (
-            "The version of the template is unknown: no git data came with it. Once this project is "
-            "under git, run `copier recopy` in it: it renders the newest release with the same answers "
-            "and records its version."
+            "The version of the template is unknown: no git data came with it. Once this project "
+            "is under git, run `copier recopy` in it: it renders the newest release with the same "
+            "answers and records its version."
         )
     folder = Path(source)
     if folder.is_dir() and git(folder, "status", "--porcelain"):

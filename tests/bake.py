@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import copier
+import yaml
 from cookiecutter.main import cookiecutter
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,7 +44,11 @@ def scrubbed(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     git_config = home / ".gitconfig"
     settings = "[user]\nname = Example\nemail = test@example.com\n[init]\ndefaultBranch = main\n"
     git_config.write_text(settings, encoding="utf-8")
+    config = {"cookiecutters_dir": str(home / "clones"), "replay_dir": str(home / "replay")}
+    cookiecutter_config = home / "cookiecutter.yaml"
+    cookiecutter_config.write_text(yaml.safe_dump(config), encoding="utf-8")
     return kept | {
+        "COOKIECUTTER_CONFIG": str(cookiecutter_config),
         "HOME": str(home),
         "GIT_CONFIG_GLOBAL": str(git_config),
         "GIT_CONFIG_NOSYSTEM": "1",
@@ -123,7 +128,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def by_cookiecutter(template: str | Path, into: Path, answers: Answers, **options: Any) -> Path:
     """Generate in-process; the project is a new folder in `into`."""
     into.mkdir(parents=True, exist_ok=True)
-    settings = {"no_input": True, "default_config": True, "output_dir": str(into), **options}
+    settings = {"no_input": True, "output_dir": str(into), **options}
     return Path(cookiecutter(str(template), extra_context=dict(answers), **settings))
 
 
@@ -137,3 +142,25 @@ def by_copier(template: str | Path, target: Path, answers: Answers, **options: A
 def update(project: Path, **options: Any) -> None:
     """A bare `copier update` of a project that is under git."""
     copier.run_update(project, defaults=True, overwrite=True, quiet=True, **options)
+
+
+def releases() -> dict[str, str]:
+    """Tag and commit of each release of this template, oldest first, by title in its history."""
+    log = git(ROOT, "log", "--reverse", "--format=%H %s")
+    found = (
+        re.fullmatch(r"([0-9a-f]+) Release (v\d+\.\d+\.\d+)", line) for line in log.splitlines()
+    )
+    return {match[2]: match[1] for match in found if match}
+
+
+def release_lab(folder: Path) -> list[str]:
+    """Clone this template with every release tagged and the working tree as the next; all tags."""
+    git(folder.parent, "clone", "--quiet", str(ROOT), folder.name)
+    tags = releases()
+    for tag, sha in tags.items():
+        git(folder, "tag", tag, sha)
+    git(folder, "checkout", "--quiet", "-B", "main")
+    git(folder, "rm", "--quiet", "-r", ".")
+    freeze(folder)
+    commit(folder, "The working tree", tag="v999.0.0")
+    return [*tags, "v999.0.0"]

@@ -9,8 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bake
+import plumbum
 import pytest
 from answers import cases
+
+
+def replace_environment(environment: dict[str, str]) -> None:
+    # Copier runs git through plumbum, which keeps a copy of the environment of its own.
+    for place in (os.environ, plumbum.local.env):
+        place.clear()
+        place.update(environment)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,11 +27,9 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     before = dict(os.environ)
     clean = bake.scrubbed(before, tmp_path_factory.mktemp("home"))
     clean["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
-    os.environ.clear()
-    os.environ.update(clean)
+    replace_environment(clean)
     yield
-    os.environ.clear()
-    os.environ.update(before)
+    replace_environment(before)
 
 
 @pytest.fixture(scope="session")

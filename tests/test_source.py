@@ -14,9 +14,10 @@ import pytest
 import sync_copier
 import yaml
 from binaryornot.check import is_binary
-from jinja2 import Environment, defaults, nodes
+from jinja2 import Environment, nodes
+from jinja2.filters import FILTERS
+from jinja2.tests import TESTS
 
-# `tojson` is no TOML or YAML escape, and the rest of Jinja's power makes a tree that cannot be read.
 ENVIRONMENT = Environment(keep_trailing_newline=True, autoescape=False)
 ANSWERS_FILE = "{{cookiecutter.__answers_file}}"
 DERIVED = {name for name in answers.SOURCE if name.startswith("__")}
@@ -61,9 +62,9 @@ def faults_of_jinja(text: str) -> list[str]:
             faults.append(f"name {node.name}")
         elif isinstance(node, nodes.Getattr) and node.attr not in {*answers.QUESTIONS, *DERIVED}:
             faults.append(f"cookiecutter.{node.attr}")
-        elif isinstance(node, nodes.Filter) and node.name not in defaults.DEFAULT_FILTERS:
+        elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
             faults.append(f"filter {node.name}")
-        elif isinstance(node, nodes.Test) and node.name not in defaults.DEFAULT_TESTS:
+        elif isinstance(node, nodes.Test) and node.name not in TESTS:
             faults.append(f"test {node.name}")
     return faults
 

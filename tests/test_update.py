@@ -1,0 +1,153 @@
+"""`copier update` brings a project to a newer release and keeps what its users wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import bake
+import pytest
+import sync_copier
+import yaml
+
+BORN_BY = ["cookiecutter", "copier"]
+LINES = [f"line {number}" for number in range(1, 31)]
+
+
+def born(engine: str, lab: Path, into: Path, tag: str) -> Path:
+    """A project from one release, under git."""
+    target = into / engine
+    source = f"git+file://{lab}"
+    if engine == "cookiecutter":
+        project = bake.by_cookiecutter(source, target, {}, checkout=tag)
+    else:
+        project = bake.by_copier(source, target, {}, vcs_ref=tag)
+    bake.commit(project, "Born")
+    return project
+
+
+def write(path: Path, lines: list[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def edited(number: int, text: str, lines: list[str] = LINES) -> list[str]:
+    return [*lines[: number - 1], text, *lines[number:]]
+
+
+NEW_LINES = edited(20, "line 20 of the template", edited(5, "line 5, too"))
+
+
+@pytest.fixture(scope="module")
+def two_releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working tree with a few planted files as v0.1.0, and a release after it that changes them.
+
+    v0.2.0 edits, adds and deletes files, asks a new question, and edits a file that users own.
+    """
+    lab = bake.freeze(tmp_path_factory.mktemp("lab"))
+    project = lab / bake.TREE
+    write(project / "planted.md", LINES)
+    write(project / "deleted.md", LINES)
+    bake.commit(lab, "Release v0.1.0", tag="v0.1.0")
+    write(project / "planted.md", NEW_LINES)
+    (project / "deleted.md").unlink()
+    write(project / "added.md", ["{{ cookiecutter.region }}"])
+    owned = project / "model_config.yaml"
+    owned.write_text(f"{owned.read_text(encoding='utf-8')}# of v0.2.0\n", encoding="utf-8")
+    ask_one_more(lab, "region", "north")
+    bake.commit(lab, "Release v0.2.0", tag="v0.2.0")
+    return lab
+
+
+def ask_one_more(lab: Path, name: str, default: str) -> None:
+    source: dict[str, Any] = json.loads((lab / "cookiecutter.json").read_text(encoding="utf-8"))
+    rule = {"question": name, "pattern": "^[a-z]+\\Z", "error": "must be lower-case letters"}
+    source = {name: default} | source
+    source["_rules"].append(rule)
+    source["__prompts__"][name] = "Region"
+    (lab / "cookiecutter.json").write_text(json.dumps(source), encoding="utf-8")
+    (lab / "copier.yml").write_text(sync_copier.copier_yml(source), encoding="utf-8")
+
+
+@pytest.mark.parametrize("engine", BORN_BY)
+def test_T07_an_update_keeps_every_edit_of_the_users(
+    engine: str, two_releases: Path, tmp_path: Path
+) -> None:
+    project = born(engine, two_releases, tmp_path, "v0.1.0")
+    config = (project / "model_config.yaml").read_text(encoding="utf-8")
+    (project / "model_config.yaml").write_text(f"{config}# mine\n", encoding="utf-8")
+    write(project / "planted.md", edited(12, "line 12 is mine"))
+    write(project / "mine.md", ["mine"])
+    (project / "LICENSE").unlink()
+    bake.commit(project, "Five edits")
+    bake.update(project)
+    merged = edited(12, "line 12 is mine", NEW_LINES)
+    assert (project / "planted.md").read_text().splitlines() == merged
+    assert (project / "mine.md").read_text() == "mine\n"
+    assert (project / "added.md").read_text() == "north\n"
+    assert (project / "model_config.yaml").read_text(encoding="utf-8") == f"{config}# mine\n"
+    assert not (project / "deleted.md").exists()
+    assert not (project / "LICENSE").exists()
+    assert bake.git(project, "ls-files", "--unmerged") == ""
+
+
+@pytest.mark.parametrize("engine", BORN_BY)
+def test_T07_an_edit_of_the_same_line_is_marked_as_a_conflict_and_not_lost(
+    engine: str, two_releases: Path, tmp_path: Path
+) -> None:
+    project = born(engine, two_releases, tmp_path, "v0.1.0")
+    write(project / "planted.md", edited(20, "line 20 is mine"))
+    bake.commit(project, "One edit")
+    bake.update(project)
+    text = (project / "planted.md").read_text()
+    assert "line 20 is mine" in text
+    assert "line 20 of the template" in text
+    assert "<<<<<<< before updating" in text
+    assert "planted.md" in bake.git(project, "ls-files", "--unmerged")
+
+
+@pytest.mark.parametrize("engine", BORN_BY)
+def test_a_bare_update_at_the_newest_release_changes_nothing(
+    engine: str, two_releases: Path, tmp_path: Path
+) -> None:
+    project = born(engine, two_releases, tmp_path, "v0.2.0")
+    done = bake.run("copier", "update", "--defaults", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert bake.git(project, "status", "--porcelain") == ""
+
+
+def without_files_of_users(project: Path) -> dict[str, bake.Entry]:
+    """A project without the files that are given at birth and never touched again."""
+    owned = yaml.safe_load((bake.ROOT / "copier.yml").read_text(encoding="utf-8"))
+    return {k: v for k, v in bake.tree(project).items() if k not in owned["_skip_if_exists"]}
+
+
+@pytest.mark.parametrize("engine", BORN_BY)
+def test_an_updated_project_is_a_fresh_one(engine: str, two_releases: Path, tmp_path: Path) -> None:
+    project = born(engine, two_releases, tmp_path / "old", "v0.1.0")
+    fresh = born(engine, two_releases, tmp_path / "new", "v0.2.0")
+    bake.update(project)
+    assert without_files_of_users(project) == without_files_of_users(fresh)
+
+
+@pytest.mark.parametrize("engine", BORN_BY)
+def test_every_release_so_far_updates_to_the_working_tree(engine: str, tmp_path: Path) -> None:
+    *older, newest = bake.release_lab(tmp_path / "lab")
+    fresh = born(engine, tmp_path / "lab", tmp_path / "new", newest)
+    for tag in older:
+        project = born(engine, tmp_path / "lab", tmp_path / tag, tag)
+        bake.update(project)
+        assert without_files_of_users(project) == without_files_of_users(fresh), tag
+
+
+@pytest.mark.parametrize("engine", BORN_BY)
+def test_answers_can_be_changed_later(engine: str, two_releases: Path, tmp_path: Path) -> None:
+    project = born(engine, two_releases, tmp_path, "v0.2.0")
+    for reviewers in ("@org/team", ""):
+        answer = f"reviewers={reviewers}"
+        command = ["copier", "update", "--defaults", "-r", ":current:", "-d", answer]
+        done = bake.run(*command, cwd=project)
+        assert done.returncode == 0, done.stderr
+        assert (project / ".github").exists() == bool(reviewers)
+        bake.commit(project, "New reviewers")
