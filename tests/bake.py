@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,24 @@ def scrubbed(environ: Mapping[str, str], home: Path) -> dict[str, str]:
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
     }
+
+
+def host(environment: Mapping[str, str]) -> list[str]:
+    """What tests must not change: packages of the interpreters on the PATH, and git's settings."""
+    packages = (
+        "import importlib.metadata as m; "
+        "print(sorted((d.name, d.version) for d in m.distributions()))"
+    )
+    commands = [
+        [sys.executable, "-c", packages],
+        ["python3", "-c", packages],
+        ["git", "config", "--global", "--list"],
+        ["git", "-C", str(ROOT), "config", "--local", "--list"],
+    ]
+    return [
+        subprocess.run(c, env=dict(environment), capture_output=True, text=True, check=False).stdout
+        for c in commands
+    ]
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -23,13 +23,15 @@ def replace_environment(environment: dict[str, str]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test sees the host's settings, and its .venv (with uv) comes first on the PATH."""
+    """No test sees the host's settings (T10), and .venv (with uv) comes first on the PATH."""
     before = dict(os.environ)
+    host = bake.host(before)
     clean = bake.scrubbed(before, tmp_path_factory.mktemp("home"))
     clean["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
     replace_environment(clean)
     yield
     replace_environment(before)
+    assert bake.host(before) == host, "T10: a test changed the host"
 
 
 @pytest.fixture(scope="session")

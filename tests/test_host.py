@@ -9,7 +9,6 @@ from pathlib import Path
 
 import bake
 import plumbum
-import pytest
 
 PLANTED = {
     "AWS_SECRET_ACCESS_KEY": "x",
@@ -55,23 +54,16 @@ def test_T10_only_what_points_at_packages_is_kept(tmp_path: Path) -> None:
 def test_T10_tests_run_in_the_clean_environment() -> None:
     assert [name for name in os.environ if name in PLANTED] == []
     assert dict(plumbum.local.env)["HOME"] == os.environ["HOME"]
-    assert os.environ["HOME"] != os.environ.get("HOST_HOME")
+    assert Path(os.environ["COOKIECUTTER_CONFIG"]).is_relative_to(os.environ["HOME"])
     assert Path(bake.run("which", "python", cwd=bake.ROOT).stdout.strip()) == Path(sys.executable)
 
 
-def host(environment: dict[str, str]) -> dict[str, object]:
-    """Packages of the interpreters, git configuration and dot-folders of the one who runs the tests."""
-
-    def said(*command: str) -> str:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        return done.stdout
-
-    home = Path(environment["HOME"])
-    names = [".cookiecutters", ".cookiecutter_replay", ".config", ".local/share", ".gitconfig"]
-    places = {name: home / name for name in names}
-    return {
-        "packages": said(sys.executable, "-m", "pip", "list") + said("python3", "-m", "pip", "list"),
-        "git config": said("git", "config", "--global", "--list"),
-        "repository": said("git", "-C", str(bake.ROOT), "config", "--list", "--local"),
-        "home": {name: sorted(p.iterdir()) if p.is_dir() else p.exists() for name, p in places.items()},
-    }
+def test_T10_a_changed_host_is_noticed(tmp_path: Path) -> None:
+    """The comparison at the end of every run of the tests (`clean_environment`) can fail."""
+    environment = bake.scrubbed(dict(os.environ), tmp_path)
+    before = bake.host(environment)
+    assert bake.host(environment) == before
+    subprocess.run(
+        ["git", "config", "--global", "user.name", "Changed"], env=environment, check=True
+    )
+    assert bake.host(environment) != before
