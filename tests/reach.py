@@ -1,0 +1,84 @@
+"""Which files of a generated project something uses: a walk from what tools open by themselves."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+# What opens a file without being told its name, or who reads it.
+ROOTS = {
+    "Makefile": "make",
+    "README.md": "people",
+    "LICENSE": "people",
+    "pyproject.toml": "ruff, mypy and pytest",
+    "dvc.yaml": "dvc",
+    ".dvc/config": "dvc",
+    "**/.gitignore": "git",
+    ".gitignore": "git",
+    ".github/CODEOWNERS": "the forge",
+    ".copier-answers.yml": "copier",
+    ".pre-commit-config.yaml": "pre-commit",
+    "tests/**/test_*.py": "pytest",
+    "tests/**/conftest.py": "pytest",
+    "tests/conftest.py": "pytest",
+}
+
+Files = dict[str, bytes]
+
+
+def orphans(files: Files, package: str) -> list[str]:
+    """Files that nothing reaches."""
+    todo = [name for name in files if any(PurePosixPath(name).match(root) for root in ROOTS)]
+    reached = set(todo)
+    while todo:
+        for name in set(mentions(todo.pop(), files, package)) - reached:
+            reached.add(name)
+            todo.append(name)
+    return sorted(set(files) - reached)
+
+
+def mentions(name: str, files: Files, package: str) -> Iterator[str]:
+    """Files that one file uses: modules it imports or runs, and other files it names.
+
+    A module is used only by an import or by `python -m`: that dvc.yaml depends on it is no use.
+    """
+    text = files[name].decode(errors="ignore")
+    folder = PurePosixPath(name).parent
+    for other in files:
+        if not other.startswith(f"src/{package}/") and other != name:
+            path = PurePosixPath(other)
+            near = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else other
+            if re.search(rf"(?<![\w.-])({re.escape(other)}|{re.escape(near)})(?![\w-])", text):
+                yield other
+    if f"-m {package}" in text:
+        yield f"src/{package}/__main__.py"
+    if name.endswith(".py"):
+        for module in modules(name, ast.parse(text), package):
+            yield from (path for path in paths_of(module) if path in files)
+
+
+def modules(name: str, code: ast.Module, package: str) -> Iterator[str]:
+    """Dotted names that a module imports, or holds as text for a later import."""
+    parents = [*PurePosixPath(name).with_suffix("").parts][:-1]
+    yield ".".join(parents)
+    for node in ast.walk(code):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            up = parents[: len(parents) - node.level + 1] if node.level else []
+            base = ".".join([*up, *filter(None, [node.module])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield f"{package}.{node.value}"
+
+
+def paths_of(module: str) -> Iterator[str]:
+    """Where a dotted name may live; the packages above it are imported with it."""
+    path = module.replace(".", "/").removeprefix("src/")
+    for home in ("src/", "tests/", ""):
+        yield f"{home}{path}.py"
+        for above in [PurePosixPath(path), *PurePosixPath(path).parents][:-1]:
+            yield f"{home}{above.as_posix()}/__init__.py"

@@ -1,0 +1,74 @@
+"""What a generated project consists of: exactly these files, all used, none half rendered."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import bake
+import pytest
+from conftest import Twins
+from reach import orphans
+
+# One path a line; "question: path" where an answer to that question brings the file.
+LISTED = (bake.ROOT / "tests" / "files.txt").read_text(encoding="utf-8").splitlines()
+
+
+def expected(answers: dict[str, str], package: str) -> set[str]:
+    names = set()
+    for line in LISTED:
+        question, _, name = line.rpartition(": ")
+        if not question or answers.get(question):
+            names.add(name.replace("PACKAGE", package))
+    return names
+
+
+def package_of(project: Path) -> str:
+    (folder,) = (project / "src").iterdir()
+    return folder.name
+
+
+def test_the_files_are_exactly_these(twins: Twins) -> None:
+    born = set(bake.files(twins.cookiecutter))
+    wanted = expected(twins.answers, package_of(twins.cookiecutter))
+    assert {"missing": wanted - born, "not listed": born - wanted} == {
+        "missing": set(),
+        "not listed": set(),
+    }
+
+
+def test_no_folder_is_empty(twins: Twins) -> None:
+    folders = [path for path in twins.cookiecutter.rglob("*") if path.is_dir()]
+    assert [path for path in folders if not any(path.iterdir())] == []
+
+
+def test_nothing_is_left_half_rendered(twins: Twins) -> None:
+    left = re.compile(rb"\{\{-? ?cookiecutter|\{%-? ?(raw|endraw|if|elif|else|endif|set)|_copier_")
+    found = {n for n, content in bake.files(twins.cookiecutter).items() if left.search(content)}
+    assert found == set()
+    assert [path for path in twins.cookiecutter.rglob("*") if "{" in path.name] == []
+
+
+def test_T08_every_file_is_used(twins: Twins) -> None:
+    files = bake.files(twins.cookiecutter)
+    assert orphans(files, package_of(twins.cookiecutter)) == []
+
+
+@pytest.mark.parametrize("name", ["src/PACKAGE/forgotten.py", "docs/forgotten.md", "forgotten.sh"])
+def test_T08_a_forgotten_file_is_found(name: str, project: Path) -> None:
+    package = package_of(project)
+    planted = name.replace("PACKAGE", package)
+    assert planted in orphans(bake.files(project) | {planted: b"pass\n"}, package)
+
+
+def test_ruff_changes_nothing_in_a_fresh_project(twins: Twins) -> None:
+    for command in (["format", "--check"], ["check"]):
+        done = bake.run("ruff", *command, "--no-cache", ".", cwd=twins.cookiecutter)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_index_and_no_path_of_a_machine_is_in_a_project(project: Path) -> None:
+    """A lock or a setting with one site's package index would break every other site."""
+    wrong = re.compile(rb"--(extra-)?index-url|--find-links|/(home|root|work|tmp)/\w")
+    found = {name for name, content in bake.files(project).items() if wrong.search(content)}
+    assert found == set()
