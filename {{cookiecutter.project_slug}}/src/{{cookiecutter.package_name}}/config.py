@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 CONFIG_FILE = Path("model_config.yaml")
 GATES_FILE = Path("gates.yaml")
 
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
+
 Task = Literal["binary", "multiclass", "regression"]
 
 
@@ -42,9 +44,9 @@ class Data(Strict):
     path: str
     target: str
     task: Task
-    classes: tuple[str, ...] = Field((), strict=False)
+    classes: tuple[str, ...] = Field(default=(), strict=False)
     positive: str | None = None
-    missing: tuple[str, ...] = Field(("", "NA", "N/A", "NaN", "nan", "null", "NULL"), strict=False)
+    missing: tuple[str, ...] = Field(default=MISSING, strict=False)
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     decimal: Literal[".", ","] = "."
     encoding: str = "utf-8"
@@ -80,7 +82,7 @@ class Column(Strict):
     missing: bool = False
     min: Number | None = None
     max: Number | None = None
-    values: tuple[str, ...] | None = Field(None, strict=False)
+    values: tuple[str, ...] | None = Field(default=None, strict=False)
     unseen: Literal["allow", "refuse"] = "allow"
     format: str | None = None
 
@@ -124,7 +126,7 @@ class Search(Strict):
 
     trials: Annotated[int, Field(ge=0)] = 0
     folds: Annotated[int, Field(ge=2)] = 3
-    space: dict[str, tuple[Number, Number] | list[Any]] = Field({}, strict=False)
+    space: dict[str, list[Any]] = {}  # two numbers: a range; else: choices
 
 
 class Compute(Strict):
@@ -145,8 +147,8 @@ class Config(Strict):
     data: Data
     columns: dict[str, Column] = Field(min_length=1)
     left_out: dict[str, str] = {}
-    sensitive: tuple[str, ...] = Field((), strict=False)
-    slices: tuple[str, ...] = Field((), strict=False)
+    sensitive: tuple[str, ...] = Field(default=(), strict=False)
+    slices: tuple[str, ...] = Field(default=(), strict=False)
     split: Split = Split()
     model: ModelSpec = ModelSpec()
     search: Search = Search()
@@ -182,7 +184,7 @@ class _Loader(yaml.CSafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if key in seen:
                 mark = key_node.start_mark
                 raise InputError(f"{mark.name}: line {mark.line + 1}: the key {key!r} is repeated")

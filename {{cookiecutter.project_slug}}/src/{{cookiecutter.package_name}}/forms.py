@@ -3,7 +3,8 @@
 treelite: trees (exact under the conditions in TREES).   linear: coefficients as JSON.
 skops:    any other scikit-learn estimator whose types stand in ALLOWED_TYPES; slower.
 
-A scorer takes the encoded matrix (n, width) float64 and returns probabilities (n, k) or values (n,).
+A scorer takes the encoded matrix (n, width), float64, and returns probabilities (n, k) or values
+(n,).
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
@@ -43,7 +45,7 @@ def frame(columns: Columns, config: Config) -> pd.DataFrame:
     return table
 
 
-def faults(columns: Columns, config: Config) -> list[dict[str, object]]:
+def faults(columns: Columns, config: Config) -> list[dict[str, Any]]:
     """Each failed check as {column, check, rows, first}: count and first rows of the data file."""
     try:
         frame_schema(config).validate(frame(columns, config), lazy=True)

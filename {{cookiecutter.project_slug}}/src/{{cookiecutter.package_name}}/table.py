@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
@@ -149,7 +148,7 @@ def _numbers(path: Path, name: str, text: pa.DictionaryArray) -> None:
 
 
 def refuse_rows(path: Path, name: str, wrong: np.ndarray, what: str) -> None:
-    """Raise InputError that counts the rows of the data file marked in `wrong` (n,) and names the first."""
+    """Raise InputError that counts the rows marked in `wrong` (n,) and names the first."""
     first = (np.flatnonzero(wrong)[:_MAX_SHOWN] + 1).tolist()
     count = int(wrong.sum())
     more = ", ..." if count > len(first) else ""

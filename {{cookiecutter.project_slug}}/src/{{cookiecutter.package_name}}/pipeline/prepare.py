@@ -10,6 +10,7 @@ import pyarrow as pa
 from .. import table
 from ..config import CONFIG_FILE, Config, InputError, load_config
 from ..files import digest, new_folder, write_json
+from ..table import Columns
 
 PREPARED = Path("data/prepared")
 
@@ -23,7 +24,8 @@ def run() -> None:
     data = data.filter(data[config.data.target].is_valid())
     unlabelled = total - data.num_rows
     check_target(config, data)
-    test = hold_out(config, data)
+    keys = {config.data.target, config.split.time, config.split.group}
+    test = hold_out(config, table.columns_of(data.select([key for key in keys if key])))
     with new_folder(PREPARED) as folder:
         table.write_parquet(folder / "train.parquet", data.filter(pa.array(~test)))
         table.write_parquet(folder / "test.parquet", data.filter(pa.array(test)))
@@ -81,34 +83,31 @@ def _counts(data: pa.Table, name: str) -> dict[str, int]:
     return {pair["values"]: pair["counts"] for pair in pairs}
 
 
-def hold_out(config: Config, data: pa.Table) -> np.ndarray:
+def hold_out(config: Config, columns: Columns) -> np.ndarray:
     """Booleans (n,): True for test rows, by time, by group, or at random (stratified by class)."""
-    split, n = config.split, data.num_rows
+    split, n = config.split, table.rows(columns)
     random = np.random.default_rng(config.seed)
     if split.time:
-        moments = data[split.time].to_numpy()
+        moments = columns[split.time]
         if np.isnat(moments).any():
             table.refuse_rows(Path(config.data.path), split.time, np.isnat(moments), "is missing")
-        cut = np.sort(moments)[min(n - 1, round(n * (1 - split.test)))]
-        test = moments >= cut
+        test = moments >= np.sort(moments)[min(n - 1, round(n * (1 - split.test)))]
     elif split.group:
-        keys = data[split.group].combine_chunks().dictionary_encode().indices.fill_null(-1)
-        groups = random.permutation(np.unique(keys))
-        test = np.isin(keys, groups[: max(1, round(len(groups) * split.test))])
+        groups, members = np.unique(columns[split.group].astype(str), return_inverse=True)
+        chosen = random.permutation(len(groups))[: max(1, round(len(groups) * split.test))]
+        test = np.isin(members, chosen)
     else:
         test = np.zeros(n, dtype=bool)
-        for members in _strata(config, data):
-            share = min(max(1, round(len(members) * split.test)), len(members) - 1)
-            test[random.permutation(members)[:share]] = True
+        for rows in _strata(config, columns):
+            share = min(max(1, round(len(rows) * split.test)), len(rows) - 1)
+            test[random.permutation(rows)[:share]] = True
     if not 0 < test.sum() < n:
-        raise InputError(
-            f"{CONFIG_FILE}: split leaves no rows to learn or none to test: change split"
-        )
+        raise InputError(f"{CONFIG_FILE}: split leaves no rows to learn or none to test: change it")
     return test
 
 
-def _strata(config: Config, data: pa.Table) -> list[np.ndarray]:
+def _strata(config: Config, columns: Columns) -> list[np.ndarray]:
     if config.data.task == "regression":
-        return [np.arange(data.num_rows)]
-    labels = table.columns_of(data.select([config.data.target]))[config.data.target]
+        return [np.arange(table.rows(columns))]
+    labels = columns[config.data.target]
     return [np.flatnonzero(labels == label) for label in config.data.labels]

@@ -84,7 +84,7 @@ def generate(rows: int, seed: int) -> tuple[pa.Table, np.ndarray]:
 
 
 def best_roc_auc(config: Config) -> float:
-    """The AUC of the true probability on the whole starter table: no model can be expected above."""
+    """AUC of the true probability on the whole starter table: what no model is expected to beat."""
     from sklearn.metrics import roc_auc_score
 
     table, probability = generate(config.sample.rows, config.seed)

@@ -11,12 +11,13 @@ import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 
-from .. import artifact, encoder, forms, table
+from .. import artifact, encoder, forms, metrics, table
 from ..config import CONFIG_FILE, Config, InputError, load_config
 from ..files import digest, digest_json, read_json
 from ..model import build
 from ..table import Columns
 from .prepare import PREPARED
+from .search import search
 
 CANDIDATE = Path("models/candidate")
 _HERE = Path(__file__).parents[1]
@@ -29,11 +30,12 @@ def run() -> None:
     config = load_config()
     columns = table.read_parquet(PREPARED / "train.parquet")
     test = table.read_parquet(PREPARED / "test.parquet")
-    fitted, estimator = fit(config, columns)
+    params = search(config, columns)["params"] if config.search.trials else {}
+    fitted, estimator = fit(config, columns, **params)
     check = np.concatenate([fitted.apply(test), fitted.apply(edge_rows(config, columns))])
     spec, content = forms.export(estimator, check)
     model = artifact.save(
-        CANDIDATE, fitted, spec, content, identity(config), probe_rows(config, columns)
+        CANDIDATE, fitted, spec, content, identity(config, params), probe_rows(config, columns)
     )
     size = sum(facts["bytes"] for facts in model.identity["files"].values())
     print(
@@ -56,7 +58,8 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[encoder.Encod
     if "categorical_features" in estimator.get_params():
         estimator.set_params(categorical_features=fitted.categorical or None)
     try:
-        estimator.fit(fitted.apply(columns), target(config, columns))
+        truth = metrics.encode_target(columns[config.data.target], config.data.labels)
+        estimator.fit(fitted.apply(columns), truth)
     except InvalidParameterError as error:
         raise InputError(f"{CONFIG_FILE}: model.params: {error}") from None
     return fitted, estimator
@@ -69,17 +72,11 @@ def encoding(config: Config, estimator: Any) -> encoder.Encoding:
     return "ordinal" if get_tags(estimator).input_tags.allow_nan else "onehot"
 
 
-def target(config: Config, columns: Columns) -> np.ndarray:
-    """Class index (n,) in the order of data.labels, or the value (n,) float64."""
-    values = columns[config.data.target]
-    if config.data.task == "regression":
-        return values
-    index = {label: at for at, label in enumerate(config.data.labels)}
-    return np.array([index[value] for value in values])
+def identity(config: Config, found: dict[str, Any]) -> dict[str, Any]:
+    """What the model was made from; the same in two folders with equal code, data, config, lock.
 
-
-def identity(config: Config) -> dict[str, Any]:
-    """What the model was made from; the same in two folders with equal code, data, config, lock."""
+    `found` are parameters of a search, which go on top of model.params.
+    """
     data = read_json(PREPARED / "data.json", "run `make run`")
     full = config.model_dump(mode="json")
     return {
@@ -90,7 +87,7 @@ def identity(config: Config) -> dict[str, Any]:
         "seed": config.seed,
         "threads": config.compute.threads,
         "estimator": config.model.estimator,
-        "params": config.model.params,
+        "params": config.model.params | found,
         "config": digest_json(full),
         "schema": digest_json({"columns": full["columns"], "data": full["data"]}),
         "code": digest_json({path.name: digest(path) for path in CODE}),

@@ -1,0 +1,180 @@
+"""gates.yaml as strict types, and the one function that compares a value with a limit."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from .config import GATES_FILE, Number, Share, Strict, explain, read_yaml
+
+Verdict = Literal["passed", "refused", "warning", "not applicable", "off"]
+Direction = Literal[">=", "<="]
+OPPOSITE = {">=": "below", "<=": "above"}
+
+
+def _not_negative(value: float) -> float:
+    if not 0 <= value < math.inf:
+        raise ValueError("must be a finite number, 0 or more")
+    return value
+
+
+Positive = Annotated[float, AfterValidator(_not_negative)]
+Rows = Annotated[int, Field(ge=1)]
+
+
+class Performance(Strict):
+    """Floors of the hold-out metrics."""
+
+    gain: Positive
+    floors: dict[str, Number]
+
+
+class Champion(Strict):
+    """How much worse than the champion the headline metric may be."""
+
+    max_drop: Positive
+
+
+class Slices(Strict):
+    """How much worse than the whole its worst slice may be."""
+
+    max_drop: Positive
+    max_error_ratio: Annotated[float, Field(ge=1), AfterValidator(_not_negative)]
+    min_rows: Rows
+
+
+class Limits(Strict):
+    """Largest differences between the groups of a sensitive column."""
+
+    demographic_parity: Share
+    equalized_odds: Share
+    accuracy_gap: Share
+    error_gap: Positive
+
+
+class Fairness(Strict):
+    """Which differences between groups are accepted, and which groups are too small to judge."""
+
+    limits: Limits
+    min_rows: Rows
+    accept_small_groups: tuple[str, ...] = Field(strict=False)
+
+
+class Calibration(Strict):
+    """Largest expected calibration error."""
+
+    max_error: Share
+
+
+class Latency(Strict):
+    """Speed of the artifact in a process of its own."""
+
+    max_p99_ms: Positive
+    min_rows_per_second: Positive
+
+
+class Size(Strict):
+    """What the artifact costs to keep and to load."""
+
+    max_mb: Positive
+    max_load_seconds: Positive
+    max_memory_mb: Positive
+
+
+class Lineage(Strict):
+    """Whether a commit without changes is required outside CI as well."""
+
+    require_commit: bool
+
+
+class SensitiveFeatures(Strict):
+    """Sensitive columns that may be features."""
+
+    allowed: tuple[str, ...] = Field(strict=False)
+
+
+class Determinism(Strict):
+    """Largest difference between two answers to the same row."""
+
+    max_difference: Positive
+
+
+class Gates(Strict):
+    """The whole of gates.yaml; `false` in place of a block switches that gate off."""
+
+    performance: Performance | None
+    champion: Champion | None
+    slices: Slices | None
+    fairness: Fairness | None
+    calibration: Calibration | None
+    latency: Latency | None
+    size: Size | None
+    lineage: Lineage | None
+    sensitive_features: SensitiveFeatures | None
+    determinism: Determinism | None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _off(cls, data: Any) -> Any:
+        for name, rule in data.items():
+            if rule is None:
+                raise ValueError(f"{name} is empty: give it its keys, or `{name}: false`")
+        return {name: None if rule is False else rule for name, rule in data.items()}
+
+    @model_validator(mode="after")
+    def _some_rule(self) -> Gates:
+        if not any(rule for _, rule in self):
+            raise ValueError("every gate is switched off: nothing would be judged")
+        return self
+
+
+def load_gates(path: Path = GATES_FILE) -> Gates:
+    """The checked gates; raises InputError with one line per fault."""
+    try:
+        return Gates.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise explain(path, error) from None
+
+
+def fault(value: Any, lowest: float = -math.inf, highest: float = math.inf) -> str | None:
+    """Why `value` is no finite number within [lowest, highest]; None when it is one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"{value!r} is not a number"
+    if not math.isfinite(value):
+        return f"{value} is not finite"
+    if not lowest <= value <= highest:
+        return f"{value} is outside [{lowest}, {highest}]"
+    return None
+
+
+def line(gate: str, verdict: Verdict, reason: str, value: Any = None) -> dict[str, Any]:
+    """A line of the verdict that compares no numbers."""
+    kept = value if value is None or isinstance(value, str) or fault(value) is None else str(value)
+    return {"gate": gate, "value": kept, "limit": None, "verdict": verdict, "reason": reason}
+
+
+def compare(
+    gate: str,
+    value: Any,
+    direction: Direction,
+    limit: Any,
+    reason: str = "",
+    within: tuple[float, float] = (-math.inf, math.inf),
+) -> dict[str, Any]:
+    """The line of `value` against `limit`: passed only when both are finite numbers that agree."""
+    wrong = fault(value, *within) or fault(limit)
+    if wrong:
+        return line(gate, "refused", wrong, value)
+    holds = value >= limit if direction == ">=" else value <= limit
+    if not holds:
+        reason = f"{value:.4g} is {OPPOSITE[direction]} {limit:.4g}. {reason}".removesuffix(". ")
+    return {
+        "gate": gate,
+        "value": value,
+        "limit": f"{direction} {limit:.6g}",
+        "verdict": "passed" if holds else "refused",
+        "reason": reason,
+    }

@@ -1,0 +1,79 @@
+"""Where a model comes from: the git commit, and digests of code, configuration, locks and data."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from .config import Config
+from .files import digest, digest_json
+
+_HERE = Path(__file__).parent
+CODE = [_HERE / name for name in ("features.py", "model.py", "encoder.py", "forms.py")]
+LOCKS = [Path("requirements/dev.txt"), Path("requirements/extra.txt")]
+COMMITTED = ("src", "model_config.yaml", "gates.yaml", "dvc.yaml", "requirements")
+
+
+def digests(config: Config) -> dict[str, str]:
+    """SHA-256 of what a model is made from, apart from its data: code, config, lock, schema."""
+    full = config.model_dump(mode="json")
+    return {
+        "code": digest_json({path.name: digest(path) for path in CODE}),
+        "config": digest_json(full),
+        "lock": digest_json({path.name: digest(path) for path in LOCKS if path.exists()}),
+        "schema": digest_json({"columns": full["columns"], "data": full["data"]}),
+    }
+
+
+def commit() -> dict[str, Any]:
+    """{commit, uncommitted, reason}: HEAD, the paths of COMMITTED that differ from it, and why not.
+
+    `commit` is None where git knows no commit that holds this project; `reason` then says why.
+    What a run writes does not count as uncommitted.
+    """
+    try:
+        head = _git("rev-parse", "--verify", "HEAD").strip()
+        held = _git("ls-tree", "--name-only", "HEAD", "--", "model_config.yaml", "gates.yaml")
+        if len(held.split()) < 2:
+            return _unknown("git's last commit does not hold this project: git add, git commit")
+        status = _git("status", "--porcelain", "-z", "--no-renames", "--", *COMMITTED)
+    except FileNotFoundError:
+        return _unknown("git is not installed")
+    except subprocess.CalledProcessError as error:
+        return _unknown(_plain(error.stderr))
+    except subprocess.TimeoutExpired:
+        return _unknown("git did not answer within 20 s")
+    paths = [entry[3:] for entry in status.split("\0") if entry]
+    return {"commit": head, "uncommitted": paths, "reason": None}
+
+
+def in_ci() -> bool:
+    """Whether this runs in continuous integration, where lineage must be complete."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
+
+
+def _unknown(reason: str) -> dict[str, Any]:
+    return {"commit": None, "uncommitted": [], "reason": reason}
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(
+        ["git", "--no-optional-locks", *words],
+        check=True,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=20,
+        env=os.environ | {"LC_ALL": "C"},
+    ).stdout
+
+
+def _plain(message: str) -> str:
+    if "not a git repository" in message:
+        return "this folder is not under git: git init, git add, git commit"
+    if "Needed a single revision" in message:
+        return "git has no commit yet: git add, git commit"
+    return " ".join(message.split())[:200] or "git failed"

@@ -1,0 +1,47 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from {{ cookiecutter.package_name }}.config import Config, InputError
+from {{ cookiecutter.package_name }}.pipeline.prepare import hold_out
+
+
+def config(split: dict[str, Any]) -> Config:
+    data = {"path": "x.csv", "target": "y", "task": "binary", "classes": ["a", "b"]}
+    columns = {"when": {"type": "datetime"}, "who": {"type": "categorical"}}
+    return Config.model_validate(
+        {"data": data | {"positive": "b"}, "columns": columns, "split": split}
+        | {"model": {}, "seed": 3}
+    )
+
+
+COLUMNS = {
+    "y": np.array(["a"] * 90 + ["b"] * 10, dtype=object),
+    "when": np.arange("2024-01-01", "2024-04-10", dtype="datetime64[D]").astype("datetime64[us]"),
+    "who": np.array([f"person {at % 25}" for at in range(100)], dtype=object),
+}
+
+
+def test_each_class_has_its_share_in_the_hold_out() -> None:
+    test = hold_out(config({"test": 0.2}), COLUMNS)
+    assert COLUMNS["y"][test].tolist().count("a") == 18
+    assert COLUMNS["y"][test].tolist().count("b") == 2
+
+
+def test_by_time_the_newest_rows_are_held_out() -> None:
+    test = hold_out(config({"test": 0.2, "time": "when"}), COLUMNS)
+    assert COLUMNS["when"][~test].max() < COLUMNS["when"][test].min()
+    assert test.sum() == 20
+
+
+def test_by_group_nobody_is_on_both_sides() -> None:
+    test = hold_out(config({"test": 0.2, "group": "who"}), COLUMNS)
+    assert not set(COLUMNS["who"][test]) & set(COLUMNS["who"][~test])
+    assert test.sum() == 20
+
+
+def test_a_split_that_leaves_nothing_is_refused() -> None:
+    same = COLUMNS | {"when": np.full(100, COLUMNS["when"][0])}
+    with pytest.raises(InputError, match="leaves no rows to learn"):
+        hold_out(config({"time": "when"}), same)

@@ -1,0 +1,79 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from {{ cookiecutter.package_name }} import table
+from {{ cookiecutter.package_name }}.config import Config, InputError
+
+COLUMNS: dict[str, Any] = {
+    "amount": {"type": "numeric", "missing": True},
+    "kind": {"type": "categorical", "missing": True},
+    "paid": {"type": "boolean"},
+    "when": {"type": "datetime"},
+}
+HEADER = "amount,kind,paid,when,y"
+GOOD = "1,a,yes,2024-01-02,no"
+
+
+def config(path: Path, **data: Any) -> Config:
+    settings = {"path": str(path), "target": "y", "task": "binary", "classes": ["no", "yes"]}
+    return Config.model_validate(
+        {"data": settings | {"positive": "yes"} | data, "columns": COLUMNS}
+        | {"split": {}, "model": {}, "seed": 1}
+    )
+
+
+def read(path: Path, text: str | bytes, **data: Any) -> table.Columns:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return table.columns_of(table.read_raw(config(path, **data)))
+
+
+def test_each_type_is_read(tmp_path: Path) -> None:
+    text = f"{HEADER}\n1.5,a,yes,2024-01-02,no\n?, b ,False,2024-01-02T03:04:05Z,yes\n"
+    columns = read(tmp_path / "x.csv", text, missing=["", "?"])
+    np.testing.assert_array_equal(columns["amount"], [1.5, np.nan])
+    assert columns["kind"].tolist() == ["a", "b"]
+    assert columns["paid"].tolist() == [1.0, 0.0]
+    times = columns["when"].astype("datetime64[s]").astype(str).tolist()
+    assert times == ["2024-01-02T00:00:00", "2024-01-02T03:04:05"]
+    assert columns["y"].tolist() == ["no", "yes"]
+    assert columns[table.ROW].tolist() == [1, 2]
+
+
+def test_delimiter_decimal_comma_and_byte_order_mark(tmp_path: Path) -> None:
+    text = "\ufeffamount;kind;paid;when;y\n1,5;ä;1;2024-01-02;no\n"
+    columns = read(tmp_path / "x.csv", text, delimiter=";", decimal=",")
+    assert (columns["amount"][0], columns["kind"][0]) == (1.5, "ä")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            f"{HEADER}\n1,a,yes,2024-01-02,no\nten,a,yes,2024-01-02,no\n",
+            "'amount' is not a number in 1 of 2 rows (rows 2)",
+        ),
+        (f"{HEADER}\n1,a,perhaps,2024-01-02,no\n", "'paid' is no boolean in 1 of 1 rows (rows 1)"),
+        (f"{HEADER}\n1,a,yes,soon,no\n", "'when' is no datetime"),
+        ("amount,kind,paid,y\n1,a,yes,no\n", "has no column 'when'"),
+        ("amount,kind,paid,when,y,kind\n1,a,yes,2024-01-02,no,b\n", "'kind' stands twice"),
+        (f"{HEADER}\n", "has no rows"),
+        ("", "is empty"),
+        (f"{HEADER}\n1,a,yes,2024-01-02,no\n1,a,y", "is damaged"),
+        (f"{HEADER}\n1,\xe4,yes,2024-01-02,no\n".encode("latin-1"), "is not utf-8 text"),
+    ],
+)
+def test_a_fault_in_the_file_is_named(tmp_path: Path, text: str | bytes, says: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        read(tmp_path / "x.csv", text)
+    assert "x.csv" in str(refusal.value)
+    assert says in str(refusal.value)
+
+
+def test_a_missing_and_a_cut_parquet_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"x\.csv is missing"):
+        table.read_raw(config(tmp_path / "x.csv"))
+    with pytest.raises(InputError, match=r"x\.parquet is no whole Parquet file"):
+        read(tmp_path / "x.parquet", b"PAR1 cut")
