@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from . import lineage
 from .config import InputError
 from .files import digest_json, read_json, write_json, write_text
 
@@ -77,7 +78,7 @@ def read(path: Path) -> Record | None:
         raise InputError(f"{path} is damaged: {_RESTORE}")
     if record["model"] != folder(record["digest"]).as_posix():
         raise InputError(f"{path}: model {record['model']!r} is not its version: {_RESTORE}")
-    return record
+    return dict(record)
 
 
 def verify(record: Record) -> Record:
@@ -137,10 +138,8 @@ def pointer(digest: str, verdict: Record, action: str, why: str) -> Record:
 
 def _who() -> str:
     try:
-        name = subprocess.run(
-            ["git", "config", "user.name"], capture_output=True, text=True, timeout=20
-        ).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
+        name = lineage.git("config", "user.name").strip()
+    except (OSError, subprocess.SubprocessError):
         name = ""
     try:
         return name or getpass.getuser()

@@ -27,6 +27,12 @@ def digests(config: Config) -> dict[str, str]:
     }
 
 
+def package() -> str:
+    """SHA-256 of all the code of this package."""
+    files = sorted(_HERE.rglob("*.py"))
+    return digest_json({path.relative_to(_HERE).as_posix(): digest(path) for path in files})
+
+
 def commit() -> dict[str, Any]:
     """{commit, uncommitted, reason}: HEAD, the paths of COMMITTED that differ from it, and why not.
 
@@ -34,11 +40,11 @@ def commit() -> dict[str, Any]:
     What a run writes does not count as uncommitted.
     """
     try:
-        head = _git("rev-parse", "--verify", "HEAD").strip()
-        held = _git("ls-tree", "--name-only", "HEAD", "--", "model_config.yaml", "gates.yaml")
+        head = git("rev-parse", "--verify", "HEAD").strip()
+        held = git("ls-tree", "--name-only", "HEAD", "--", "model_config.yaml", "gates.yaml")
         if len(held.split()) < 2:
             return _unknown("git's last commit does not hold this project: git add, git commit")
-        status = _git("status", "--porcelain", "-z", "--no-renames", "--", *COMMITTED)
+        status = git("status", "--porcelain", "-z", "--no-renames", "--", *COMMITTED)
     except FileNotFoundError:
         return _unknown("git is not installed")
     except subprocess.CalledProcessError as error:
@@ -58,9 +64,10 @@ def _unknown(reason: str) -> dict[str, Any]:
     return {"commit": None, "uncommitted": [], "reason": reason}
 
 
-def _git(*words: str) -> str:
+def git(*words: str) -> str:
+    """What git prints; raises CalledProcessError, TimeoutExpired or, without git, OSError."""
     return subprocess.run(
-        ["git", "--no-optional-locks", *words],
+        ["git", "--no-optional-locks", *words],  # noqa: S607 - the git of whoever runs this
         check=True,
         capture_output=True,
         text=True,

@@ -11,18 +11,15 @@ import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 
-from .. import artifact, encoder, forms, metrics, table
+from .. import artifact, encoder, forms, lineage, metrics, table
 from ..config import CONFIG_FILE, Config, InputError, load_config
-from ..files import digest, digest_json, read_json
+from ..files import read_json
 from ..model import build
 from ..table import Columns
 from .prepare import PREPARED
 from .search import search
 
 CANDIDATE = Path("models/candidate")
-_HERE = Path(__file__).parents[1]
-CODE = [_HERE / name for name in ("features.py", "model.py", "encoder.py", "forms.py")]
-LOCKS = [Path("requirements/dev.txt"), Path("requirements/extra.txt")]
 
 
 def run() -> None:
@@ -78,7 +75,6 @@ def identity(config: Config, found: dict[str, Any]) -> dict[str, Any]:
     `found` are parameters of a search, which go on top of model.params.
     """
     data = read_json(PREPARED / "data.json", "run `make run`")
-    full = config.model_dump(mode="json")
     return {
         "task": config.data.task,
         "target": config.data.target,
@@ -88,10 +84,7 @@ def identity(config: Config, found: dict[str, Any]) -> dict[str, Any]:
         "threads": config.compute.threads,
         "estimator": config.model.estimator,
         "params": config.model.params | found,
-        "config": digest_json(full),
-        "schema": digest_json({"columns": full["columns"], "data": full["data"]}),
-        "code": digest_json({path.name: digest(path) for path in CODE}),
-        "lock": digest_json({path.name: digest(path) for path in LOCKS if path.exists()}),
+        **lineage.digests(config),
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "scikit-learn", "treelite")},
     }

@@ -1,0 +1,169 @@
+"""gate: judge the candidate by gates.yaml, print every line and write reports/verdict.json.
+
+The verdict names all it is based on by digest. With the same inputs the same verdict stands and
+nothing is measured again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .. import champion, lineage
+from ..config import GATES_FILE, InputError, load_config
+from ..files import digest, read_json, write_json
+from ..gates import compare, line, load_gates
+
+VERDICT = Path("reports/verdict.json")
+CANDIDATE = Path("models/candidate")
+METRICS_FILE = Path("reports/metrics.json")
+EVALUATION = Path("reports/evaluation.json")
+PREPARED = Path("data/prepared")
+FORMAT = 1
+_AGAIN = "run `make run`"
+
+
+def run() -> bool:
+    """Write the verdict and print it; False when the candidate is refused."""
+    found = inputs()
+    verdict = earlier()
+    if verdict is None or not stands(verdict, found):
+        verdict = champion.sealed(decide(found, verdict))
+        write_json(VERDICT, verdict)
+    print(table(verdict))
+    return bool(verdict["verdict"] == "passed")
+
+
+def inputs() -> dict[str, Any]:
+    """All a verdict depends on, by digest; raises InputError for what is missing or changed."""
+    config = load_config()
+    load_gates()
+    data = read_json(PREPARED / "data.json", _AGAIN)
+    source = Path(data["path"])
+    if _digest(source, "run `dvc pull`, or `make run`") != data["sha256"]:
+        raise InputError(f"{source} changed after data/prepared was made from it: {_AGAIN}")
+    return {
+        "model": champion.check_files(CANDIDATE)["digest"],
+        "metrics": _digest(METRICS_FILE, _AGAIN),
+        "evaluation": _digest(EVALUATION, _AGAIN),
+        "test": _digest(PREPARED / "test.parquet", _AGAIN),
+        "data": data["sha256"],
+        "gates": _digest(GATES_FILE, "restore it from git"),
+        "champion": _champion(),
+        "package": lineage.package(),
+        "ci": lineage.in_ci(),
+        "lineage": lineage.digests(config) | lineage.commit(),
+    }
+
+
+def stands(verdict: dict[str, Any], found: dict[str, Any]) -> bool:
+    """Whether `verdict` was made of the inputs `found`.
+
+    Two clean commits with the same digests are one lineage; and a verdict outlives its model
+    becoming champion.
+    """
+    before = verdict["inputs"]
+    if found["champion"] == found["model"]:
+        found = found | {"champion": before["champion"]}
+    return _settled(before) == _settled(found)
+
+
+def _settled(found: dict[str, Any]) -> dict[str, Any]:
+    origin = found["lineage"]
+    clean = origin["commit"] is not None and not origin["uncommitted"]
+    return found | {"lineage": origin | {"commit": clean or origin["commit"]}}
+
+
+def earlier() -> dict[str, Any] | None:
+    """The verdict that stands in reports/, None where there is none that verifies."""
+    try:
+        return champion.read_verdict(VERDICT, "it is written again")
+    except InputError:
+        return None  # nothing is taken from it: the candidate is judged anew
+
+
+def _digest(path: Path, remedy: str) -> str:
+    try:
+        return digest(path)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing: {remedy}") from None
+
+
+def _champion() -> str | None:
+    record = champion.read(champion.CHAMPION)
+    return record["digest"] if record else None
+
+
+def decide(found: dict[str, Any], verdict: dict[str, Any] | None) -> dict[str, Any]:
+    """A new verdict, without its digest; figures of an earlier one that still hold are kept."""
+    from ..table import read_parquet
+    from . import checks, evidence, measure, rival
+
+    config, gates = load_config(), load_gates()
+    manifest = read_json(CANDIDATE / "model.json", _AGAIN)
+    data = read_json(PREPARED / "data.json", _AGAIN)
+    content = read_json(EVALUATION, _AGAIN)
+    test = read_parquet(PREPARED / "test.parquet")
+    origin = found["lineage"] | {"data": data, "hold_out": rival.hold_out(data, test)}
+    kept = verdict if verdict and _same(verdict["inputs"], found, "model", "test") else None
+    measured = kept["measured"] if kept else measure.measure(CANDIDATE)
+    again = kept["rival"] if kept and _same(kept["inputs"], found, "champion") else None
+    compared = again or rival.compare(config, CANDIDATE, found["model"], origin, test)
+
+    evaluation = evidence.read_evaluation(content)
+    if isinstance(evaluation, list):
+        wrong = evaluation
+    else:
+        metrics = read_json(METRICS_FILE, _AGAIN)
+        wrong = evidence.faults(evaluation, config, manifest, data, metrics, content)
+    if wrong or isinstance(evaluation, list):
+        metrics = {}
+        lines = [line("evidence", "refused", reason) for reason in wrong]
+    else:
+        proof = evidence.Evidence(
+            config, gates, manifest["identity"], evaluation, origin, measured, compared
+        )
+        value = rival.measured_again(config, CANDIDATE, test)
+        gap = None if value is None else abs(value - proof.headline.value)
+        reason = f"{evaluation.headline} measured again by the gate"
+        lines = [compare("evidence", gap, "<=", 1e-9, reason), *checks.judge(proof)]
+    refused = any(entry["verdict"] == "refused" for entry in lines)
+    return {
+        "format": FORMAT,
+        "verdict": "refused" if refused else "passed",
+        "model": found["model"],
+        "inputs": found,
+        "checks": lines,
+        "metrics": metrics,
+        "measured": measured,
+        "rival": compared,
+        "lineage": origin,
+        "gates": gates.model_dump(mode="json"),
+    }
+
+
+def _same(left: dict[str, Any], right: dict[str, Any], *keys: str) -> bool:
+    return all(left.get(key) == right[key] for key in keys)
+
+
+def table(verdict: dict[str, Any]) -> str:
+    """The verdict in aligned columns: gate, value, limit, verdict and reason; the last line is the answer."""
+    rows = [("gate", "value", "limit", "verdict", "")]
+    for check in verdict["checks"]:
+        shown = (check["gate"], _short(check["value"]), check["limit"] or "", check["verdict"])
+        rows.append((*shown, check["reason"]))
+    widths = [max(len(row[at]) for row in rows) for at in range(4)]
+    lines = [
+        "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[4]])
+        for row in rows
+    ]
+    count = sum(check["verdict"] == "refused" for check in verdict["checks"])
+    state = "passed" if count == 0 else f"refused by {count} of {len(verdict['checks'])} lines"
+    lines.append(f"gate: model {verdict['model'][:16]} {state} -> {VERDICT}")
+    return "\n".join(text.rstrip() for text in lines)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return "" if value is None else str(value)

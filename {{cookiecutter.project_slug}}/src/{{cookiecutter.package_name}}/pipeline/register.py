@@ -1,0 +1,96 @@
+"""register: keep a model that passed, make it challenger (and champion where there is none).
+
+Order of what is written: the kept version, its verdict, the pointer, the history, MLflow. Killed
+anywhere, nothing points to something unfinished, and the next run goes on from there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from .. import champion, tracking
+from ..champion import CHALLENGER, CHAMPION, VERDICTS, Record
+from ..config import InputError
+from ..files import new_folder, write_json
+from . import gate
+
+_AGAIN = "run `make gate`"
+
+
+def run() -> bool:
+    """False when the candidate was refused, or MLflow could not be told."""
+    verdict = champion.read_verdict(gate.VERDICT, _AGAIN)
+    if not gate.stands(verdict, gate.inputs()):
+        raise InputError(f"{gate.VERDICT} is stale: what it judged has changed: {_AGAIN}")
+    passed = bool(verdict["verdict"] == "passed")
+    folder = keep(verdict) if passed else gate.CANDIDATE
+    state = point(verdict) if passed else "refused, not registered"
+    print(f"register: model {verdict['model'][:16]} {state}")
+    try:
+        tracking.mirror(verdict, folder)
+    except InputError as error:
+        print(f"register: {error}", file=sys.stderr)
+        return False
+    return passed
+
+
+def keep(verdict: Record) -> Path:
+    """Folder of the kept version, written once: the candidate with its metrics and lineage."""
+    folder = champion.folder(verdict["model"])
+    path = VERDICTS / f"{verdict['digest'][:16]}.json"
+    if not _whole(folder, verdict["model"]):
+        manifest = champion.check_files(gate.CANDIDATE, verdict["model"])
+        manifest |= {key: verdict[key] for key in ("metrics", "lineage")}
+        manifest |= {"verdict": {key: verdict[key] for key in ("verdict", "digest", "checks")}}
+        with new_folder(folder) as new:
+            for name in manifest["identity"]["files"]:
+                shutil.copyfile(gate.CANDIDATE / name, new / name)
+            write_json(new / "model.json", manifest)
+            champion.check_files(new, verdict["model"])
+    if not path.exists():
+        write_json(path, verdict)
+    return folder
+
+
+def _whole(folder: Path, digest: str) -> bool:
+    if not folder.exists():
+        return False
+    try:
+        champion.check_files(folder, digest)
+    except (InputError, OSError) as error:
+        print(f"register: {error}: kept again", file=sys.stderr)
+        return False
+    return True
+
+
+def point(verdict: Record) -> str:
+    """Point challenger, or champion where there is none, to the kept version; says which."""
+    digest = verdict["model"]
+    current = champion.read(CHAMPION)
+    if current is None:
+        return _crown(champion.pointer(digest, verdict, "register", "the first model"))
+    champion.history()
+    if current["digest"] == digest:
+        try:
+            champion.verify(current)
+        except InputError as error:
+            why = f"made and judged again, because {str(error).splitlines()[0]}"
+            return _crown(champion.pointer(digest, verdict, "register", why))
+        return "is the champion"
+    challenger = champion.read(CHALLENGER)
+    if not challenger or (challenger["digest"], challenger["verdict"]) != (
+        digest,
+        verdict["digest"],
+    ):
+        why = "passed the gate"
+        write_json(CHALLENGER, champion.pointer(digest, verdict, "register", why))
+    return f"is challenger; `make promote` makes it champion instead of {current['digest'][:16]}"
+
+
+def _crown(record: dict[str, Any]) -> str:
+    write_json(CHALLENGER, record)
+    champion.enthrone(record)
+    return "is challenger and champion"

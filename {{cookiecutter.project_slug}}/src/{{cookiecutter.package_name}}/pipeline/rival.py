@@ -1,0 +1,98 @@
+"""The candidate next to the champion, on the same hold-out rows."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import artifact, champion
+from ..config import Config, InputError
+from ..metrics import HEADLINE, METRICS, Interval, encode_target, interval, paired_interval
+from ..table import ROW, Columns
+
+
+def hold_out(data: dict[str, Any], test: Columns) -> str:
+    """Name of the hold-out rows: SHA-256 of the data's digest and the row numbers."""
+    rows = np.ascontiguousarray(test[ROW], dtype="<i8").tobytes()
+    return hashlib.sha256(bytes.fromhex(data["sha256"]) + rows).hexdigest()
+
+
+def measured_again(config: Config, folder: Path, test: Columns) -> float | None:
+    """Headline metric of the model in `folder` on the rows `test`; None where it is not finite."""
+    metric = METRICS[config.data.task][HEADLINE[config.data.task]]
+    known = encode_target(test[config.data.target], config.data.labels)
+    prediction = artifact.load(folder).predict(test)
+    value = float(metric(known, prediction, np.ones((1, len(known))))[0])
+    return value if math.isfinite(value) else None
+
+
+def compare(
+    config: Config, candidate: Path, digest: str, lineage: dict[str, Any], test: Columns
+) -> dict[str, Any]:
+    """{state, champion, reason, value, low, high}: headline of the candidate minus the champion's.
+
+    States: first, same, absent, other (not comparable), damaged, and the compared ones: paired
+    (same rows, same resamples) and apart (the champion's kept figure from other rows: it may have
+    been trained on some of these, which would flatter it).
+    """
+    try:
+        record = champion.read(champion.CHAMPION)
+        if record is None:
+            return {"state": "first", "champion": None, "reason": "there is no champion yet"}
+        found = {"champion": record["digest"]}
+        if record["digest"] == digest:
+            return found | {"state": "same", "reason": "the candidate is the champion"}
+        folder = Path(record["model"])
+        if not folder.exists():
+            reason = f"{folder} is not here: fetch it to compare (dvc pull)"
+            return found | {"state": "absent", "reason": reason}
+        verdict = champion.verify(record)
+        model = artifact.load(folder, record["digest"])
+        other = _other(config, model, test)
+        if other:
+            reason = f"the champion {other}: not comparable, treated as the first"
+            return found | {"state": "other", "reason": reason}
+    except InputError as error:
+        return {"state": "damaged", "champion": None, "reason": str(error)}
+    metric = METRICS[config.data.task][HEADLINE[config.data.task]]
+    known = encode_target(test[config.data.target], config.data.labels)
+    ours = artifact.load(candidate).predict(test)
+    reason = f"difference to champion {record['digest'][:16]}"
+    if verdict["lineage"]["hold_out"] == lineage["hold_out"]:
+        difference = paired_interval(metric, known, ours, model.predict(test), config.seed)
+        return found | _numbers("paired", difference, f"{reason} on the same rows")
+    kept = Interval(**model.manifest["metrics"][HEADLINE[config.data.task]])
+    apart = _apart(interval(metric, known, ours, config.seed), kept)
+    return found | _numbers("apart", apart, f"{reason}, measured on other data, split or seed")
+
+
+def _numbers(state: str, found: Interval, reason: str) -> dict[str, Any]:
+    numbers = {key: v if math.isfinite(v) else None for key, v in found._asdict().items()}
+    return {"state": state, "reason": reason} | numbers
+
+
+def _apart(ours: Interval, theirs: Interval) -> Interval:
+    """Difference of independent estimates: half-widths add as a root of squares."""
+    value = ours.value - theirs.value
+    down = math.hypot(ours.value - ours.low, theirs.high - theirs.value)
+    up = math.hypot(ours.high - ours.value, theirs.value - theirs.low)
+    return Interval(value, value - down, value + up)
+
+
+def _other(config: Config, model: artifact.Model, test: Columns) -> str | None:
+    """What keeps the champion from answering the candidate's question; None when nothing does."""
+    identity = model.identity
+    if (model.task, identity["target"]) != (config.data.task, config.data.target):
+        return f"predicts {identity['target']!r} ({model.task})"
+    if model.labels != config.data.labels:
+        return f"knows the classes {list(model.labels)}"
+    for name, kind in identity["known_answers"]["types"].items():
+        if name not in test:
+            return f"needs the column {name!r}, which is not in the data"
+        if test[name].dtype.str != kind:
+            return f"reads the column {name!r} as another type"
+    return None

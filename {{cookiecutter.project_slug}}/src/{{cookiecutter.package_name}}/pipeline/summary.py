@@ -1,0 +1,36 @@
+"""summary: the last lines of `make run`: champion, headline metrics, where the report is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import champion, tracking
+from ..files import read_json
+
+REPORT = Path("reports/report.html")
+_SHOWN = 3  # metrics, in the order of the evaluation: the headline metric comes first
+
+
+def run() -> None:
+    """Print them; a champion of an earlier run is named as such."""
+    record = champion.read(champion.CHAMPION)
+    if record is None:
+        print("champion: none yet")
+    else:
+        version = tracking.version(record["digest"])
+        name = f"version {version}, " if version else ""
+        print(f"champion: {name}{record['model']} (since {record['since']}, {record['why']})")
+        manifest = Path(record["model"]) / "model.json"
+        if manifest.exists():
+            print(f"metrics:  {_metrics(read_json(manifest, 'run `make rollback`')['metrics'])}")
+        else:
+            print(f"metrics:  {manifest} is not here: fetch it (dvc pull)")
+    print(f"report:   {REPORT}" if REPORT.exists() else "report:   none yet: run `make report`")
+
+
+def _metrics(metrics: dict[str, dict[str, float]]) -> str:
+    """Values with their 95 % intervals."""
+    return ", ".join(
+        f"{name} {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+        for name, found in list(metrics.items())[:_SHOWN]
+    )
