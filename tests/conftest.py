@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,6 +40,19 @@ def template(clean_environment: None, tmp_path_factory: pytest.TempPathFactory) 
     """The working tree as a git repository of its own, tagged v0.1.0."""
     folder = bake.freeze(tmp_path_factory.mktemp("template"))
     bake.commit(folder, "Release v0.1.0", tag="v0.1.0")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def questions(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template with next to no tree and no git: all that the questions need, and quick."""
+    folder = tmp_path_factory.mktemp("questions")
+    for name in ("cookiecutter.json", "copier.yml", "hooks"):
+        copy = shutil.copytree if (template / name).is_dir() else shutil.copy2
+        copy(template / name, folder / name)
+    (folder / bake.TREE / ".github").mkdir(parents=True)
+    for name in (".github/CODEOWNERS", "LICENSE", "{{cookiecutter.__answers_file}}"):
+        shutil.copy2(template / bake.TREE / name, folder / bake.TREE / name)
     return folder
 
 

@@ -47,7 +47,7 @@ def mentions(name: str, files: Files, package: str) -> Iterator[str]:
     text = files[name].decode(errors="ignore")
     folder = PurePosixPath(name).parent
     for other in files:
-        if not other.startswith(f"src/{package}/") and other != name:
+        if not (other.startswith("src/") and other.endswith(".py")) and other != name:
             path = PurePosixPath(other)
             near = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else other
             if re.search(rf"(?<![\w.-])({re.escape(other)}|{re.escape(near)})(?![\w-])", text):

@@ -23,17 +23,22 @@ REFUSED = [(name, value) for name, wrong in answers.WRONG.items() for value in w
 
 
 def refusal_of_cookiecutter(
-    template: Path, into: Path, row: dict[str, str], capfd: pytest.CaptureFixture[str]
+    questions: Path, into: Path, row: dict[str, str], capfd: pytest.CaptureFixture[str]
 ) -> str:
     with pytest.raises(FailedHookException):
-        bake.by_cookiecutter(template, into, row)
+        bake.by_cookiecutter(questions, into, row)
     return capfd.readouterr().err
 
 
-def refusal_of_copier(template: Path, target: Path, row: dict[str, str]) -> str:
+def refusal_of_copier(questions: Path, target: Path, row: dict[str, str]) -> str:
     with pytest.raises(ValueError, match="Validation error") as refused:
-        bake.by_copier(template, target, row)
+        bake.by_copier(questions, target, row)
     return str(refused.value)
+
+
+def stored(project: Path) -> dict[str, str]:
+    text = (project / ".copier-answers.yml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(text))
 
 
 def test_every_question_with_free_text_has_a_rule_and_a_wrong_answer() -> None:
@@ -46,23 +51,23 @@ def test_every_question_with_free_text_has_a_rule_and_a_wrong_answer() -> None:
 def test_T02_T03_wrong_answers_are_refused_alike(
     question: str,
     value: str,
-    template: Path,
+    questions: Path,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    said = refusal_of_copier(template, tmp_path / "copier" / "new", {question: value})
+    said = refusal_of_copier(questions, tmp_path / "copier" / "new", {question: value})
     assert said == f"Validation error for question '{question}': {RULES[question]['error']}"
     into = tmp_path / "one" / "two" / "cookiecutter"
     if question == "project_slug":
         return  # the folder is made before any hook: the next test
-    said = refusal_of_cookiecutter(template, into, {question: value}, capfd)
+    said = refusal_of_cookiecutter(questions, into, {question: value}, capfd)
     assert said.splitlines() == [f"ERROR: {question}: {RULES[question]['error']}"]
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize("value", answers.WRONG["project_slug"])
 def test_T02_no_folder_name_escapes_cookiecutter(
-    value: str, template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    value: str, questions: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Cookiecutter makes the folder before any hook runs, and takes it away when the hook refuses.
 
@@ -72,7 +77,7 @@ def test_T02_no_folder_name_escapes_cookiecutter(
     value = str(tmp_path / value[1:]) if value.startswith("/") else value
     stopped = (FailedHookException, OutputDirExistsException, ValueError)
     with pytest.raises(stopped) as refused:
-        bake.by_cookiecutter(template, into, {"project_slug": value})
+        bake.by_cookiecutter(questions, into, {"project_slug": value})
     if refused.type is FailedHookException:
         error = RULES["project_slug"]["error"]
         assert capfd.readouterr().err.splitlines() == [f"ERROR: project_slug: {error}"]
@@ -80,29 +85,40 @@ def test_T02_no_folder_name_escapes_cookiecutter(
     assert all(path.is_dir() and path.is_relative_to(into) for path in left)
 
 
+def test_both_command_lines_say_the_same_of_a_wrong_answer(questions: Path, tmp_path: Path) -> None:
+    wrong = "package_name=class"
+    one = bake.run("cookiecutter", questions, "--no-input", wrong, cwd=tmp_path)
+    two = bake.run("copier", "copy", "--defaults", "-d", wrong, questions, "new", cwd=tmp_path)
+    error = RULES["package_name"]["error"]
+    assert one.returncode != 0
+    assert two.returncode != 0
+    assert f"ERROR: package_name: {error}" in one.stderr.splitlines()
+    assert f"question 'package_name': {error}" in two.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("value", answers.BRACES)
-def test_T01_copier_refuses_braces(value: str, template: Path, tmp_path: Path) -> None:
-    said = refusal_of_copier(template, tmp_path / "new", {"description": value})
+def test_T01_copier_refuses_braces(value: str, questions: Path, tmp_path: Path) -> None:
+    said = refusal_of_copier(questions, tmp_path / "new", {"description": value})
     assert RULES["description"]["error"] in said
     assert not (tmp_path / "new").exists()
 
 
 def test_T01_cookiecutter_has_rendered_braces_before_code_of_ours_runs(
-    template: Path, tmp_path: Path
+    questions: Path, tmp_path: Path
 ) -> None:
     """A limit of Cookiecutter, kept here so that the documentation stays true: answers are code."""
-    born = bake.by_cookiecutter(template, tmp_path, {"description": "uses {{ 1 + 1 }}"})
-    stored = yaml.safe_load((born / ".copier-answers.yml").read_text(encoding="utf-8"))
-    assert stored["description"] == "uses 2"
+    born = bake.by_cookiecutter(questions, tmp_path, {"description": "uses {{ 1 + 1 }}"})
+    assert stored(born)["description"] == "uses 2"
 
 
 @pytest.mark.parametrize(("question", "value"), [("licence", "GPL"), ("python_version", "3.9")])
 def test_a_choice_that_is_not_offered_is_refused(
-    question: str, value: str, template: Path, tmp_path: Path
+    question: str, value: str, questions: Path, tmp_path: Path
 ) -> None:
     typed = f"{question}={value}"
-    one = bake.run("cookiecutter", template, "--no-input", typed, cwd=tmp_path)
-    two = bake.run("copier", "copy", "--defaults", "-d", typed, template, "new", cwd=tmp_path)
+    one = bake.run("cookiecutter", questions, "--no-input", typed, cwd=tmp_path)
+    two = bake.run("copier", "copy", "--defaults", "-d", typed, questions, "new", cwd=tmp_path)
     assert one.returncode != 0
     assert two.returncode != 0
     assert list(tmp_path.iterdir()) == []
@@ -113,22 +129,22 @@ def test_a_choice_that_is_not_offered_is_refused(
     ["Models", "Data", "数据", "42 models", "x", "Zoë's", "Class", "A" * 80, "  - 9 -", "NumPy"],
 )
 def test_the_names_that_follow_from_a_project_name_are_always_good(
-    name: str, template: Path, tmp_path: Path
+    name: str, questions: Path, tmp_path: Path
 ) -> None:
     """Copier stops with an error, without asking, where a default breaks its own rule."""
     name = name.strip()
-    born = bake.by_copier(template, tmp_path / "copier", {"project_name": name})
-    twin = bake.by_cookiecutter(template, tmp_path / "cookiecutter", {"project_name": name})
-    assert bake.tree(born) == bake.tree(twin)
+    born = bake.by_copier(questions, tmp_path / "copier", {"project_name": name})
+    twin = bake.by_cookiecutter(questions, tmp_path / "cookiecutter", {"project_name": name})
+    names = ("project_name", "project_slug", "package_name")
+    assert [stored(born)[name] for name in names] == [stored(twin)[name] for name in names]
 
 
 def test_reserved_package_names_are_complete(project: Path) -> None:
     """Every keyword, standard-library module and direct dependency that could pass as a name."""
-    direct = re.findall(
-        r"^[A-Za-z][\w-]*", "".join(p.read_text() for p in project.glob("requirements/*.in")), re.M
-    )
+    listed = "".join(path.read_text() for path in project.glob("requirements/*.in"))
+    direct = [name.lower() for name in re.findall(r"^[A-Za-z][\w-]*", listed, re.MULTILINE)]
     imported = {"scikit-learn": "sklearn", "pyyaml": "yaml"}
-    names = {imported.get(name.lower(), name.lower().replace("-", "_")) for name in direct}
+    names = {imported.get(name, name) for name in direct if not re.search("^types-|-stubs$", name)}
     names |= {*sys.stdlib_module_names, *keyword.kwlist, *keyword.softkwlist}
     names |= {path.name for path in project.iterdir() if path.is_dir()}
     possible = {name for name in names if re.search(RULES["package_name"]["pattern"], name)}
@@ -152,6 +168,6 @@ def test_T04_every_generated_file_parses(twins: Twins) -> None:
 
 
 def test_T04_answers_are_stored_as_given(twins: Twins) -> None:
-    stored = yaml.safe_load((twins.copier / ".copier-answers.yml").read_text(encoding="utf-8"))
-    assert stored.items() >= twins.answers.items()
-    assert set(stored) == {*answers.QUESTIONS, "_commit", "_src_path"}
+    held = stored(twins.copier)
+    assert held.items() >= twins.answers.items()
+    assert set(held) == {*answers.QUESTIONS, "_commit", "_src_path"}

@@ -41,7 +41,7 @@ NEW_LINES = edited(20, "line 20 of the template", edited(5, "line 5, too"))
 
 @pytest.fixture(scope="module")
 def two_releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The working tree with a few planted files as v0.1.0, and a release after it that changes them.
+    """The working tree with planted files as v0.1.0, and a release after it that changes them.
 
     v0.2.0 edits, adds and deletes files, asks a new question, and edits a file that users own.
     """
