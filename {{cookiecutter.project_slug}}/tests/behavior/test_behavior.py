@@ -5,6 +5,8 @@ import pytest
 
 from ..conftest import Trained
 
+NOTHING = {"categorical": None, "text": None, "datetime": "NaT"}
+
 
 def test_columns_that_are_no_features_do_not_change_the_answer(trained: Trained) -> None:
     """John Smith and Juan Garcia get the same answer."""
