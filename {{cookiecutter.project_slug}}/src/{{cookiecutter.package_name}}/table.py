@@ -72,7 +72,7 @@ def header(path: Path, delimiter: str, encoding: str) -> list[str]:
         raise _not_encoded(path, encoding, str(error)) from None
     if not names:
         raise InputError(f"{path} is empty: give it a header and rows")
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted({name for name in names if name.strip() and names.count(name) > 1})
     if twice:
         raise InputError(f"{path}: the column {twice[0]!r} stands twice in the header: rename one")
     return names

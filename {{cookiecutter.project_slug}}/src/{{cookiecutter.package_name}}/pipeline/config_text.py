@@ -1,0 +1,123 @@
+"""model_config.yaml as text, with comments for the person who opens it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from ..config import Column, Config
+
+WIDTH = 100
+_PLAIN = re.compile(r"[A-Za-z_]([A-Za-z0-9_ ./()-]*[A-Za-z0-9_)])?")
+_HEAD = """\
+# Everything you tune. An unknown key is an error. This file is yours: updates never touch it.
+# Written by `make adopt` for {path}: {rows:,} rows. Correct what it guessed wrong.
+"""
+_COLUMNS = """\
+# type: numeric, categorical, boolean, datetime or text (text is only for features.py)
+# feature: false = read and checked, never seen by the model
+# missing: true = may be empty;  min, max = a value outside is refused (wider than what was seen)
+# values = the known categories;  unseen: allow or refuse others
+"""
+_LEFT_OUT = """\
+# Not read at all, and why. To use one all the same, describe it under columns.
+"""
+
+
+def scalar(value: Any) -> str:
+    """YAML of one value, on one line, that reads as the same value in every place."""
+    if isinstance(value, str):
+        if _PLAIN.fullmatch(value) and yaml.safe_load(value) == value:
+            return value
+        text = yaml.dump(value, default_style='"', allow_unicode=True, width=float("inf"))
+        return text.strip()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return yaml.safe_dump(value).split("\n")[0]
+
+
+def flow(value: Any) -> str:
+    """YAML of nested lists and mappings on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{scalar(k)}: {flow(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(flow(item) for item in value) + "]"
+    return scalar(value)
+
+
+def render(
+    config: Config,
+    rows: int,
+    remarks: Mapping[str, str],
+    notes: Mapping[str, str],
+    hints: list[str],
+) -> str:
+    """The file; `remarks` stand behind keys of data, `notes` behind columns, `hints` at split."""
+    data = config.data.model_dump(exclude_defaults=True, mode="json")
+    lines = [_HEAD.format(path=config.data.path, rows=rows), "data:"]
+    lines += [_entry(key, flow(value), remarks.get(key, "")) for key, value in data.items()]
+    lines += ["", _COLUMNS + "columns:"]
+    for name, column in config.columns.items():
+        lines += _column(name, column, notes.get(name, ""))
+    if config.left_out:
+        lines += ["", _LEFT_OUT + "left_out:"]
+        lines += [_entry(scalar(name), scalar(why)) for name, why in config.left_out.items()]
+    compared = "compared group by group in evaluation and gates"
+    lines += ["", f"sensitive: {flow(config.sensitive)}  # {compared}", ""]
+    lines += [
+        f"split: {flow({'test': config.split.test})}  # share of the rows that is the hold-out"
+    ]
+    lines += [f"# {hint}" for hint in hints]
+    return "\n".join([*lines, "", *_model(config), ""])
+
+
+def _entry(key: str, value: str, remark: str = "") -> str:
+    return f"  {key}: {value}" + (f"  # {_one_line(remark)}" if remark else "")
+
+
+def _one_line(text: str) -> str:
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+def _column(name: str, column: Column, note: str) -> Iterable[str]:
+    facts = column.model_dump(exclude_defaults=True, mode="json")
+    line = _entry(scalar(name), flow(facts))
+    if len(line) > WIDTH and column.values:
+        yield _entry(
+            scalar(name), flow({k: v for k, v in facts.items() if k != "values"})[:-1] + ","
+        )
+        yield "    values: [" + ("  # " + _one_line(note) if note else "")
+        yield from _wrapped([scalar(value) + "," for value in column.values])
+        yield "    ]}"
+    else:
+        yield _entry(scalar(name), flow(facts), note)
+
+
+def _wrapped(words: list[str]) -> Iterable[str]:
+    line = "     "
+    for word in words:
+        if len(line) + len(word) >= WIDTH and line.strip():
+            yield line
+            line = "     "
+        line += " " + word
+    yield line
+
+
+def _model(config: Config) -> Iterable[str]:
+    yield "model:"
+    yield _entry("estimator", scalar(config.model.estimator), "a name of ESTIMATORS in model.py")
+    yield _entry("params", flow(config.model.params))
+    yield ""
+    yield "search:"
+    yield _entry("trials", "0", "0 = no search;  `make search` tries this many on training folds")
+    yield _entry("space", flow(config.search.model_dump(mode="json")["space"]))
+    yield ""
+    threads = flow(config.compute.model_dump())
+    yield f"compute: {threads}  # more threads may change the last bits of a model"
+    yield ""
+    yield f"seed: {config.seed}"

@@ -1,0 +1,96 @@
+"""How much one column says about the target; every score leaves the judged row out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+Array = NDArray[np.float64]
+
+
+def group_codes(values: np.ndarray, discrete: int) -> tuple[np.ndarray, bool]:
+    """Group index (n,) of each row, missing being a group, and whether groups are single values.
+
+    Numbers with more than `discrete` different values are put into groups of about five
+    neighbours; equal numbers are never parted.
+    """
+    if values.dtype == object:
+        texts = np.array(["\0" if value is None else value for value in values])
+        return np.unique(texts, return_inverse=True)[1], True
+    numbers = values.astype(np.float64)
+    different, codes = np.unique(numbers, return_inverse=True)
+    if len(different) <= discrete:
+        return codes, True
+    first = np.searchsorted(np.sort(numbers), different) // 5
+    groups = np.unique(first, return_inverse=True)[1]
+    groups[np.isnan(different)] = groups.max() + 1
+    return np.unique(groups[codes], return_inverse=True)[1], False
+
+
+def recall(groups: np.ndarray, truth: np.ndarray) -> float:
+    """Mean over classes of the share of rows whose class the other rows of their group name.
+
+    `groups`, `truth`: (n,) indices. Each class weighs the same (balanced accuracy,
+    leave-one-out), so that a rare class counts and a group of one row proves nothing.
+    """
+    classes = int(truth.max()) + 1
+    table = np.bincount(groups * classes + truth, minlength=(groups.max() + 1) * classes)
+    table = table.reshape(-1, classes).astype(np.float64)
+    sizes = np.maximum(table.sum(axis=0), 1)
+    weights = table / sizes
+    right = np.zeros(classes)
+    for label in range(classes):
+        others = np.delete(weights, label, axis=1).max(axis=1)
+        own = (table[:, label] - 1) / sizes[label]
+        right[label] = table[own > others, label].sum() / sizes[label]
+    return float(right.mean())
+
+
+def r_squared(groups: np.ndarray, truth: np.ndarray) -> float:
+    """Share of the variance of `truth` (n,) explained by the mean of the other rows of a group."""
+    counts = np.bincount(groups)
+    sums = np.bincount(groups, truth)
+    alone = counts[groups] == 1
+    mean = np.where(alone, truth.mean(), (sums[groups] - truth) / np.maximum(counts[groups] - 1, 1))
+    total = ((truth - truth.mean()) ** 2).sum()
+    return float(1 - ((truth - mean) ** 2).sum() / total) if total > 0 else 0.0
+
+
+def order_share(groups: np.ndarray, truth: np.ndarray) -> float:
+    """Between-group share of the ranks of `truth`, relative to groups that do not overlap at all.
+
+    1 = the groups are cuts of the target. Groups of fewer than five rows prove nothing: 0.
+    """
+    counts = np.bincount(groups)
+    if len(counts) < 2 or counts.min() < 5:
+        return 0.0
+    ranks = rankdata(truth) - (len(truth) + 1) / 2
+    means = np.bincount(groups, ranks) / counts
+    order = np.argsort(means)
+    ends = np.cumsum(counts[order])
+    best = ends - (counts[order] + len(truth)) / 2
+    top = (counts[order] * best**2).sum()
+    return float((counts * means**2).sum() / top)
+
+
+def auc(values: np.ndarray, truth: np.ndarray) -> float:
+    """Area under the ROC curve of `values` (n,) for the classes 0 and 1; 0.5 for one class."""
+    positive = int(truth.sum())
+    negative = len(truth) - positive
+    if not positive or not negative:
+        return 0.5
+    ranks = rankdata(values)[truth == 1].sum()
+    return float((ranks - positive * (positive + 1) / 2) / (positive * negative))
+
+
+def correlation(left: np.ndarray, right: np.ndarray) -> float:
+    """Pearson correlation of two (n,); 0 where one is constant."""
+    a, b = left - left.mean(), right - right.mean()
+    scale = np.sqrt((a @ a) * (b @ b))
+    return float(a @ b / scale) if scale > 0 and np.isfinite(scale) else 0.0
+
+
+def spearman(left: np.ndarray, right: np.ndarray) -> float:
+    """Correlation of the ranks."""
+    return correlation(rankdata(left), rankdata(right))
