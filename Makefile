@@ -1,6 +1,6 @@
 # The template's own words; the generated project has its own Makefile.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-fast test-slow test-full sync lock clean
+.PHONY: help setup demo check test test-fast test-slow test-full figures sync lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -27,7 +27,10 @@ setup: .venv/.ready  ## install the template's own tools into .venv (on demand)
 demo: setup  ## generate a project with the default answers and run its whole life cycle
 	@rm -rf $(DEMO)
 	@$(BIN)/cookiecutter --no-input --default-config --output-dir $(DEMO) .
+	@cd $(DEMO)/* && git init --quiet && git add --all && \
+	  git -c user.name=Example -c user.email=demo@example.com commit --quiet -m "Start"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(MAKE) --no-print-directory -C $(DEMO)/* run
+	@echo "project:  $$(echo $(DEMO)/*)"
 
 check: setup  ## lint, format and types of the template's own code; copier.yml against cookiecutter.json
 	$(BIN)/ruff check .
@@ -46,6 +49,9 @@ test-slow: setup  ## projects really set up, checked, tested and run
 test-full: check  ## the long form: every combination of answers too
 	FULL_MATRIX=1 $(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
 	FULL_MATRIX=1 $(BIN)/pytest -m slow
+
+figures: setup  ## measure, and write docs/figures.md (minutes; on a quiet machine)
+	PYTHONPATH=tests $(BIN)/python tools/figures.py
 
 sync: setup  ## write copier.yml from cookiecutter.json
 	$(BIN)/python tools/sync_copier.py

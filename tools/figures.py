@@ -97,15 +97,14 @@ def section(name: str, text: str, path: Path = FIGURES) -> None:
 
 def generation(template: Path, folder: Path) -> list[str]:
     """Seconds of each engine's command, start-up included."""
-    counter = iter(range(100))
     commands = {
-        "cookiecutter": lambda n: ("cookiecutter", "--no-input", "-o", folder / f"c{n}", template),
-        "copier": lambda n: ("copier", "copy", "-q", "-l", template, folder / f"p{n}"),
+        "cookiecutter": ("cookiecutter", "--no-input", template, "-o"),
+        "copier": ("copier", "copy", "-q", "-l", template),
     }
     rows = ["| engine | seconds |", "|---|---|"]
     for name, command in commands.items():
-        seconds = median(lambda: cost(*command(next(counter)), cwd=folder).seconds, 5)
-        rows.append(f"| {name} | {seconds:.2f} |")
+        seconds = [cost(*command, folder / f"{name}{n}", cwd=folder).seconds for n in range(5)]
+        rows.append(f"| {name} | {statistics.median(seconds):.2f} |")
     return rows
 
 
