@@ -59,7 +59,8 @@ def mirror(verdict: Record | None = None, folder: Path | None = None) -> Record:
     except InputError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        reason = " ".join(str(error).split()).replace(server, _without_user(server))[:300]
+        reason = reason or type(error).__name__
         raise InputError(
             f"MLflow ({_without_user(server)}) was not written: {reason}\n"
             f"{MODELS} is complete, serving is not affected; the next `make register` tells MLflow"

@@ -9,9 +9,8 @@ from .. import gates as rules
 from ..gates import compare, line
 from ..lineage import in_ci
 from ..metrics import METRICS, RANGES
-from .evidence import Estimate, Evidence, Fairness, Group, Slice
-
-Lines = list[dict[str, Any]]
+from .evidence import Evidence, Lines
+from .group_checks import fairness, slices
 
 
 def performance(evidence: Evidence, rule: rules.Performance) -> Lines:
@@ -54,126 +53,6 @@ def champion(evidence: Evidence, rule: rules.Champion) -> Lines:
     if found["verdict"] == "refused" and high >= 0:
         found |= {"verdict": "passed", "reason": f"{reason}: not shown to be worse"}
     return [found]
-
-
-def slices(evidence: Evidence, rule: rules.Slices) -> Lines:
-    """The worst slice that is large enough to judge."""
-    found = evidence.evaluation.slices
-    absent = set(evidence.config.slices) - {part.column for part in found}
-    if absent:
-        return [
-            line("slices", "refused", f"no slices of {', '.join(sorted(absent))}: evaluate again")
-        ]
-    judged = [
-        part
-        for part in found
-        if part.rows >= rule.min_rows and None not in (part.value, part.low, part.high)
-    ]
-    if not judged:
-        reason = f"no slice of {rule.min_rows} rows or more with a {evidence.evaluation.headline}"
-        return [line("slices", "not applicable", reason)]
-    lines = [_slice(evidence, part, rule) for part in judged]
-    refused = [entry for entry in lines if entry["verdict"] == "refused"]
-    worst = min(zip(judged, lines, strict=True), key=lambda pair: pair[0].high or 0.0)[1]
-    left = f"{len(judged)} of {len(found)} slices judged"
-    return refused or [worst | {"reason": f"worst: {worst['reason']}; {left}"}]
-
-
-def _slice(evidence: Evidence, part: Slice, rule: rules.Slices) -> dict[str, Any]:
-    whole = evidence.evaluation.metrics.get(part.metric)
-    limit = None
-    if whole is not None:
-        error = part.metric.startswith("neg_")
-        limit = whole.value * rule.max_error_ratio if error else whole.value - rule.max_drop
-    reason = f"upper end of {part.metric} where {part.column} is {part.group} ({part.rows} rows)"
-    gate = f"slices.{part.column}={part.group}"
-    try:
-        Estimate(value=part.value, low=part.low, high=part.high)  # type: ignore[arg-type]
-    except ValueError:
-        return line(gate, "refused", f"{reason}: no interval that holds its value")
-    return compare(gate, part.high, ">=", limit, reason, RANGES[part.metric])
-
-
-# limit in gates.yaml: (differences in evaluation.json, the rates of a group they come from)
-_DIFFERENCES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "demographic_parity": ("demographic_parity_difference", ("selection_rate",)),
-    "equalized_odds": (
-        "equalized_odds_difference",
-        ("true_positive_rate", "false_positive_rate"),
-    ),
-    "accuracy_gap": ("accuracy_gap", ("accuracy",)),
-    "error_gap": ("error_gap", ("mean_absolute_error",)),
-}
-
-
-def fairness(evidence: Evidence, rule: rules.Fairness) -> Lines:
-    """Differences between the groups of each sensitive column."""
-    if not evidence.config.sensitive:
-        return [line("fairness", "not applicable", "no sensitive column is named: sensitive: []")]
-    columns = {part.column: part for part in evidence.evaluation.fairness}
-    lines = []
-    for name in evidence.config.sensitive:
-        if name in columns:
-            lines += _column(evidence, columns[name], rule)
-        else:
-            reason = "declared as sensitive, but not in the evaluation: evaluate again"
-            lines.append(line(f"fairness.{name}", "refused", reason))
-    return lines
-
-
-def _column(evidence: Evidence, part: Fairness, rule: rules.Fairness) -> Lines:
-    gate = f"fairness.{part.column}"
-    asked = ["error_gap"] if evidence.config.data.task == "regression" else list(_DIFFERENCES)[:3]
-    rates = [rate for name in asked for rate in _DIFFERENCES[name][1]]
-    by_group = evidence.config.data.task != "multiclass"
-    judged, lines = [], []
-    for group in part.groups:
-        reason = _too_small(group, rates if by_group else ["accuracy"], rule.min_rows)
-        if reason is None:
-            judged.append(group)
-        elif f"{part.column}={group.group}" not in rule.accept_small_groups:
-            remedy = f'collect more, or list "{part.column}={group.group}" in accept_small_groups'
-            lines.append(
-                line(f"{gate}={group.group}", "refused", f"{reason}: {remedy}", group.rows)
-            )
-    if len(part.groups) < 2:
-        return [
-            *lines,
-            line(gate, "refused", "the hold-out holds one group only: nothing to compare"),
-        ]
-    if len(judged) < 2:
-        return [*lines, line(gate, "not applicable", "fewer than two groups are large enough")]
-    for name in asked:
-        limit = getattr(rule.limits, name)
-        value = _difference(part, judged, name)
-        reason = f"largest difference of {len(judged)} groups"
-        lines.append(compare(f"{gate}.{name}", value, "<=", limit, reason, (0.0, float("inf"))))
-    return lines
-
-
-def _too_small(group: Group, rates: list[str], min_rows: int) -> str | None:
-    if not group.rows >= min_rows:
-        return f"group {group.group!r} has {group.rows} rows, {min_rows} are needed to judge it"
-    if any(getattr(group, rate) is None for rate in rates):
-        return f"group {group.group!r} ({group.rows} rows) has no row of one of the classes"
-    return None
-
-
-def _difference(part: Fairness, judged: list[Group], name: str) -> float | None:
-    """From the judged groups; several classes have no rates by group: the evaluation's own."""
-    key, rates = _DIFFERENCES[name]
-    gaps = []
-    for rate in rates:
-        values: list[float] = [getattr(group, rate) for group in judged]
-        if None in values:
-            reported: dict[str, float | None] = part.model_dump()
-            return reported[key]
-        gaps.append(max(values) - min(values))
-    if name != "error_gap":
-        return max(gaps)
-    total = sum(group.rows for group in part.groups)
-    overall = sum((group.mean_absolute_error or 0.0) * group.rows for group in part.groups) / total
-    return gaps[0] / overall if overall else 0.0
 
 
 def calibration(evidence: Evidence, rule: rules.Calibration) -> Lines:

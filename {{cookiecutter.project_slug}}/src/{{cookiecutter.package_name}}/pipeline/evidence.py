@@ -8,11 +8,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..config import Config, explain
+from ..files import read_json
 from ..gates import Gates, fault
 from ..metrics import HEADLINE, METRICS, RANGES
-from .gate import EVALUATION, METRICS_FILE
+from .gate import EVALUATION, METRICS_FILE, PREPARED
 
 Count = Annotated[int, Field(ge=1)]
+Lines = list[dict[str, Any]]  # of a verdict: gate, value, limit, verdict, reason
 
 
 class Record(BaseModel):
@@ -120,26 +122,19 @@ def read_evaluation(content: Any) -> Evaluation | list[str]:
 
 
 def faults(
-    evaluation: Evaluation,
-    config: Config,
-    manifest: dict[str, Any],
-    data: Any,
-    metrics: Any,
-    content: Any,
+    evaluation: Evaluation, config: Config, model: str, identity: dict[str, Any], content: Any
 ) -> list[str]:
-    """Why these files are no evidence on this candidate: one sentence each.
+    """Why the reports are no evidence on the candidate `model`: one sentence for each fault.
 
-    `data` is data/prepared/data.json, `metrics` reports/metrics.json, `content` the evaluation as
-    it was read.
+    `content` is the evaluation as it was read.
     """
+    data = read_json(PREPARED / "data.json", "run `make run`")
+    metrics = read_json(METRICS_FILE, "run `make run`")
     task = config.data.task
     wrong = []
-    if evaluation.model != manifest["digest"]:
-        wrong.append(
-            f"{EVALUATION} measures model {evaluation.model[:16]}, the candidate is "
-            f"{manifest['digest'][:16]}"
-        )
-    if evaluation.data != data or manifest["identity"]["data"] != data:
+    if evaluation.model != model:
+        wrong.append(f"{EVALUATION} measures model {evaluation.model[:16]}, not {model[:16]}")
+    if evaluation.data != data or identity["data"] != data:
         wrong.append(f"{EVALUATION}, the candidate and data/prepared are not of the same data")
     if evaluation.rows != data.get("test"):
         wrong.append(

@@ -7,12 +7,15 @@ nothing is measured again.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import champion, lineage
 from ..config import GATES_FILE, InputError, load_config
 from ..files import digest, read_json, write_json
 from ..gates import compare, line, load_gates
+
+if TYPE_CHECKING:
+    from .evidence import Evidence
 
 VERDICT = Path("reports/verdict.json")
 CANDIDATE = Path("models/candidate")
@@ -20,6 +23,8 @@ METRICS_FILE = Path("reports/metrics.json")
 EVALUATION = Path("reports/evaluation.json")
 PREPARED = Path("data/prepared")
 FORMAT = 1
+MAX_GAP = 1e-9  # between the metric in the report and the same metric measured by the gate
+_MEASURED = ("model", "test", "package")  # what the figures of a model depend on
 _AGAIN = "run `make run`"
 
 
@@ -97,36 +102,31 @@ def _champion() -> str | None:
 def decide(found: dict[str, Any], verdict: dict[str, Any] | None) -> dict[str, Any]:
     """A new verdict, without its digest; figures of an earlier one that still hold are kept."""
     from ..table import read_parquet
-    from . import checks, evidence, measure, rival
+    from . import evidence, measure, rival
 
     config, gates = load_config(), load_gates()
-    manifest = read_json(CANDIDATE / "model.json", _AGAIN)
-    data = read_json(PREPARED / "data.json", _AGAIN)
-    content = read_json(EVALUATION, _AGAIN)
+    identity = read_json(CANDIDATE / "model.json", _AGAIN)["identity"]
     test = read_parquet(PREPARED / "test.parquet")
-    origin = found["lineage"] | {"data": data, "hold_out": rival.hold_out(data, test)}
-    kept = verdict if verdict and _same(verdict["inputs"], found, "model", "test") else None
-    measured = kept["measured"] if kept else measure.measure(CANDIDATE)
-    again = kept["rival"] if kept and _same(kept["inputs"], found, "champion") else None
-    compared = again or rival.compare(config, CANDIDATE, found["model"], origin, test)
-
+    origin = found["lineage"] | {"data": identity["data"]}
+    origin["hold_out"] = rival.hold_out(identity["data"], test)
+    before = verdict if verdict and _same(verdict["inputs"], found, _MEASURED) else None
+    measured = before["measured"] if before else measure.measure(CANDIDATE)
+    if before and _same(before["inputs"], found, ("champion",)):
+        compared = before["rival"]
+    else:
+        compared = rival.compare(config, CANDIDATE, found["model"], origin, test)
+    content = read_json(EVALUATION, _AGAIN)
     evaluation = evidence.read_evaluation(content)
     if isinstance(evaluation, list):
         wrong = evaluation
     else:
-        metrics = read_json(METRICS_FILE, _AGAIN)
-        wrong = evidence.faults(evaluation, config, manifest, data, metrics, content)
+        wrong = evidence.faults(evaluation, config, found["model"], identity, content)
     if wrong or isinstance(evaluation, list):
-        metrics = {}
-        lines = [line("evidence", "refused", reason) for reason in wrong]
+        lines, metrics = [line("evidence", "refused", reason) for reason in wrong], {}
     else:
-        proof = evidence.Evidence(
-            config, gates, manifest["identity"], evaluation, origin, measured, compared
-        )
-        value = rival.measured_again(config, CANDIDATE, test)
-        gap = None if value is None else abs(value - proof.headline.value)
-        reason = f"{evaluation.headline} measured again by the gate"
-        lines = [compare("evidence", gap, "<=", 1e-9, reason), *checks.judge(proof)]
+        again = rival.measured_again(config, CANDIDATE, test)
+        proof = evidence.Evidence(config, gates, identity, evaluation, origin, measured, compared)
+        lines, metrics = _judge(proof, again), content["metrics"]
     refused = any(entry["verdict"] == "refused" for entry in lines)
     return {
         "format": FORMAT,
@@ -142,12 +142,20 @@ def decide(found: dict[str, Any], verdict: dict[str, Any] | None) -> dict[str, A
     }
 
 
-def _same(left: dict[str, Any], right: dict[str, Any], *keys: str) -> bool:
+def _judge(proof: Evidence, again: float | None) -> list[dict[str, Any]]:
+    from .checks import judge
+
+    gap = None if again is None else abs(again - proof.headline.value)
+    reason = f"{proof.evaluation.headline} measured again by the gate"
+    return [compare("evidence", gap, "<=", MAX_GAP, reason), *judge(proof)]
+
+
+def _same(left: dict[str, Any], right: dict[str, Any], keys: tuple[str, ...]) -> bool:
     return all(left.get(key) == right[key] for key in keys)
 
 
 def table(verdict: dict[str, Any]) -> str:
-    """The verdict in aligned columns: gate, value, limit, verdict and reason; the last line is the answer."""
+    """Aligned columns of gate, value, limit, verdict and reason; the last line is the answer."""
     rows = [("gate", "value", "limit", "verdict", "")]
     for check in verdict["checks"]:
         shown = (check["gate"], _short(check["value"]), check["limit"] or "", check["verdict"])

@@ -12,10 +12,10 @@ _SHOWN = 3  # metrics, in the order of the evaluation: the headline metric comes
 
 
 def run() -> None:
-    """Print them; a champion of an earlier run is named as such."""
+    """Print them, and the challenger where it is another model."""
     record = champion.read(champion.CHAMPION)
     if record is None:
-        print("champion: none yet")
+        print("champion: none yet: no model passed the gate")
     else:
         version = tracking.version(record["digest"])
         name = f"version {version}, " if version else ""
@@ -25,6 +25,9 @@ def run() -> None:
             print(f"metrics:  {_metrics(read_json(manifest, 'run `make rollback`')['metrics'])}")
         else:
             print(f"metrics:  {manifest} is not here: fetch it (dvc pull)")
+    challenger = champion.read(champion.CHALLENGER)
+    if record and challenger and challenger["digest"] != record["digest"]:
+        print(f"challenger: {challenger['model']}: `make promote` makes it champion")
     print(f"report:   {REPORT}" if REPORT.exists() else "report:   none yet: run `make report`")
 
 

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from {{ cookiecutter.package_name }} import artifact, champion, tracking
+from {{ cookiecutter.package_name }}.champion import CHALLENGER, CHAMPION
+from {{ cookiecutter.package_name }}.config import InputError
+from {{ cookiecutter.package_name }}.pipeline import gate, register, summary
+
+from .conftest import write_gates
+
+IMPOSSIBLE = "{max_mb: 0.0, max_load_seconds: 100.0, max_memory_mb: 8000.0}"
+
+
+def judge_and_register() -> bool:
+    gate.run()
+    return register.run()
+
+
+def test_the_first_model_that_passes_becomes_challenger_and_champion(project: Path) -> None:
+    assert judge_and_register()
+    record = champion.read(CHAMPION)
+    assert record is not None
+    assert record == champion.read(CHALLENGER)
+    assert champion.verify(record)["model"] == record["digest"]
+    assert artifact.load(Path(record["model"]), record["digest"]).manifest["metrics"]
+
+
+def test_the_second_model_becomes_challenger_only(
+    project: Path, new_candidate: Callable[[int], str]
+) -> None:
+    judge_and_register()
+    first = champion.read(CHAMPION)
+    second = new_candidate(2)
+    assert judge_and_register()
+    assert champion.read(CHAMPION) == first
+    assert (champion.read(CHALLENGER) or {})["digest"] == second
+
+
+def test_a_refused_model_is_not_kept_and_changes_nothing(project: Path) -> None:
+    write_gates(size=IMPOSSIBLE)
+    assert not judge_and_register()
+    assert {path.name for path in Path("models").iterdir()} == {"candidate"}
+
+
+def test_registering_twice_changes_no_file(project: Path) -> None:
+    judge_and_register()
+    before = {path: path.stat().st_mtime_ns for path in Path("models").rglob("*")}
+    assert judge_and_register()
+    assert before == {path: path.stat().st_mtime_ns for path in Path("models").rglob("*")}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["reports/metrics.json", "reports/evaluation.json", "gates.yaml", "data/prepared/test.parquet"],
+)
+def test_a_verdict_on_files_that_changed_since_registers_nothing(project: Path, name: str) -> None:
+    gate.run()
+    Path(name).write_bytes(Path(name).read_bytes() + b"\n")
+    with pytest.raises(InputError, match="is stale"):
+        register.run()
+    assert not CHAMPION.exists()
+
+
+def test_a_candidate_changed_after_the_gate_registers_nothing(project: Path) -> None:
+    gate.run()
+    encoder = Path("models/candidate/encoder.json")
+    encoder.write_bytes(encoder.read_bytes().replace(b"[", b" ", 1))
+    with pytest.raises(InputError, match=r"encoder\.json"):
+        register.run()
+
+
+def test_a_verdict_of_another_model_registers_nothing(
+    project: Path, new_candidate: Callable[[int], str]
+) -> None:
+    gate.run()
+    new_candidate(2)
+    with pytest.raises(InputError, match="is stale"):
+        register.run()
+
+
+def test_a_damaged_kept_version_is_kept_again(project: Path) -> None:
+    judge_and_register()
+    record = champion.read(CHAMPION) or {}
+    (Path(record["model"]) / "encoder.json").write_text("{}")
+    assert judge_and_register()
+    champion.verify(record)
+
+
+def test_a_champion_whose_verdict_is_lost_gets_one_when_made_again(project: Path) -> None:
+    judge_and_register()
+    next(champion.VERDICTS.iterdir()).unlink()
+    assert judge_and_register()
+    champion.verify(champion.read(CHAMPION) or {})
+
+
+@pytest.mark.parametrize("survived", range(6))
+def test_killed_after_any_write_nothing_half_written_counts_and_the_next_run_finishes(
+    project: Path, monkeypatch: pytest.MonkeyPatch, survived: int
+) -> None:
+    gate.run()
+    left = iter(range(survived))
+    replace = Path.replace
+
+    def killed(self: Path, target: Path) -> Path:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        try:
+            register.run()
+        except KeyboardInterrupt:
+            record = champion.read(CHAMPION)
+            assert record is None or champion.verify(record)
+    assert register.run()
+    record = champion.read(CHAMPION)
+    assert record is not None
+    assert champion.verify(record)
+    assert champion.history() == [record]
+
+
+def test_the_summary_names_champion_metrics_and_report(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judge_and_register()
+    capsys.readouterr()
+    summary.run()
+    lines = capsys.readouterr().out.splitlines()
+    digest = (champion.read(CHAMPION) or {})["digest"]
+    headline = json.loads(Path("reports/evaluation.json").read_text())["headline"]
+    assert [line.split(":")[0] for line in lines] == ["champion", "metrics", "report"]
+    assert digest[:16] in lines[0]
+    assert headline in lines[1]
+
+
+MIRROR = tracking.mirror
+
+
+@pytest.fixture
+def server(project: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The real mirror, and the address of a local file that it writes to."""
+    address = f"sqlite:///{project}/mlflow.db"
+    monkeypatch.setattr(tracking, "mirror", MIRROR)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    return address
+
+
+@pytest.mark.filterwarnings("ignore")  # of MLflow's own dependencies
+def test_mlflow_mirrors_versions_aliases_and_refused_runs_once(
+    server: str, new_candidate: Callable[[int], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert judge_and_register()
+    first = (champion.read(CHAMPION) or {})["digest"]
+    second = new_candidate(2)
+    assert judge_and_register()
+    new_candidate(3)
+    write_gates(size=IMPOSSIBLE)
+    assert not judge_and_register()
+    book = tracking.Book(server)
+    for alias, digest in (("champion", first), ("challenger", second)):
+        version = book.client.get_model_version_by_alias(book.name, alias)
+        assert version.tags["digest"] == digest
+    runs = book.client.search_runs([book.experiment])
+    assert sorted(run.data.tags["verdict"] for run in runs) == ["passed", "passed", "refused"]
+    metrics = json.loads(Path("reports/metrics.json").read_text())
+    name, estimate = next(iter(metrics.items()))
+    assert runs[0].data.metrics[f"{name}_low"] == pytest.approx(estimate["low"])
+    monkeypatch.setattr(tracking, "Book", pytest.fail)
+    assert not register.run()
+
+
+def unreachable(server: str) -> None:
+    raise OSError(f"{server} does not answer")
+
+
+def test_without_mlflow_the_champion_is_made_and_the_exit_code_says_so(
+    server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://name:secret@127.0.0.1:1")
+    monkeypatch.setattr(tracking, "Book", unreachable)
+    assert not judge_and_register()
+    assert champion.verify(champion.read(CHAMPION) or {})
+    error = capsys.readouterr().err
+    assert "MLflow (http://127.0.0.1:1) was not written" in error
+    assert "secret" not in error
+
+
+def test_a_slow_mlflow_is_given_up(
+    server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tracking, "DEADLINE", 1)
+    monkeypatch.setattr(tracking, "Book", lambda _: time.sleep(60))
+    assert not judge_and_register()
+    assert "no end within 1 s" in capsys.readouterr().err

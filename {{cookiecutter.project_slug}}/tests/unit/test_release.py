@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from {{ cookiecutter.package_name }} import champion
+from {{ cookiecutter.package_name }}.champion import CHALLENGER, CHAMPION, HISTORY
+from {{ cookiecutter.package_name }}.config import InputError
+from {{ cookiecutter.package_name }}.operations import release
+from {{ cookiecutter.package_name }}.pipeline import gate, register
+
+from .conftest import LOOSE, write_gates
+
+Make = Callable[[int], str]
+
+
+@pytest.fixture
+def models(project: Path, new_candidate: Make) -> list[str]:
+    """Digests of a champion and of a challenger."""
+    gate.run()
+    register.run()
+    first = current()
+    second = new_candidate(2)
+    gate.run()
+    register.run()
+    return [first, second]
+
+
+def current() -> str:
+    return str((champion.read(CHAMPION) or {})["digest"])
+
+
+def test_promote_makes_the_challenger_champion_and_says_why(models: list[str]) -> None:
+    assert release.promote({"WHY": "more data"})
+    assert current() == models[1]
+    assert [record["why"] for record in champion.history()] == ["the first model", "more data"]
+
+
+def test_promoting_the_champion_again_changes_nothing(models: list[str]) -> None:
+    release.promote({})
+    before = CHAMPION.read_bytes()
+    assert release.promote({})
+    assert CHAMPION.read_bytes() == before
+
+
+def test_promote_without_a_challenger_says_what_to_do(project: Path) -> None:
+    with pytest.raises(InputError, match="make run"):
+        release.promote({})
+
+
+def test_promote_refuses_a_verdict_by_other_gates(models: list[str]) -> None:
+    write_gates(**LOOSE | {"determinism": "{max_difference: 0.1}"})
+    with pytest.raises(InputError, match=r"gates\.yaml changed after"):
+        release.promote({})
+    assert current() == models[0]
+
+
+def test_promote_refuses_a_challenger_not_compared_with_the_champion(
+    models: list[str], new_candidate: Make
+) -> None:
+    challenger = CHALLENGER.read_bytes()
+    third = new_candidate(3)
+    gate.run()
+    register.run()
+    release.promote({})
+    CHALLENGER.write_bytes(challenger)
+    with pytest.raises(InputError, match="was not compared with the champion"):
+        release.promote({})
+    assert current() == third
+
+
+@pytest.mark.parametrize("name", ["encoder.json", "model.json"])
+def test_promote_refuses_a_version_that_was_changed(models: list[str], name: str) -> None:
+    path = champion.folder(models[1]) / name
+    path.write_bytes(path.read_bytes().replace(b'"', b" ", 1))
+    with pytest.raises(InputError, match=name):
+        release.promote({})
+    assert current() == models[0]
+
+
+def test_promote_refuses_a_verdict_that_was_changed(models: list[str]) -> None:
+    path = champion.VERDICTS / f"{(champion.read(CHALLENGER) or {})['verdict'][:16]}.json"
+    verdict = json.loads(path.read_text())
+    verdict["metrics"] = {}
+    path.write_text(json.dumps(verdict))
+    with pytest.raises(InputError, match="was changed"):
+        release.promote({})
+    path.write_text(
+        json.dumps(champion.sealed({k: v for k, v in verdict.items() if k != "digest"}))
+    )
+    with pytest.raises(InputError, match="was swapped"):
+        release.promote({})
+
+
+def test_promote_refuses_an_older_version_put_in_place_of_the_challenger(models: list[str]) -> None:
+    for file in champion.folder(models[0]).iterdir():
+        (champion.folder(models[1]) / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(InputError, match="is model"):
+        release.promote({})
+
+
+def test_rollback_goes_back_and_does_not_return_to_what_was_left(models: list[str]) -> None:
+    release.promote({})
+    assert release.rollback({"WHY": "wrong answers"})
+    assert current() == models[0]
+    with pytest.raises(InputError, match="no earlier champion"):
+        release.rollback({})
+    assert current() == models[0]
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed"])
+def test_rollback_passes_over_a_version_that_does_not_verify(
+    models: list[str], new_candidate: Make, damage: str
+) -> None:
+    release.promote({})
+    new_candidate(3)
+    gate.run()
+    register.run()
+    release.promote({})
+    file = champion.folder(models[1]) / "encoder.json"
+    file.unlink() if damage == "gone" else file.write_text("{}")
+    assert release.rollback({})
+    assert current() == models[0]
+
+
+def test_a_champion_written_before_a_crash_gets_its_line_in_the_history(models: list[str]) -> None:
+    lines = HISTORY.read_text()
+    release.promote({})
+    HISTORY.write_text(lines)
+    release.rollback({})
+    digests = [record["digest"] for record in champion.history()]
+    assert digests == [models[0], models[1], models[0]]
+
+
+def test_history_prints_who_when_and_why(
+    models: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    release.promote({"WHY": "more\ndata"})
+    capsys.readouterr()
+    release.history()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["since", "model", "how", "by", "commit", "why"]
+    assert [models[at][:16] in lines[at + 1] for at in (0, 1)] == [True, True]
+    assert lines[2].endswith("more data")
