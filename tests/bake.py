@@ -163,9 +163,9 @@ def update(project: Path, **options: Any) -> None:
     copier.run_update(project, defaults=True, overwrite=True, quiet=True, **options)
 
 
-def releases() -> dict[str, str]:
+def releases(repository: Path = ROOT) -> dict[str, str]:
     """Tag and commit of each release of this template, oldest first, by title in its history."""
-    log = git(ROOT, "log", "--reverse", "--format=%H %s")
+    log = git(repository, "log", "--reverse", "--format=%H %s")
     found = (
         re.fullmatch(r"([0-9a-f]+) Release (v\d+\.\d+\.\d+)", line) for line in log.splitlines()
     )
@@ -177,7 +177,7 @@ def release_lab(folder: Path) -> list[str]:
     git(folder.parent, "clone", "--quiet", str(ROOT), folder.name)
     tags = releases()
     for tag, sha in tags.items():
-        git(folder, "tag", tag, sha)
+        git(folder, "tag", "--force", tag, sha)
     git(folder, "checkout", "--quiet", "-B", "main")
     git(folder, "rm", "--quiet", "-r", ".")
     freeze(folder)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import configparser
+import contextlib
 import json
 import keyword
 import re
@@ -63,6 +65,26 @@ def test_T02_T03_wrong_answers_are_refused_alike(
     said = refusal_of_cookiecutter(questions, into, {question: value}, capfd)
     assert said.splitlines() == [f"ERROR: {question}: {RULES[question]['error']}"]
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '"; import os; os.system("touch marker"); "',
+        "'; import os; os.system('touch marker'); '",
+        '"""\nimport os; os.system("touch marker")\n"""',
+        "\\'); import os; os.system('touch marker') #",
+        "x\nimport os\nos.system('touch marker')\n",
+        "$(touch marker)`touch marker`; touch marker",
+    ],
+)
+def test_T03_no_answer_is_run_as_code(payload: str, questions: Path, tmp_path: Path) -> None:
+    """Some of these are refused and some are harmless names: none is ever run."""
+    for engine in (bake.by_cookiecutter, bake.by_copier):
+        with contextlib.suppress(FailedHookException, ValueError):
+            project = engine(questions, tmp_path / engine.__name__, {"author": payload})
+            assert stored(project)["author"] == payload
+    assert list(tmp_path.rglob("marker")) == []
 
 
 @pytest.mark.parametrize("value", answers.WRONG["project_slug"])
@@ -165,6 +187,17 @@ def test_T04_every_generated_file_parses(twins: Twins) -> None:
             parser(entry.content.decode())
             parsed += 1
     assert parsed > 0
+
+
+def test_T04_answers_arrive_whole_in_make_and_dvc(twins: Twins, tmp_path: Path) -> None:
+    show = tmp_path / "show.mk"
+    show.write_text('show: ; @echo "$(MLFLOW_TRACKING_URI)"\n')
+    done = bake.run("make", "-f", "Makefile", "-f", show, "show", cwd=twins.cookiecutter)
+    assert done.stdout.strip() == twins.answers.get("mlflow_tracking_uri", "")
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read(twins.cookiecutter / ".dvc" / "config", encoding="utf-8")
+    remote = settings.get("'remote \"storage\"'", "url", fallback="")
+    assert remote == twins.answers.get("dvc_remote", "")
 
 
 def test_T04_answers_are_stored_as_given(twins: Twins) -> None:

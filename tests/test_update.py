@@ -131,6 +131,15 @@ def test_an_updated_project_is_a_fresh_one(engine: str, two_releases: Path, tmp_
     assert without_files_of_users(project) == without_files_of_users(fresh)
 
 
+def test_releases_are_found_by_the_titles_of_their_commits(tmp_path: Path) -> None:
+    for title in ("Start", "Release v0.1.0", "Release notes", "Prepare Release v0.2.0"):
+        bake.commit(tmp_path, title)
+    assert list(bake.releases(tmp_path)) == ["v0.1.0"]
+    bake.commit(tmp_path, "Release v0.2.0")
+    assert list(bake.releases(tmp_path)) == ["v0.1.0", "v0.2.0"]
+    assert bake.releases(tmp_path)["v0.2.0"] == bake.git(tmp_path, "rev-parse", "HEAD")
+
+
 @pytest.mark.parametrize("engine", BORN_BY)
 def test_every_release_so_far_updates_to_the_working_tree(engine: str, tmp_path: Path) -> None:
     *older, newest = bake.release_lab(tmp_path / "lab")
