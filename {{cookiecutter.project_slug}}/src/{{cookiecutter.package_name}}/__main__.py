@@ -12,6 +12,7 @@ from collections.abc import Sequence
 # stage: (module, function, what it does)
 STAGES = {
     "sample": ("pipeline.sample", "run", "make the SYNTHETIC starter table"),
+    "reproduce": ("versioning", "reproduce", "run a stage of dvc.yaml (STAGE=) where it changed"),
     "adopt": ("pipeline.adopt", "run", "write model_config.yaml for your own table"),
     "prepare": ("pipeline.prepare", "run", "read the data file, set the hold-out apart"),
     "validate": ("pipeline.validate", "run", "check the data against model_config.yaml"),

@@ -22,8 +22,8 @@ import pyarrow.csv as pacsv
 
 from ..config import Config, load_config
 from ..files import new_file
+from ..versioning import STARTER
 
-STARTER = Path("data/starter.csv")
 NAMES = {
     "female": ["Maria Garcia", "Jane Smith", "Aiko Tanaka", "Zoë Müller", "Ana Silva"],
     "male": ["Juan Garcia", "John Smith", "Kenji Tanaka", "Jörg Müller", "João Silva"],

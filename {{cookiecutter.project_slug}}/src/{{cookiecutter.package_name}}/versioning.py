@@ -1,0 +1,59 @@
+"""DVC in this process: it works before `git init` too, and a fault is one message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .config import CONFIG_FILE, InputError, load_config
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+STARTER = Path("data/starter.csv")  # the output of the sample stage
+
+
+def _repository() -> Repo:
+    """The DVC repository of the working folder; without git it keeps no history."""
+    from dvc.repo import Repo
+    from dvc.scm import SCMError
+
+    try:
+        repository = Repo()
+        repository.scm_context.quiet = True
+    except SCMError:
+        repository = Repo(config={"core": {"no_scm": True}})
+    return repository
+
+
+def reproduce(settings: dict[str, str]) -> None:
+    """Run the stage named by STAGE= in dvc.yaml and what must come before it, where it changed.
+
+    Raises InputError for what DVC cannot do; ends the process where a stage has said its fault.
+    """
+    data = Path(load_config().data.path)
+    if data != STARTER and not data.exists():
+        raise InputError(f"{data} is missing: run `dvc pull`, or correct data.path in {CONFIG_FILE}")
+    from dvc.exceptions import DvcException, ReproductionError
+    from dvc.stage.exceptions import StageCmdFailedError
+
+    try:
+        with _repository() as repository:
+            repository.reproduce(targets=[settings.get("STAGE", "evaluate")])
+    except ReproductionError as error:
+        if isinstance(error.__cause__, StageCmdFailedError):
+            raise SystemExit(1) from None
+        raise InputError(f"{error}: {error.__cause__}") from error
+    except DvcException as error:
+        raise InputError(str(error)) from error
+
+
+def add(path: Path) -> None:
+    """Track the data file `path` with DVC; raises InputError where DVC refuses."""
+    from dvc.exceptions import DvcException
+
+    try:
+        with _repository() as repository:
+            repository.add(str(path))
+    except DvcException as error:
+        raise InputError(f"{path}: {error}") from error
