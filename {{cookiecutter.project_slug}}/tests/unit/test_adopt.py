@@ -81,6 +81,7 @@ def test_the_type_of_a_column_is_found(values: list[object], kind: str) -> None:
         ("token", [f"{at * 7919:08x}" for at in range(ROWS)], "identifier"),
         ("name", [f"person {at % 60}" for at in range(ROWS)], "people"),
         ("flat", cycle("same"), "same value"),
+        ("rare", [*[""] * (ROWS - 2), 4, 5], "only 2 of 200 rows"),
         ("gone", cycle(""), "no value"),
         ("_is_test", cycle("True", "False", "False"), "split mark"),
         ("part", cycle("train", "test", "train"), "split mark"),
@@ -204,8 +205,11 @@ def test_adopting_again_keeps_the_old_configuration_and_the_data_in_place() -> N
         (b"x,z\n1,a\n2,b\n", "no such column"),
         (b"4.5,yes,7\n4.6,no,8\n", "add a line with the column names"),
         (b"x,y\n1,a\n2,a\n", "one value only"),
-        (b"x,y\n1,a\n2,a\n3,b\n", "'b' has 1 row"),
-        (b"x,y\n1,a\n2,a\n3,A\n4,A\n", "differ in case only"),
+        (b"x,y\n" + b"1,a\n" * 30 + b"2,b\n", "'b' has 1 row"),
+        (b"x,y\n" + b"1,a\n2,A\n" * 15, "differ in case only"),
+        (b"x,y\n" + b"1,2026-01-31\n2,2025-12-01\n3,2024-12-01\n" * 9, "holds times"),
+        (b"x,y\n1,a\n2,b\n", "2 rows with a value are too few"),
+        (b"# made by hand\nx,y\n1,a\n2,b\n", "'# made by hand', is one column"),
     ],
 )
 def test_a_hopeless_file_is_refused_and_nothing_is_written(content: bytes, message: str) -> None:

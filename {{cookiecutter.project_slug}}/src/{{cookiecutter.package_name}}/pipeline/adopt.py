@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 import shutil
@@ -28,18 +29,23 @@ USAGE = "make adopt DATA=my.csv TARGET=column [SENSITIVE=a,b] [TASK=...] [ENCODI
 
 # below so many rows: parameters. Small trees and slow learning, or few rows are learnt by heart.
 PARAMS: dict[float, dict[str, Any]] = {
+    300: {
+        "learning_rate": 0.05, "max_iter": 80, "max_leaf_nodes": 5, "min_samples_leaf": 5,
+        "l2_regularization": 5.0,
+    },
     2_000: {
-        "learning_rate": 0.05, "max_iter": 80, "max_leaf_nodes": 6, "min_samples_leaf": 10,
-        "l2_regularization": 1.0,
+        "learning_rate": 0.05, "max_iter": 120, "max_leaf_nodes": 6, "min_samples_leaf": 20,
+        "l2_regularization": 5.0,
     },
     20_000: {
         "learning_rate": 0.06, "max_iter": 120, "max_leaf_nodes": 12, "min_samples_leaf": 20,
         "l2_regularization": 0.1,
     },
-    float("inf"): {
+    math.inf: {
         "learning_rate": 0.08, "max_iter": 150, "max_leaf_nodes": 31, "min_samples_leaf": 40,
     },
 }  # fmt: skip
+MOST_TREES = 1_200  # an iteration grows a tree for each class
 SPACE = {"learning_rate": [0.02, 0.2], "max_iter": [50, 300], "max_leaf_nodes": [4, 32]}
 
 
@@ -202,7 +208,6 @@ def _config(
         "decimal": table.decimal,
         "encoding": table.encoding,
     }
-    params = next(params for rows, params in PARAMS.items() if table.rows < rows)
     return Config.model_validate(
         {
             "data": data,
@@ -210,10 +215,17 @@ def _config(
             "left_out": left_out,
             "sensitive": sensitive,
             "split": {"test": 0.3 if table.rows < 500 else 0.2},
-            "model": {"params": params},
+            "model": {"params": _params(table.rows, len(wanted.classes))},
             "search": {"space": SPACE},
         }
     )
+
+
+def _params(rows: int, classes: int) -> dict[str, Any]:
+    params = next(params for most, params in PARAMS.items() if rows < most)
+    if classes * params["max_iter"] <= MOST_TREES:
+        return params
+    return params | {"learning_rate": 0.1, "max_iter": max(20, MOST_TREES // classes)}
 
 
 def _hints(found: Mapping[str, columns.Found], config: Config) -> list[str]:
@@ -262,7 +274,7 @@ def _bring_in(path: Path, place: Path) -> None:
 
 
 def _track(place: Path) -> None:
-    command = [sys.executable, "-m", "dvc", "add", "--quiet", place.as_posix()]
+    command = [sys.executable, "-m", "dvc", "add", place.as_posix()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = " ".join((done.stderr or done.stdout).split())[-500:]

@@ -35,6 +35,8 @@ MOST_CATEGORIES = 1000
 ROWS_PER_CATEGORY = 5
 ENOUGH = 20
 NEARLY_ALL = 0.95
+FEWEST, NEARLY_NONE = 20, 0.02  # values, and their share: the hold-out may have them all
+MIXED = ""  # no single form of time
 MOST_DRESSES = 3  # signs or units around the numbers of one column
 
 
@@ -52,14 +54,14 @@ class Found:
 def markers(source: Source, target: str) -> set[str]:
     """Missing markers that are really in the table; never a value that is a label of the target."""
     named = [name for name, column in source.columns.items() if is_text(column.type)]
-    labels = set(as_texts(source.columns[target]).values) if target in named else set()
+    labels = source.holds(target, LIKELY_MISSING) if target in named else set()
     found: set[str] = set()
     for name in named:
-        texts = as_texts(source.columns[name])
-        values = set(texts.values)
-        found |= values & (USUAL_MISSING | SURE_MISSING)
-        likely = (values & LIKELY_MISSING) - labels
-        if likely and name != target and _only_marks_disturb(texts, likely, source.decimal):
+        found |= source.holds(name, USUAL_MISSING | SURE_MISSING)
+        likely = source.holds(name, LIKELY_MISSING) - labels
+        if not likely or name == target:
+            continue
+        if _only_marks_disturb(source.texts(name), likely, source.decimal):
             found |= likely
     return found
 
@@ -68,7 +70,7 @@ def _only_marks_disturb(texts: Texts, likely: set[str], decimal: str) -> bool:
     rest = texts.without(likely | USUAL_MISSING | SURE_MISSING)
     if len(rest.values) < 2 or rest.counts.sum() < 0.5 * texts.counts.sum():
         return False
-    return not np.isnan(numbers(rest.values, decimal)).any() or _format_of(rest.values) is not None
+    return not np.isnan(numbers(rest.values, decimal)).any() or time_format(rest.values) is not None
 
 
 def infer(name: str, source: Source, missing: set[str]) -> Found:
@@ -105,26 +107,33 @@ def _without_value(texts: Texts) -> Found | None:
         return Found(reason="it holds no value")
     if len(texts.values) == 1 and (texts.codes >= 0).all():
         return Found(reason=f"every row holds the same value, {_shown(texts.values[0])}")
+    if (filled := int(texts.counts.sum())) < FEWEST and filled < NEARLY_NONE * len(texts.codes):
+        return Found(reason=f"only {filled} of {len(texts.codes):,} rows hold a value")
     return None
 
 
 def _split_mark(name: str, texts: Texts) -> Found | None:
-    words = {value.lower() for value in texts.values}
-    by_name = SPLIT_NAME.match(name) and len(words) <= ENOUGH
+    words = _few_words(texts)
+    by_name = SPLIT_NAME.match(name) and words
     if by_name or (words <= SPLIT_WORDS and len(words) > 1):
         return Found(reason="it is somebody's split mark: the hold-out is drawn anew")
     return None
 
 
+def _few_words(texts: Texts) -> set[str]:
+    """The values in small letters; none where there are many."""
+    return {value.lower() for value in texts.values} if len(texts.values) <= ENOUGH else set()
+
+
 def _typed(name: str, texts: Texts, decimal: str) -> Found:
-    words = {value.lower() for value in texts.values}
+    words = _few_words(texts)
     if words <= table.TRUE | table.FALSE and words & table.TRUE and words & table.FALSE:
         truth = np.array([*(float(v.lower() in table.TRUE) for v in texts.values), np.nan])
         return Found(Column(type="boolean", missing=_gaps(texts)), truth[texts.codes])
     found = numbers(texts.values, decimal)
     if np.isnan(found).any():
         return _times(texts) or _category(name, texts)
-    if any(re.match(r"0\d", value) for value in texts.values):
+    if any(value[0] == "0" and value[1:2].isdigit() for value in texts.values):
         return _category(name, texts, "codes with leading zeros")
     if TIME.search(name) and all(len(value) == 8 for value in texts.values):
         days = _times(texts)
@@ -208,7 +217,7 @@ def _plain(value: float) -> str:
 
 def _times(texts: Texts) -> Found | None:
     values = texts.values
-    fits = _format_of(values)
+    fits = time_format(values)
     if fits is None:
         return _mixed_times(texts)
     format, note = fits
@@ -224,19 +233,17 @@ def _moments(moments: np.ndarray, format: str | None, note: str) -> Found:
     return Found(column, moments, note=seen)
 
 
-def _format_of(values: list[str]) -> tuple[str | None, str] | None:
+def time_format(values: list[str]) -> tuple[str | None, str] | None:
     """The first format that reads every value, and a remark where another one would too."""
     if not all(any(sign.isdigit() for sign in value) for value in values[:50]):
         return None
     few = [f for f in FORMATS if _all_parse(values[:50], f)]
-    fitting = [f for f in few if len(values) <= 50 or _all_parse(values, f)]
-    if not fitting:
-        return None
-    swapped = {f.replace("%m", "%q").replace("%d", "%m").replace("%q", "%d") for f in fitting if f}
-    both = [f for f in fitting if f in swapped]
-    if fitting[0] in both and fitting[0] is not None and len(both) > 1:
-        return fitting[0], "day first is a guess: month first fits as well"
-    return fitting[0], ""
+    format = next((f for f in few if _all_parse(values, f)), MIXED)
+    if format == MIXED or format is None:
+        return None if format == MIXED else (None, "")
+    swapped = format.replace("%m", "%q").replace("%d", "%m").replace("%q", "%d")
+    both = swapped != format and swapped in few and _all_parse(values[:5000], swapped)
+    return format, "day first is a guess: month first fits as well" if both else ""
 
 
 def _all_parse(values: list[str], format: str | None) -> bool:

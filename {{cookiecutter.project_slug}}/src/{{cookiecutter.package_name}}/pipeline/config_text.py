@@ -23,7 +23,8 @@ _COLUMNS = """\
 # values = the known categories;  unseen: allow or refuse others
 """
 _LEFT_OUT = """\
-# Not read at all, and why. To use one all the same, describe it under columns.
+# Not read at all, and why. To use one all the same, describe it under columns; of a set that
+# makes up the target, that may be the one you know before the target is known.
 """
 
 

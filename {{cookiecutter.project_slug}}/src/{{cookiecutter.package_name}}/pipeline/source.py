@@ -75,6 +75,18 @@ class Source:
         """The column as texts; see `as_texts`."""
         return as_texts(self.columns[name])
 
+    def holds(self, name: str, words: frozenset[str]) -> set[str]:
+        """Those of `words` that stand in a column of texts."""
+        column = self.columns[name]
+        if not pa.types.is_dictionary(column.type):
+            column = column.cast(pa.string()).dictionary_encode()
+        wanted = pa.array(sorted(words), pa.string())
+        found: set[str] = set()
+        for chunk in column.chunks:
+            texts = pc.utf8_trim_whitespace(chunk.dictionary.cast(pa.string()))
+            found |= set(texts.filter(pc.is_in(texts, wanted)).to_pylist())
+        return found
+
     def padded(self, missing: set[str]) -> set[str]:
         """Forms of the texts in `missing` with more blanks around them than one."""
         found = set()
@@ -113,11 +125,10 @@ def as_texts(column: pa.ChunkedArray) -> Texts:
     array = column.unify_dictionaries().combine_chunks()
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks)
-    trimmed = [value.strip() for value in array.dictionary.to_pylist()]
-    values = list(dict.fromkeys(trimmed))
-    place = {value: at for at, value in enumerate(values)}
-    index = np.array([*(place[value] for value in trimmed), -1], dtype=np.int64)
-    return Texts(values, index[array.indices.fill_null(-1).to_numpy(zero_copy_only=False)])
+    trimmed = pc.utf8_trim_whitespace(array.dictionary).dictionary_encode()
+    place = np.append(trimmed.indices.to_numpy(), -1)
+    codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return Texts(trimmed.dictionary.to_pylist(), place[codes])
 
 
 def numbers(values: list[str], decimal: str = ".") -> np.ndarray:
@@ -248,8 +259,8 @@ def _delimiter(path: Path, head: str) -> str:
     best = max(DELIMITERS, key=lambda delimiter: _evenness(head, delimiter))
     if not _evenness(head, best)[0]:
         raise InputError(
-            f"{path} has one column only: a table needs the target and a feature, with one of "
-            f"comma, semicolon, tab or | between them"
+            f"{path}: its first line, {head.splitlines()[0][:60]!r}, is one column: it must name "
+            f"the columns, with comma, semicolon, tab or | between them"
         )
     return best
 

@@ -9,12 +9,14 @@ from typing import cast, get_args
 import numpy as np
 
 from ..config import InputError, Task
+from .columns import time_format
 from .source import Source, Texts, is_number, is_text, numbers
 
 # Whole numbers with at most 10 different values are classes (grades, stages), more are amounts.
 # A class needs 2 rows (one to learn, one to test); grades so rare are better met as amounts.
 MOST_GRADES = 10
 MOST_CLASSES = 100
+FEWEST_ROWS = 20  # as in prepare
 _POSITIVE = re.compile(
     r"^(true|t|yes|y|on|pos|positive|bad|default(ed)?|churn(ed)?|attrit(ed|ion).*|exit(ed)?|"
     r"fraud(ulent)?|spam|malignant|sick|ill|disease(d)?|died|dead|death|fail(ed|ure)?|"
@@ -50,6 +52,10 @@ def decide(name: str, source: Source, missing: set[str], task: str) -> Target:
     where = f"{source.path}: target {name!r}"
     texts = _texts(where, source, name, missing)
     amounts = numbers(texts.values, source.decimal)
+    if (labelled := int(texts.counts.sum())) < FEWEST_ROWS:
+        raise InputError(
+            f"{where}: {labelled} rows with a value are too few: {FEWEST_ROWS} are needed"
+        )
     chosen, why = (cast(Task, task), "by TASK") if task else _choose(where, texts, amounts)
     if chosen == "regression":
         return _regression(where, texts, amounts, why)
@@ -76,6 +82,8 @@ def _choose(where: str, texts: Texts, amounts: np.ndarray) -> tuple[Task, str]:
         return "binary", "two values"
     if not np.isnan(amounts).any():
         return _choose_number(texts, amounts)
+    if time_format(texts.values) is not None:
+        raise InputError(f"{where} holds times: choose a TARGET of classes or numbers")
     if different > min(MOST_CLASSES, texts.counts.sum() / 5):
         odd = texts.values[int(np.argmax(np.isnan(amounts)))]
         raise InputError(
