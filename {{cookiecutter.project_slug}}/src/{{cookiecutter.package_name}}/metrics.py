@@ -12,6 +12,7 @@ Regression: `truth` and `prediction` are (n,) floats.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from math import inf, nan
 from typing import NamedTuple, TypeVar
 
@@ -28,7 +29,7 @@ _CELLS = 2_000_000  # weights in memory at a time: 16 MB
 _DRAWS = 20_000_000  # weights in all, where that leaves at least 200 resamples
 
 
-def truth(values: Array, labels: Sequence[str]) -> Array:
+def encode_target(values: Array, labels: Sequence[str]) -> Array:
     """Class indices (n,) of the labels `values`; with no labels, `values` themselves."""
     if not labels:
         return values
@@ -38,7 +39,9 @@ def truth(values: Array, labels: Sequence[str]) -> Array:
 
 def _ratio(top: Array, bottom: Array, empty: float = nan) -> Array:
     """top / bottom, and `empty` where bottom is 0."""
-    return np.divide(top, bottom, out=np.full_like(top, empty), where=bottom > 0)
+    result = np.full_like(top, empty)
+    np.divide(top, bottom, out=result, where=bottom > 0)
+    return result
 
 
 def _mean(values: Array, weights: Array) -> Array:
@@ -76,7 +79,7 @@ def roc_auc_ovr(truth: Array, prediction: Array, weights: Array) -> Array:
     """Plain mean over the classes, each against the rest."""
     classes = range(prediction.shape[1])
     areas = [_area(truth == label, prediction[:, label], weights) for label in classes]
-    return np.mean(areas, axis=0)
+    return sum(areas, np.zeros(len(weights))) / len(areas)
 
 
 def average_precision(truth: Array, prediction: Array, weights: Array) -> Array:
@@ -150,7 +153,8 @@ def neg_mean_absolute_error(truth: Array, prediction: Array, weights: Array) -> 
 
 
 def neg_root_mean_squared_error(truth: Array, prediction: Array, weights: Array) -> Array:
-    return -np.sqrt(_mean((truth - prediction) ** 2, weights))
+    root: Array = np.sqrt(_mean((truth - prediction) ** 2, weights))
+    return -root
 
 
 def neg_median_absolute_error(truth: Array, prediction: Array, weights: Array) -> Array:
@@ -164,31 +168,28 @@ def neg_median_absolute_error(truth: Array, prediction: Array, weights: Array) -
     return np.where(half[:, 0] > 0, -median, nan)
 
 
-METRICS: dict[Task, dict[str, Metric]] = {  # the first of each task is its headline
-    "binary": {
-        "roc_auc": roc_auc,
-        "average_precision": average_precision,
-        "accuracy": accuracy,
-        "balanced_accuracy": balanced_accuracy,
-        "f1": f1,
-        "precision": precision,
-        "recall": recall,
-        "neg_log_loss": neg_log_loss,
-        "neg_brier_score": neg_brier_score,
-    },
-    "multiclass": {
-        "roc_auc_ovr": roc_auc_ovr,
-        "accuracy": accuracy,
-        "balanced_accuracy": balanced_accuracy,
-        "f1_macro": f1_macro,
-        "neg_log_loss": neg_log_loss,
-    },
-    "regression": {
-        "r2": r2,
-        "neg_mean_absolute_error": neg_mean_absolute_error,
-        "neg_root_mean_squared_error": neg_root_mean_squared_error,
-        "neg_median_absolute_error": neg_median_absolute_error,
-    },
+_BY_TASK: dict[Task, list[Metric]] = {  # the first of each task is its headline
+    "binary": [
+        roc_auc,
+        average_precision,
+        accuracy,
+        balanced_accuracy,
+        f1,
+        precision,
+        recall,
+        neg_log_loss,
+        neg_brier_score,
+    ],
+    "multiclass": [roc_auc_ovr, accuracy, balanced_accuracy, f1_macro, neg_log_loss],
+    "regression": [
+        r2,
+        neg_mean_absolute_error,
+        neg_root_mean_squared_error,
+        neg_median_absolute_error,
+    ],
+}
+METRICS: dict[Task, dict[str, Metric]] = {
+    task: {metric.__name__: metric for metric in named} for task, named in _BY_TASK.items()
 }
 HEADLINE: dict[Task, str] = {task: next(iter(named)) for task, named in METRICS.items()}
 RANGES: dict[str, tuple[float, float]] = {
@@ -242,6 +243,11 @@ def _percentiles(value: float, drawn: Array) -> Interval:
         return Interval(value, nan, nan)
     low, high = np.percentile(defined, [2.5, 97.5])
     return Interval(value, min(float(low), value), max(float(high), value))
+
+
+def interval(metric: Metric, truth: Array, prediction: Array, seed: int) -> Interval:
+    """Interval of one metric."""
+    return intervals({0: partial(metric, truth, prediction)}, len(truth), seed)[0]
 
 
 def paired_interval(

@@ -20,6 +20,8 @@ from .prepare import PREPARED
 from .slices import MAX_VALUES, Groups, group
 
 REPORTS = Path("reports")
+EVALUATION = REPORTS / "evaluation.json"
+METRICS_FILE = REPORTS / "metrics.json"
 CANDIDATE = Path("models/candidate")
 BINS = 10
 
@@ -38,7 +40,7 @@ def run() -> None:
     data = read_json(PREPARED / "data.json", "run `make run`")
     check_model(config, model, data)
     test = table.read_parquet(PREPARED / "test.parquet")
-    truth = metrics.truth(test[config.data.target], config.data.labels)
+    truth = metrics.encode_target(test[config.data.target], config.data.labels)
     prediction = check_prediction(model.predict(test), truth)
     sliced = slice_columns(config, test)
     used = [config.data.target, *dict.fromkeys([*config.sensitive, *sliced])]
@@ -69,12 +71,12 @@ def run() -> None:
         "importance": importance.measure(config, model, test, truth),
         "plots": _plots(config, truth, prediction, calibration["bins"]),
     }
-    write_json(REPORTS / "evaluation.json", record)
-    write_json(REPORTS / "metrics.json", record["metrics"])
+    write_json(EVALUATION, record)
+    write_json(METRICS_FILE, record["metrics"])
     best = record["metrics"][record["headline"]]
     print(
         f"evaluate: {record['headline']} {best['value']:.3f} [{best['low']:.3f}, "
-        f"{best['high']:.3f}] on {len(truth):,} rows -> {REPORTS / 'metrics.json'}"
+        f"{best['high']:.3f}] on {len(truth):,} rows -> {METRICS_FILE}"
     )
 
 
@@ -102,8 +104,8 @@ def check_prediction(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
     wrong = ~np.isfinite(prediction.reshape(len(truth), -1)).all(axis=1)
     if wrong.any():
         raise InputError(
-            f"the model in {CANDIDATE} answers {int(wrong.sum()):,} of {len(truth):,} test rows with "
-            f"values that are not finite: look at model.params and features.py"
+            f"the model in {CANDIDATE} answers {int(wrong.sum()):,} of {len(truth):,} test rows "
+            f"with values that are not finite: look at model.params and features.py"
         )
     return prediction
 
@@ -160,7 +162,9 @@ def _within(
 
 
 def _slice(found: Interval, reason: str) -> dict[str, Any]:
-    numbers = {key: value if math.isfinite(value) else None for key, value in found._asdict().items()}
+    numbers = {
+        key: value if math.isfinite(value) else None for key, value in found._asdict().items()
+    }
     return numbers | ({"reason": reason} if None in numbers.values() else {})
 
 
@@ -175,7 +179,7 @@ def undefined(truth: np.ndarray, labels: Sequence[str]) -> str:
 
 def baseline(config: Config, truth: np.ndarray, training: np.ndarray) -> dict[str, float | None]:
     """Metrics of the naive model: class frequencies or mean of the training rows, for every row."""
-    known = metrics.truth(training, config.data.labels)
+    known = metrics.encode_target(training, config.data.labels)
     if config.data.task == "regression":
         naive = np.full(len(truth), known.mean())
     else:
@@ -206,7 +210,10 @@ def calibrate(truth: np.ndarray, prediction: np.ndarray) -> dict[str, Any]:
     columns = {"low": used / BINS, "high": (used + 1) / BINS, "rows": rows[used]}
     columns |= {"predicted": predicted, "observed": observed}
     used_bins = zip(*(column.tolist() for column in columns.values()), strict=True)
-    return {"error": error, "bins": [dict(zip(columns, values, strict=True)) for values in used_bins]}
+    return {
+        "error": error,
+        "bins": [dict(zip(columns, values, strict=True)) for values in used_bins],
+    }
 
 
 def _counts(truth: np.ndarray, labels: Sequence[str]) -> dict[str, int]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .slices import Groups
 
+MIN_ROWS = 30  # of several classes, one that is rare in a group has no rate there, only noise
 COUNTED_ABOVE = 200_000  # rows; fairlearn takes 7 s for a million, counting takes 0.05 s
 
 Rates = dict[str, np.ndarray]  # accuracy (g,); the others (g, c), one column for each class asked
@@ -21,8 +22,9 @@ def compare(
 
     Demographic parity: difference of the selection rates. Equalized odds: the larger one of the
     differences of the true and of the false positive rates (Hardt, Price and Srebro 2016).
-    Several classes: each against the rest, the largest difference counts. Regression: mean
-    absolute errors; `error_gap` is their difference relative to the overall one.
+    Several classes: each against the rest, the largest difference counts; rates over fewer than
+    MIN_ROWS rows are left out. Regression: mean absolute errors; `error_gap` is their difference
+    relative to the overall one.
     A difference that cannot be computed is None, with the `reason`.
     """
     present, codes = np.unique(groups.codes, return_inverse=True)
@@ -82,27 +84,35 @@ def _gap(values: np.ndarray) -> float | None:
 def _rates(truth: np.ndarray, guess: np.ndarray, codes: np.ndarray, classes: int) -> Rates:
     asked = slice(1, None) if classes == 2 else slice(None)  # binary: the positive class
     if classes > 2 or len(truth) > COUNTED_ABOVE:
-        return counted(truth, guess, codes, classes, asked)
+        return counted(truth, guess, codes, classes, asked, 1 if classes == 2 else MIN_ROWS)
     return by_fairlearn(truth, guess, codes)
 
 
 def counted(
-    truth: np.ndarray, guess: np.ndarray, codes: np.ndarray, classes: int, asked: slice
+    truth: np.ndarray,
+    guess: np.ndarray,
+    codes: np.ndarray,
+    classes: int,
+    asked: slice,
+    min_rows: int = 1,
 ) -> Rates:
-    """The rates from one count of (group, true class, predicted class)."""
+    """The rates from one count of (group, true class, predicted class); NaN below `min_rows`."""
     size = int(codes.max()) + 1
     cells = (codes * classes + truth) * classes + guess
     table = np.bincount(cells, minlength=size * classes**2).reshape(size, classes, classes)
     rows = table.sum(axis=(1, 2))[:, None]
     right = table.diagonal(axis1=1, axis2=2)
     true, predicted = table.sum(axis=2), table.sum(axis=1)
-    with np.errstate(invalid="ignore"):  # 0/0: a group without rows of a class has no such rate
-        return {
-            "accuracy": right.sum(axis=1) / rows[:, 0],
-            "selection_rate": (predicted / rows)[:, asked],
-            "true_positive_rate": (right / true)[:, asked],
-            "false_positive_rate": ((predicted - right) / (rows - true))[:, asked],
-        }
+    return {
+        "accuracy": right.sum(axis=1) / rows[:, 0],
+        "selection_rate": _share(predicted, rows, min_rows)[:, asked],
+        "true_positive_rate": _share(right, true, min_rows)[:, asked],
+        "false_positive_rate": _share(predicted - right, rows - true, min_rows)[:, asked],
+    }
+
+
+def _share(part: np.ndarray, whole: np.ndarray, min_rows: int) -> np.ndarray:
+    return np.where(whole >= min_rows, part / np.maximum(whole, 1), np.nan)
 
 
 def by_fairlearn(truth: np.ndarray, guess: np.ndarray, codes: np.ndarray) -> Rates:
@@ -119,7 +129,7 @@ def by_fairlearn(truth: np.ndarray, guess: np.ndarray, codes: np.ndarray) -> Rat
     frame = metrics.MetricFrame(
         metrics=functions, y_true=truth, y_pred=guess, sensitive_features=codes
     ).by_group
-    rates = {name: frame[name].to_numpy(dtype=np.float64) for name in functions}
+    rates = {name: frame[name].to_numpy(dtype=np.float64, copy=True) for name in functions}
     positives = np.bincount(codes, weights=truth)
     # fairlearn answers 0 for the rate of a class that a group does not have: that is no rate.
     rates["true_positive_rate"][positives == 0] = np.nan

@@ -40,7 +40,7 @@ Bins = Sequence[dict[str, float]]
 def classification(
     folder: Path, truth: np.ndarray, prediction: np.ndarray, labels: Sequence[str], bins: Bins
 ) -> list[Plot]:
-    """Write roc.svg, precision_recall.svg and calibration.svg; returns file, title, text of each."""
+    """Write roc, precision_recall and calibration .svg; returns file, title and text of each."""
     names = {at: _plain(label) for at, label in enumerate(labels)}
     often = np.argsort(-np.bincount(truth, minlength=len(labels)), kind="stable")
     shown = [1] if len(labels) == 2 else sorted(often[: len(COLORS)].tolist())
@@ -53,7 +53,7 @@ def classification(
     share = "predicted probability" if len(labels) == 2 else "probability of the predicted class"
     with _axes(folder / "calibration.svg", share, "share that came true") as axes:
         axes.plot([0, 1], [0, 1], color="#c3c8d0", linestyle="--", linewidth=1)
-        points = [bin["predicted"] for bin in bins], [bin["observed"] for bin in bins]
+        points = [part["predicted"] for part in bins], [part["observed"] for part in bins]
         axes.plot(*points, color=COLORS[0], marker="o", markersize=4)
     which = f"positive class {labels[1]}" if len(labels) == 2 else "each class against the rest"
     if len(shown) < len(labels) and len(labels) > 2:
@@ -71,7 +71,9 @@ def regression(folder: Path, truth: np.ndarray, prediction: np.ndarray, seed: in
     ends = [min(truth.min(), prediction.min()), max(truth.max(), prediction.max())]
     with _axes(folder / "predicted.svg", "predicted", "true value", unit=False) as axes:
         axes.plot(ends, ends, color="#c3c8d0", linestyle="--", linewidth=1)
-        axes.scatter(prediction[chosen], truth[chosen], s=9, alpha=0.5, color=COLORS[0], linewidths=0)
+        axes.scatter(
+            prediction[chosen], truth[chosen], s=9, alpha=0.5, color=COLORS[0], linewidths=0
+        )
     with _axes(folder / "residuals.svg", "true value - predicted", "rows", unit=False) as axes:
         axes.hist(truth - prediction, bins=40, color=COLORS[0], alpha=0.8)
         axes.axvline(0, color="#4b5563", linewidth=1)
@@ -107,9 +109,7 @@ def _lines(axes: Axes, curves: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> 
         axes.legend(drawn, [name for name, _, _ in curves])
 
 
-def _curve(
-    positive: np.ndarray, score: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _curve(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """True positive rate, false positive rate and precision at up to POINTS thresholds."""
     order = np.argsort(-score, kind="stable")
     last = np.flatnonzero(np.diff(score[order], append=np.nan))  # the last row of each tie

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +46,8 @@ def group(name: str, kind: str, values: np.ndarray, training: np.ndarray) -> Gro
 def _absent(values: np.ndarray) -> np.ndarray:
     if values.dtype == object:
         return np.array([value is None for value in values], dtype=bool)
-    return np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
+    absent: np.ndarray = np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
+    return absent
 
 
 def _spread(codes: np.ndarray, absent: np.ndarray) -> np.ndarray:
@@ -58,7 +60,7 @@ def _quarters(values: np.ndarray, training: np.ndarray) -> tuple[list[str], np.n
     ordered = np.sort(training)
     cuts = np.unique(_rounded(ordered[(len(ordered) * np.array([0.25, 0.5, 0.75])).astype(int)]))
     texts = [_text(cut, "") for cut in cuts]
-    between = [f"[{low}, {high})" for low, high in zip(texts, texts[1:], strict=False)]
+    between = [f"[{low}, {high})" for low, high in pairwise(texts)]
     names = [f"< {texts[0]}", *between, f">= {texts[-1]}"]
     return names, np.searchsorted(cuts, values, side="right")
 

@@ -1,0 +1,54 @@
+"""report: reports/report.html and reports/model_card.md, composed from what other stages wrote."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from ..config import InputError, load_config
+from ..files import read_json, write_text
+from .card import card
+from .facts import Facts, gather
+from .page import page
+
+REPORTS = Path("reports")
+MODEL = Path("models/candidate/model.json")
+
+
+def run() -> None:
+    """Write both files; needs an evaluation, says so where there is no verdict on it yet."""
+    facts = read_facts()
+    write_text(REPORTS / "model_card.md", card(facts))
+    write_text(REPORTS / "report.html", page(facts, REPORTS / "plots"))
+    print(f"report: model {facts.model[:16]}, {facts.verdict} -> {REPORTS / 'report.html'}")
+
+
+def read_facts() -> Facts:
+    """What is known of the evaluated candidate; raises InputError for files of another model."""
+    evaluation = read_json(REPORTS / "evaluation.json", "run `make evaluate`")
+    manifest = read_json(MODEL, "run `make train`")
+    if manifest["digest"] != evaluation["model"]:
+        raise InputError(
+            f"{REPORTS / 'evaluation.json'} is of model {evaluation['model'][:16]}, {MODEL} is "
+            f"{manifest['digest'][:16]}: run `make evaluate`"
+        )
+    validation = read_json(REPORTS / "validation.json", "run `make validate`")
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
+    return gather(
+        project,
+        load_config(),
+        evaluation,
+        _verdict(evaluation["model"]),
+        manifest["identity"],
+        validation["profile"],
+    )
+
+
+def _verdict(model: str) -> dict[str, Any] | None:
+    """The verdict on this model; None where there is none, or one on an earlier model."""
+    path = REPORTS / "verdict.json"
+    if not path.exists():
+        return None
+    verdict: dict[str, Any] = read_json(path, "run `make gate`")
+    return verdict if verdict["model"] == model else None
