@@ -172,6 +172,14 @@ class Config(Strict):
             raise ValueError("columns: no column is a feature")
         return self
 
+    def data_file(self) -> Path:
+        """Where the table is; raises InputError where there is no such file."""
+        path = Path(self.data.path)
+        if path.is_file():
+            return path
+        remedy = f"run `dvc pull`, or correct data.path in {CONFIG_FILE}"
+        raise InputError(f"{path} is missing: {remedy}")
+
     @property
     def features(self) -> dict[str, Column]:
         """Columns the model may see, in the order of the file."""

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from .config import CONFIG_FILE, Column, Config, InputError
+from .load import load
+from .reading import require
 
 Columns = dict[str, np.ndarray]
 ROW = "__row__"  # 1-based row of the data file, so that a later refusal can name it
 TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
-_TEXT = pa.dictionary(pa.int32(), pa.string())
 _MAX_SHOWN = 5
 
 
@@ -37,17 +35,15 @@ def read_raw(config: Config) -> pa.Table:
     numeric and boolean: float64 with nulls; datetime: timestamp[us]; categorical, text and class
     labels: dictionary of strings. Raises InputError naming file, column, rows and remedy.
     """
-    path = Path(config.data.path)
+    path = config.data_file()
     wanted = dict(config.columns)
     wanted[config.data.target] = _target_column(config)
     if not path.is_file():
         raise InputError(
             f"{path} is missing: run `dvc pull`, or correct data.path in {CONFIG_FILE}"
         )
-    if path.suffix == ".parquet":
-        table = _read_parquet_raw(path, list(wanted))
-    else:
-        table = _read_csv(path, config, wanted)
+    table = load(config, wanted)
+    require(path, table.column_names, wanted)
     if table.num_rows == 0:
         raise InputError(f"{path} has no rows: give it data")
     fields = {name: _convert(path, name, table[name], wanted[name], config) for name in wanted}
@@ -61,92 +57,6 @@ def _target_column(config: Config) -> Column:
     return Column(type="categorical", missing=True)
 
 
-def header(path: Path, delimiter: str, encoding: str) -> list[str]:
-    """Column names of a CSV file; raises InputError for an empty file or a wrong encoding."""
-    try:
-        with path.open(
-            encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline=""
-        ) as file:
-            names = next(csv.reader(file, delimiter=delimiter), [])
-    except (UnicodeDecodeError, LookupError) as error:
-        raise _not_encoded(path, encoding, str(error)) from None
-    if not names:
-        raise InputError(f"{path} is empty: give it a header and rows")
-    twice = sorted({name for name in names if name.strip() and names.count(name) > 1})
-    if twice:
-        raise InputError(f"{path}: the column {twice[0]!r} stands twice in the header: rename one")
-    return names
-
-
-def _not_encoded(path: Path, encoding: str, why: str) -> InputError:
-    return InputError(
-        f"{path} is not {encoding} text ({why}): save it as UTF-8, or name its encoding in "
-        f"data.encoding of {CONFIG_FILE}"
-    )
-
-
-def _require(path: Path, names: Iterable[str], wanted: Iterable[str]) -> None:
-    absent = [name for name in wanted if name not in set(names)]
-    if absent:
-        raise InputError(
-            f"{path} has no column {', '.join(map(repr, absent))}: correct columns or data.target "
-            f"in {CONFIG_FILE}; the file has {', '.join(map(repr, names))}"
-        )
-
-
-def _read_csv(path: Path, config: Config, wanted: dict[str, Column]) -> pa.Table:
-    data = config.data
-    _require(path, header(path, data.delimiter, data.encoding), wanted)
-    numeric = [name for name, column in wanted.items() if column.type == "numeric"]
-    try:
-        return _csv_table(path, config, wanted, pa.float64())
-    except pa.ArrowInvalid as error:
-        try:
-            table = _csv_table(path, config, wanted, _TEXT)
-        except pa.ArrowInvalid:
-            if "invalid UTF8" in str(error):
-                raise _not_encoded(path, data.encoding, "a byte is no UTF-8") from None
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(
-                f"{path} is damaged ({reason}): restore it, or export it again"
-            ) from None
-        for name in numeric:
-            _numbers(path, name, table[name].combine_chunks())
-        raise
-
-
-def _csv_table(
-    path: Path, config: Config, wanted: dict[str, Column], number: pa.DataType
-) -> pa.Table:
-    data = config.data
-    types = {n: number if column.type == "numeric" else _TEXT for n, column in wanted.items()}
-    return pacsv.read_csv(
-        path,
-        read_options=pacsv.ReadOptions(encoding=data.encoding, block_size=8 << 20),
-        parse_options=pacsv.ParseOptions(delimiter=data.delimiter, newlines_in_values=True),
-        convert_options=pacsv.ConvertOptions(
-            column_types=types,
-            include_columns=list(wanted),
-            null_values=[pad.format(m) for m in data.missing for pad in ("{}", " {}", "{} ")],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-            decimal_point=data.decimal,
-        ),
-    )
-
-
-def _numbers(path: Path, name: str, text: pa.DictionaryArray) -> None:
-    """Raise InputError naming the rows of `text` that are no numbers."""
-    bad = []
-    for code, value in enumerate(text.dictionary.to_pylist()):
-        try:
-            float(value)
-        except ValueError:
-            bad.append(code)
-    if bad:
-        refuse_rows(path, name, np.isin(text.indices.fill_null(-1), bad), "is not a number")
-
-
 def refuse_rows(path: Path, name: str, wrong: np.ndarray, what: str) -> None:
     """Raise InputError that counts the rows marked in `wrong` (n,) and names the first."""
     first = (np.flatnonzero(wrong)[:_MAX_SHOWN] + 1).tolist()
@@ -156,16 +66,6 @@ def refuse_rows(path: Path, name: str, wrong: np.ndarray, what: str) -> None:
         f"{path}: column {name!r} {what} in {count:,} of {len(wrong):,} rows (rows "
         f"{', '.join(map(str, first))}{more}): correct the data, or the column in {CONFIG_FILE}"
     )
-
-
-def _read_parquet_raw(path: Path, wanted: list[str]) -> pa.Table:
-    try:
-        file = pq.ParquetFile(path)
-        _require(path, file.schema_arrow.names, wanted)
-        return file.read(columns=wanted)
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path} is no whole Parquet file ({reason}): restore it") from None
 
 
 def _convert(
@@ -271,7 +171,7 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 def read_parquet(path: Path, names: list[str] | None = None) -> Columns:
     """Columns (all, or `names`) of a file of `write_parquet`; InputError where it is not whole."""
     try:
-        return columns_of(pq.read_table(path, columns=names))
+        return columns_of(pq.ParquetFile(path).read(columns=names))
     except FileNotFoundError:
         raise InputError(f"{path} is missing: run `make run`") from None
     except (pa.ArrowInvalid, OSError) as error:

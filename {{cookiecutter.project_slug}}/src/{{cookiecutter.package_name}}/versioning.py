@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .config import CONFIG_FILE, InputError, load_config
+from .config import InputError, load_config
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -33,7 +33,9 @@ def reproduce(settings: dict[str, str]) -> None:
     """
     data = Path(load_config().data.path)
     if data != STARTER and not data.exists():
-        raise InputError(f"{data} is missing: run `dvc pull`, or correct data.path in {CONFIG_FILE}")
+        raise InputError(
+            f"{data} is missing: run `dvc pull`, or correct data.path in {CONFIG_FILE}"
+        )
     from dvc.exceptions import DvcException, ReproductionError
     from dvc.stage.exceptions import StageCmdFailedError
 
