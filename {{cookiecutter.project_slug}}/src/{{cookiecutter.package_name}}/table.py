@@ -38,10 +38,6 @@ def read_raw(config: Config) -> pa.Table:
     path = config.data_file()
     wanted = dict(config.columns)
     wanted[config.data.target] = _target_column(config)
-    if not path.is_file():
-        raise InputError(
-            f"{path} is missing: run `dvc pull`, or correct data.path in {CONFIG_FILE}"
-        )
     table = load(config, wanted)
     require(path, table.column_names, wanted)
     if table.num_rows == 0:

@@ -31,11 +31,9 @@ def reproduce(settings: dict[str, str]) -> None:
 
     Raises InputError for what DVC cannot do; ends the process where a stage has said its fault.
     """
-    data = Path(load_config().data.path)
-    if data != STARTER and not data.exists():
-        raise InputError(
-            f"{data} is missing: run `dvc pull`, or correct data.path in {CONFIG_FILE}"
-        )
+    config = load_config()
+    if Path(config.data.path) != STARTER:
+        config.data_file()
     from dvc.exceptions import DvcException, ReproductionError
     from dvc.stage.exceptions import StageCmdFailedError
 
