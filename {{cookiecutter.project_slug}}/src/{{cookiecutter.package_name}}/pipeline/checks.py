@@ -19,7 +19,9 @@ def performance(evidence: Evidence, rule: rules.Performance) -> Lines:
     naive = evidence.evaluation.baseline.get(name)
     limit = None if naive is None else naive + rule.gain
     low = evidence.headline.low
-    reason = f"lower end of {name}; the naive model has {naive}"
+    reason = (
+        f"lower end of {name}; the naive model has {naive if naive is None else f'{naive:.4g}'}"
+    )
     found = [compare("performance.gain", low, ">=", limit, reason)]
     for metric, floor in rule.floors.items():
         estimate = evidence.evaluation.metrics.get(metric)

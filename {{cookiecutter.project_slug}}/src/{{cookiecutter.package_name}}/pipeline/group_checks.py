@@ -24,7 +24,7 @@ def slices(evidence: Evidence, rule: rules.Slices) -> Lines:
         if part.rows >= rule.min_rows and None not in (part.value, part.low, part.high)
     ]
     if not judged:
-        reason = f"no slice of {rule.min_rows} rows or more with a {evidence.evaluation.headline}"
+        reason = f"no slice of {rule.min_rows} rows or more with an interval"
         return [line("slices", "not applicable", reason)]
     lines = [_slice(evidence, part, rule) for part in judged]
     refused = [entry for entry in lines if entry["verdict"] == "refused"]
