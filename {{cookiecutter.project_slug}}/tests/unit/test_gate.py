@@ -3,7 +3,7 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -242,6 +242,12 @@ def test_an_accepted_small_group_is_left_out_of_the_differences() -> None:
 def test_what_is_no_number_in_range_never_passes(value: Any) -> None:
     assert compare("g", value, ">=", 0.0, within=(0, 1))["verdict"] == "refused"
     assert compare("g", value, "<=", 1.0, within=(0, 1))["verdict"] == "refused"
+
+
+@pytest.mark.parametrize("direction", [">=", "<="])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_not_finite_never_passes(value: float, direction: Literal[">=", "<="]) -> None:
+    assert compare("g", value, direction, 0.0)["verdict"] == "refused"
 
 
 @pytest.mark.parametrize("limit", [float("nan"), float("inf"), "0.1", True, None])
