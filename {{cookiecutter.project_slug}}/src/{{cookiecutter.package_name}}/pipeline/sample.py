@@ -14,8 +14,6 @@ not in the formula, but incomes differ by group (planted), so that fairness has 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
