@@ -10,7 +10,7 @@ import pytest
 from {{ cookiecutter.package_name }} import artifact, champion, tracking
 from {{ cookiecutter.package_name }}.champion import CHALLENGER, CHAMPION
 from {{ cookiecutter.package_name }}.config import InputError
-from {{ cookiecutter.package_name }}.pipeline import gate, register, summary
+from {{ cookiecutter.package_name }}.pipeline import gate, register, rival, summary
 
 from .conftest import write_gates
 
@@ -40,6 +40,18 @@ def test_the_second_model_becomes_challenger_only(
     assert judge_and_register()
     assert champion.read(CHAMPION) == first
     assert (champion.read(CHALLENGER) or {})["digest"] == second
+
+
+def test_a_model_that_answers_another_question_is_treated_as_the_first(
+    project: Path, new_candidate: Callable[[int], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge_and_register()
+    second = new_candidate(2)
+    monkeypatch.setattr(rival, "_other", lambda *_: "predicts 'price' (regression)")
+    assert judge_and_register()
+    record = champion.read(CHAMPION) or {}
+    assert record["digest"] == second
+    assert "predicts 'price'" in record["why"]
 
 
 def test_a_refused_model_is_not_kept_and_changes_nothing(project: Path) -> None:
