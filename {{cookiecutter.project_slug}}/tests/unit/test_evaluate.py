@@ -194,7 +194,7 @@ def test_hostile_labels_make_plots_that_parse(tmp_path: Path) -> None:
     random = np.random.default_rng(5)
     from xml.etree import ElementTree
 
-    labels = ["_under", "<script>alert(1)</script>", r"$\frac{x}{y}$", "日本\x00\n" + "x" * 99]
+    labels = ["_under", "<script>--></script>", r"$\frac{x$", "日本\x00\n" + "x" * 99]
     truth, prediction = random.integers(4, size=90), random.dirichlet(np.ones(4), 90)
     bins = evaluate.calibrate(truth, prediction)["bins"]
     with warnings.catch_warnings():
@@ -205,7 +205,7 @@ def test_hostile_labels_make_plots_that_parse(tmp_path: Path) -> None:
         ElementTree.fromstring(text)  # noqa: S314 - our own file
         assert "<script" not in text
     shown = (tmp_path / "roc.svg").read_text(encoding="utf-8")
-    assert all(word in shown for word in ("_under", "&lt;script&gt;", r"$\frac{x}{y}$", "日本"))
+    assert all(word in shown for word in ("_under", "&lt;script&gt;", r"$\frac{x$", "日本"))
 
 
 # The stage

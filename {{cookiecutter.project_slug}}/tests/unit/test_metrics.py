@@ -76,8 +76,22 @@ def test_an_area_without_one_of_the_classes_is_not_defined() -> None:
 
 
 def test_r2_of_one_repeated_value_is_not_defined() -> None:
-    truth = np.full(5, 1e9 / 3)
-    assert np.isnan(metrics.r2(truth, truth + 1, np.ones((1, 5)))).all()
+    truth = np.array([0.1, 0.7, 1e9 / 3])
+    repeated = np.concatenate([times * np.eye(3) for times in range(1, 50)])  # one row only
+    assert np.isnan(metrics.r2(truth, truth + 1, repeated)).all()
+
+
+def test_a_class_that_is_not_there_does_not_count() -> None:
+    truth, prediction = np.array([0, 1]), np.eye(3)[[0, 1]]
+    assert metrics.balanced_accuracy(truth, prediction, np.ones((1, 2))).tolist() == [1.0]
+    assert metrics.f1_macro(truth, prediction, np.ones((1, 2))).tolist() == [1.0]
+
+
+def test_the_median_of_an_even_number_lies_between_the_middle_two() -> None:
+    found = metrics.neg_median_absolute_error(
+        np.zeros(4), np.array([1.0, 10, 2, 3]), np.ones((1, 4))
+    )
+    assert found.tolist() == [-2.5]
 
 
 def test_labels_become_their_index() -> None:
@@ -118,10 +132,15 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     assert first != other
 
 
-def test_an_interval_holds_its_value() -> None:
-    truth = np.array([0.0, 1.0, 2.0, 50.0])  # R2 of few rows is far from symmetric
-    found = metrics.interval(metrics.r2, truth, truth[::-1], seed=1)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_interval_holds_its_value(sign: int) -> None:
+    def drawn(truth: np.ndarray, prediction: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return sign * (weights > 0).mean(axis=1)  # all rows once; in a resample about 63 %
+
+    found = metrics.interval(drawn, np.zeros(50), np.zeros(50), seed=1)
+    assert found.value == sign
     assert found.low <= found.value <= found.high
+    assert found.high - found.low > 0.3
 
 
 def test_an_interval_that_most_resamples_cannot_tell_is_not_given() -> None:

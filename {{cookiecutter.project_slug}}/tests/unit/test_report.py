@@ -40,7 +40,7 @@ EVALUATION: dict[str, Any] = {
     ],
     "fairness": [
         {"column": "group", "groups": [{"group": HOSTILE, "rows": 6, "accuracy": None}]}
-        | {"accuracy_gap": None, "reason": "one group only"}
+        | {"accuracy_gap": None, "reason": HOSTILE}
     ],
     "calibration": {"error": 0.1, "bins": []},
     "confusion": [[5, 1], [1, 3]],
