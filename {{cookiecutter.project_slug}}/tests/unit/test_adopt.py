@@ -11,19 +11,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from {{ cookiecutter.package_name }} import table
+from {{ cookiecutter.package_name }} import table, versioning
 from {{ cookiecutter.package_name }}.config import Config, InputError, load_config
 from {{ cookiecutter.package_name }}.pipeline import adopt
 
 ROWS = 200
 RANDOM = np.random.default_rng(3)
-TRACK = adopt._track
+TRACK = versioning.add
 Cells = dict[str, list[object]]
 
 
 @pytest.fixture(autouse=True)
 def _untracked(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adopt, "_track", lambda path: None)
+    monkeypatch.setattr(versioning, "add", lambda path: None)
 
 
 def cells(**more: list[object]) -> Cells:
@@ -246,12 +246,13 @@ def test_rows_without_a_label_are_counted(capsys: pytest.CaptureFixture[str]) ->
     assert "3 rows have none" in capsys.readouterr().out
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inside of DVC
 def test_the_data_is_tracked_with_dvc_or_nothing_is_left_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(adopt, "_track", TRACK)
+    monkeypatch.setattr(versioning, "add", TRACK)
     path = write(cells())
-    with pytest.raises(InputError, match="dvc add"):  # there is no DVC yet
+    with pytest.raises(InputError, match="DVC repository"):  # there is no DVC yet
         adopted(path)
     assert not Path("model_config.yaml").exists()
     assert not any(Path("data").glob("*.csv"))

@@ -7,8 +7,6 @@ import math
 import os
 import re
 import shutil
-import subprocess
-import sys
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import versioning
 from ..config import CONFIG_FILE, Config, InputError, load_config
 from ..files import digest, new_file, write_text
 from . import columns, config_text, leakage, source, target
@@ -266,19 +265,11 @@ def _bring_in(path: Path, place: Path) -> None:
         with new_file(place) as temporary:
             shutil.copyfile(path, temporary)
     try:
-        _track(place)
+        versioning.add(place)
     except InputError:
         if is_new:
             place.unlink()
         raise
-
-
-def _track(place: Path) -> None:
-    command = [sys.executable, "-m", "dvc", "add", place.as_posix()]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = " ".join((done.stderr or done.stdout).split())[-500:]
-        raise InputError(f"{place}: `dvc add` failed: {reason}")
 
 
 def _replace_config(text: str) -> None:
