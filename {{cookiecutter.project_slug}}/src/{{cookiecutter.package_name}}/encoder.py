@@ -75,6 +75,13 @@ class Encoder:
         return matrix
 
 
+def present(values: np.ndarray) -> np.ndarray:
+    """Booleans (n,): False where the value is missing."""
+    if values.dtype == object:
+        return values != None  # noqa: E711 - elementwise
+    return ~(np.isnat(values) if values.dtype.kind == "M" else np.isnan(values))
+
+
 def _number(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "M":
         return (values - np.datetime64("1970-01-01")) / _DAY
@@ -99,6 +106,8 @@ def fit(columns: Columns, inputs: list[str], texts: set[str], encoding: Encoding
     for name, values in known.items():
         if name in texts:
             continue
+        if not present(values).any():
+            raise ValueError(f"{name!r} is empty in all training rows: give it feature: false")
         if values.dtype == object:
             state.append({"name": name} | _fit_categories(values, encoding))
         else:
@@ -124,7 +133,7 @@ def _fit_number(values: np.ndarray, encoding: Encoding) -> dict[str, Any]:
     from sklearn.preprocessing import StandardScaler
 
     number = _number(values)[:, None]
-    imputer = SimpleImputer(strategy="median", keep_empty_features=True).fit(number)
+    imputer = SimpleImputer(strategy="median").fit(number)
     scaler = StandardScaler().fit(imputer.transform(number))
     return {
         "kind": "standard",
@@ -137,10 +146,8 @@ def _fit_number(values: np.ndarray, encoding: Encoding) -> dict[str, Any]:
 def _fit_categories(values: np.ndarray, encoding: Encoding) -> dict[str, Any]:
     from sklearn.preprocessing import OrdinalEncoder
 
-    present = values[values != None][:, None]  # noqa: E711 - elementwise
-    if len(present) == 0:
-        return {"kind": "ordinal", "codes": {}} if encoding == "ordinal" else _onehot({})
-    fitted = OrdinalEncoder(max_categories=MAX_CATEGORIES[encoding]).fit(present)
+    known = values[present(values)][:, None]
+    fitted = OrdinalEncoder(max_categories=MAX_CATEGORIES[encoding]).fit(known)
     labels = fitted.categories_[0]
     codes = fitted.transform(labels[:, None])[:, 0].astype(int).tolist()
     table = dict(zip(labels.tolist(), codes, strict=True))

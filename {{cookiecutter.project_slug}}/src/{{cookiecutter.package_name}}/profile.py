@@ -37,12 +37,19 @@ def column_profile(values: np.ndarray) -> dict[str, Any]:
         return facts | {"edges": [], "counts": []}
     edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)))
     counts = np.histogram(present, np.concatenate([[-np.inf], edges[1:-1], [np.inf]]))[0]
+    with np.errstate(over="ignore"):
+        mean, sd = present.mean(), present.std()
     return facts | {
-        "mean": float(present.mean()),
-        "sd": float(present.std()),
+        "mean": _finite(mean),
+        "sd": _finite(sd),
         "edges": edges.tolist(),
         "counts": counts.tolist(),
     }
+
+
+def _finite(value: float) -> float | None:
+    """None where huge values overflow."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _labels(values: np.ndarray) -> dict[str, Any]:

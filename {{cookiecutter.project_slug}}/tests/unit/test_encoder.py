@@ -60,3 +60,8 @@ def test_a_feature_of_the_wrong_length_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(encoder, "features", lambda columns: {"mean": np.array([1.0])})
     with pytest.raises(ValueError, match=r"features\.py: 'mean' must be an array"):
         encoder.fit(COLUMNS, ["size"], set(), "ordinal")
+
+
+def test_a_column_that_is_empty_in_all_rows_is_named() -> None:
+    with pytest.raises(ValueError, match="'size' is empty in all training rows"):
+        encoder.fit({"size": np.array([np.nan, np.nan])}, ["size"], set(), "ordinal")

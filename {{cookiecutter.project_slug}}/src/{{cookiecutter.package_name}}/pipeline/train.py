@@ -98,12 +98,10 @@ def probe_rows(config: Config, columns: Columns) -> Columns:
 
 def _spread(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
     if values.dtype == object:
-        labels = sorted({value for value in values if value is not None}) or [None]
+        labels = sorted(set(values[encoder.present(values)])) or [None]
         return np.array([labels[int(share * len(labels))] for share in shares], dtype=object)
-    present = values[~np.isnan(values) if values.dtype.kind == "f" else ~np.isnat(values)]
-    if len(present) == 0:
-        return np.resize(values, len(shares))
-    return np.sort(present)[(shares * (len(present) - 1)).astype(int)]
+    known = np.sort(values[encoder.present(values)])
+    return known[(shares * (len(known) - 1)).astype(int)]
 
 
 def edge_rows(config: Config, columns: Columns) -> Columns:
