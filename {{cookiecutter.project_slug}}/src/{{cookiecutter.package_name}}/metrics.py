@@ -26,6 +26,7 @@ K = TypeVar("K")
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _CELLS = 2_000_000  # weights in memory at a time: 16 MB
+_MIN_DEFINED = 100  # resamples in which a metric has a value, for an interval
 _DRAWS = 20_000_000  # weights in all, where that leaves at least 200 resamples
 
 
@@ -57,7 +58,7 @@ def _by_score(positive: Array, score: Array, weights: Array) -> tuple[Array, Arr
     """Weights of the positive and of all rows at each different score, highest first: (b, s)."""
     order = np.argsort(-score, kind="stable")
     starts = np.flatnonzero(np.diff(score[order], prepend=nan))  # ties are one step of the curve
-    ordered = weights[:, order]
+    ordered = np.take(weights, order, axis=1)
     rows = np.add.reduceat(ordered, starts, axis=1)
     ordered *= positive[order]
     return np.add.reduceat(ordered, starts, axis=1), rows
@@ -239,7 +240,7 @@ def intervals(
 
 def _percentiles(value: float, drawn: Array) -> Interval:
     defined = drawn[np.isfinite(drawn)]
-    if not np.isfinite(value) or len(defined) < len(drawn) / 2:
+    if not np.isfinite(value) or len(defined) < _MIN_DEFINED:
         return Interval(value, nan, nan)
     low, high = np.percentile(defined, [2.5, 97.5])
     return Interval(value, min(float(low), value), max(float(high), value))

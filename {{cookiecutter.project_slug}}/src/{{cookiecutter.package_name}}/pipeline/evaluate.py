@@ -128,6 +128,11 @@ def measure(
     One set of resamples serves all. Raises InputError for a metric that cannot be computed.
     """
     named, sliced = METRICS[config.data.task], SLICED[config.data.task]
+    # Rows in the order of their score: each metric sorts them again for each set of resamples,
+    # which costs little when they are sorted already.
+    order = np.argsort(-prediction.reshape(len(truth), -1)[:, -1], kind="stable")
+    truth, prediction = truth[order], prediction[order]
+    groups = {name: Groups(found.names, found.codes[order]) for name, found in groups.items()}
     measures: dict[tuple[str, ...], Callable[[np.ndarray], np.ndarray]] = {
         (name,): partial(metric, truth, prediction) for name, metric in named.items()
     }
@@ -158,7 +163,7 @@ def measure(
 def _within(
     index: np.ndarray, metric: Callable[[np.ndarray], np.ndarray]
 ) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda weights: metric(weights[:, index])
+    return lambda weights: metric(np.take(weights, index, axis=1))
 
 
 def _slice(found: Interval, reason: str) -> dict[str, Any]:

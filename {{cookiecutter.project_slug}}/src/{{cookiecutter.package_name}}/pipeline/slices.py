@@ -27,33 +27,31 @@ def group(name: str, kind: str, values: np.ndarray, training: np.ndarray) -> Gro
     A number or time with more than MAX_VALUES values in `training` is cut at its quartiles there.
     Raises InputError for more than MAX_GROUPS groups.
     """
-    absent = _absent(values)
-    present = np.unique(training[~_absent(training)])
-    if values.dtype != object and len(present) > MAX_VALUES:
-        names, codes = _quarters(values, training[~_absent(training)])
+    if values.dtype == object:
+        names = sorted({value for value in values if value is not None})
+        index = {name: at for at, name in enumerate(names)}
+        codes = np.array([index.get(value, len(names)) for value in values], dtype=np.intp)
     else:
-        different, codes = np.unique(values[~absent], return_inverse=True)
-        names = [_text(value, kind) for value in different]
-        codes = _spread(codes, absent)
+        names, codes = _numbers(kind, values, training[~_absent(training)])
+        codes = np.where(_absent(values), len(names), codes)
     if len(names) > MAX_GROUPS:
         raise InputError(
             f"{CONFIG_FILE}: column {name!r} has {len(names):,} different values in the test set, "
             f"a column of sensitive or slices at most {MAX_GROUPS}: name a coarser column"
         )
-    return Groups([*names, MISSING], np.where(absent, len(names), codes))
+    return Groups([*names, MISSING], codes)
 
 
 def _absent(values: np.ndarray) -> np.ndarray:
-    if values.dtype == object:
-        return np.array([value is None for value in values], dtype=bool)
     absent: np.ndarray = np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
     return absent
 
 
-def _spread(codes: np.ndarray, absent: np.ndarray) -> np.ndarray:
-    spread = np.zeros(len(absent), dtype=np.intp)
-    spread[~absent] = codes
-    return spread
+def _numbers(kind: str, values: np.ndarray, training: np.ndarray) -> tuple[list[str], np.ndarray]:
+    if len(np.unique(training)) > MAX_VALUES:
+        return _quarters(values, training)
+    different = np.unique(values[~_absent(values)])
+    return [_text(value, kind) for value in different], np.searchsorted(different, values)
 
 
 def _quarters(values: np.ndarray, training: np.ndarray) -> tuple[list[str], np.ndarray]:

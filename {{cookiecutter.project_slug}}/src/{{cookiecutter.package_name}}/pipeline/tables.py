@@ -38,7 +38,9 @@ def number(value: float | None) -> str:
         return "–"
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.3f}" if abs(value) >= 0.001 or value == 0 else f"{value:.1e}"
+    if value == 0:
+        return "0.000"  # never -0.000
+    return f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.1e}"
 
 
 def gates(verdict: Json | None) -> Table:
