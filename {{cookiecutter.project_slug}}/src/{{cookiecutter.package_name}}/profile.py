@@ -15,7 +15,15 @@ MAX_LABELS = 50
 
 def profile(columns: Columns, config: Config) -> dict[str, dict[str, Any]]:
     """For each column: rows, missing, and bin edges with counts, or the labels with counts."""
-    return {name: column_profile(columns[name]) for name in config.columns}
+    return {
+        name: _without_labels(found) if config.columns[name].type == "text" else found
+        for name, found in ((name, column_profile(columns[name])) for name in config.columns)
+    }
+
+
+def _without_labels(found: dict[str, Any]) -> dict[str, Any]:
+    """Text is kept out of the profile: it may name people."""
+    return {key: value for key, value in found.items() if key != "labels"}
 
 
 def column_profile(values: np.ndarray) -> dict[str, Any]:

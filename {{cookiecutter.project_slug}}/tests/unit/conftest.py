@@ -12,7 +12,8 @@ import pytest
 
 from {{ cookiecutter.package_name }} import tracking
 from {{ cookiecutter.package_name }}.files import digest_json
-from {{ cookiecutter.package_name }}.pipeline import evaluate, measure
+from {{ cookiecutter.package_name }}.pipeline import evaluate
+from {{ cookiecutter.package_name }}.pipeline.judgement import measure
 
 from ..conftest import ROOT, Trained
 

@@ -9,8 +9,9 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from {{ cookiecutter.package_name }}.config import Config, InputError
-from {{ cookiecutter.package_name }}.pipeline import evaluate, fairness, importance, plots
-from {{ cookiecutter.package_name }}.pipeline.slices import Groups, group
+from {{ cookiecutter.package_name }}.pipeline import evaluate
+from {{ cookiecutter.package_name }}.pipeline.evaluation import fairness, importance, plots
+from {{ cookiecutter.package_name }}.pipeline.evaluation.slices import Groups, group
 
 from ..conftest import Trained
 

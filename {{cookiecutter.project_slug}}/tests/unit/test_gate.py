@@ -12,7 +12,8 @@ from {{ cookiecutter.package_name }}.config import Config, InputError
 from {{ cookiecutter.package_name }}.files import write_json
 from {{ cookiecutter.package_name }}.gates import Gates, compare, load_gates
 from {{ cookiecutter.package_name }}.metrics import METRICS
-from {{ cookiecutter.package_name }}.pipeline import checks, evidence, gate, measure
+from {{ cookiecutter.package_name }}.pipeline import gate
+from {{ cookiecutter.package_name }}.pipeline.judgement import checks, evidence, measure
 
 from ..conftest import ROOT
 from .conftest import LOOSE, write_gates

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from {{ cookiecutter.package_name }}.pipeline import leakage
+from {{ cookiecutter.package_name }}.pipeline.adoption import leakage
 from {{ cookiecutter.package_name }}.table import Columns
 
 N = 1000

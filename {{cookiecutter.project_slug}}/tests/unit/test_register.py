@@ -10,7 +10,8 @@ import pytest
 from {{ cookiecutter.package_name }} import artifact, champion, tracking
 from {{ cookiecutter.package_name }}.champion import CHALLENGER, CHAMPION
 from {{ cookiecutter.package_name }}.config import InputError
-from {{ cookiecutter.package_name }}.pipeline import gate, register, rival, summary
+from {{ cookiecutter.package_name }}.pipeline import gate, register, summary
+from {{ cookiecutter.package_name }}.pipeline.judgement import rival
 
 from .conftest import write_gates
 

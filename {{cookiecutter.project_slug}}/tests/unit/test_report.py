@@ -8,7 +8,7 @@ import pytest
 
 from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.pipeline import report
-from {{ cookiecutter.package_name }}.pipeline.card import escape
+from {{ cookiecutter.package_name }}.pipeline.reporting.card import escape
 
 HOSTILE = '</td><script>alert("1")</script> | `x` *y* $z$'
 DIGEST = "ab" * 32

@@ -18,7 +18,7 @@ import numpy as np
 from .. import versioning
 from ..config import CONFIG_FILE, Config, InputError, load_config
 from ..files import digest, new_file, write_text
-from . import columns, config_text, leakage, source, target
+from .adoption import columns, config_text, leakage, source, target
 
 DATA = Path("data")
 KEYS = ("DATA", "TARGET", "SENSITIVE", "TASK", "ENCODING")

@@ -15,9 +15,9 @@ from ..config import CONFIG_FILE, Config, InputError, Task, load_config
 from ..files import new_folder, read_json, write_json
 from ..metrics import HEADLINE, METRICS, Interval
 from ..table import Columns
-from . import fairness, importance
+from .evaluation import fairness, importance
+from .evaluation.slices import MAX_VALUES, Groups, group
 from .prepare import PREPARED
-from .slices import MAX_VALUES, Groups, group
 
 REPORTS = Path("reports")
 EVALUATION = REPORTS / "evaluation.json"
@@ -239,7 +239,7 @@ def _confusion(truth: np.ndarray, prediction: np.ndarray) -> list[list[int]]:
 def _plots(
     config: Config, truth: np.ndarray, prediction: np.ndarray, bins: list[dict[str, float]]
 ) -> list[dict[str, str]]:
-    from . import plots  # matplotlib
+    from .evaluation import plots  # matplotlib
 
     with new_folder(REPORTS / "plots") as folder:
         if config.data.task == "regression":

@@ -15,7 +15,7 @@ from ..files import digest, read_json, write_json
 from ..gates import compare, line, load_gates
 
 if TYPE_CHECKING:
-    from .evidence import Evidence
+    from .judgement.evidence import Evidence
 
 VERDICT = Path("reports/verdict.json")
 CANDIDATE = Path("models/candidate")
@@ -102,7 +102,7 @@ def _champion() -> str | None:
 def decide(found: dict[str, Any], verdict: dict[str, Any] | None) -> dict[str, Any]:
     """A new verdict, without its digest; figures of an earlier one that still hold are kept."""
     from ..table import read_parquet
-    from . import evidence, measure, rival
+    from .judgement import evidence, measure, rival
 
     config, gates = load_config(), load_gates()
     identity = read_json(CANDIDATE / "model.json", _AGAIN)["identity"]
@@ -143,7 +143,7 @@ def decide(found: dict[str, Any], verdict: dict[str, Any] | None) -> dict[str, A
 
 
 def _judge(proof: Evidence, again: float | None) -> list[dict[str, Any]]:
-    from .checks import judge
+    from .judgement.checks import judge
 
     gap = None if again is None else abs(again - proof.headline.value)
     reason = f"{proof.evaluation.headline} measured again by the gate"

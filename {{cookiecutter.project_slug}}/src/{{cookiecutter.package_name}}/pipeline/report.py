@@ -8,9 +8,9 @@ from typing import Any
 
 from ..config import InputError, load_config
 from ..files import read_json, write_text
-from .card import card
-from .facts import Facts, gather
-from .page import page
+from .reporting.card import card
+from .reporting.facts import Facts, gather
+from .reporting.page import page
 
 REPORTS = Path("reports")
 MODEL = Path("models/candidate/model.json")

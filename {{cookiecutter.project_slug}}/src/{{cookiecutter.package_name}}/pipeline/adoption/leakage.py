@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..config import Task
-from ..table import Columns
+from ...config import Task
+from ...table import Columns
 from . import leakage_sets
 from .leakage_scores import auc, correlation, group_codes, order_share, r_squared, recall, spearman
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import artifact, champion
-from ..config import Config, InputError
-from ..metrics import HEADLINE, METRICS, Interval, encode_target, interval, paired_interval
-from ..table import ROW, Columns
+from ... import artifact, champion
+from ...config import Config, InputError
+from ...metrics import HEADLINE, METRICS, Interval, encode_target, interval, paired_interval
+from ...table import ROW, Columns
 
 
 def hold_out(data: dict[str, Any], test: Columns) -> str:

@@ -8,7 +8,7 @@ from typing import cast, get_args
 
 import numpy as np
 
-from ..config import InputError, Task
+from ...config import InputError, Task
 from .columns import time_format
 from .source import Source, Texts, is_number, is_text, numbers
 

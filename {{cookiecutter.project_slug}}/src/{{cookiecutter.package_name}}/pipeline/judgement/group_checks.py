@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import gates as rules
-from ..gates import compare, line
-from ..metrics import RANGES
+from ... import gates as rules
+from ...gates import compare, line
+from ...metrics import RANGES
 from .evidence import Estimate, Evidence, Fairness, Group, Lines, Slice
 
 

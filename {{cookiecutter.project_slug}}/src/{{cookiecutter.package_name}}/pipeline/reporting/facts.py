@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..config import Config
+from ...config import Config
 from . import tables
 from .tables import Json, Table, number
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ..config import Task
-from ..table import Columns
+from ...config import Task
+from ...table import Columns
 from .leakage_scores import auc, correlation, group_codes, recall
 
 EXACT = 0.9999  # R2 of a sum or product: rounding only

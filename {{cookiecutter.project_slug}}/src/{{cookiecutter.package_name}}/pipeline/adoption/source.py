@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from ..config import InputError
+from ...config import InputError
 
 DELIMITERS = (",", ";", "\t", "|")
 _SNIFFED = 1 << 18  # bytes of the head that decide about delimiter

@@ -15,9 +15,9 @@ from time import perf_counter
 
 import numpy as np
 
-from .. import artifact, table
-from ..config import InputError
-from ..forms import difference
+from ... import artifact, table
+from ...config import InputError
+from ...forms import difference
 
 BATCH = 10_000
 MAX_CALLS, MIN_CALLS, SECONDS = 2_000, 200, 1.0
@@ -26,7 +26,7 @@ _TIMEOUT = 300.0  # seconds: a model that is not measured by then is refused
 
 def measure(folder: Path) -> dict[str, float]:
     """Figures of the artifact in `folder`; raises InputError when it does not load or answer."""
-    source = Path(__file__).parents[2]
+    source = Path(__file__).parents[3]
     environment = os.environ | {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
     environment["PYTHONPATH"] = str(source)
     try:

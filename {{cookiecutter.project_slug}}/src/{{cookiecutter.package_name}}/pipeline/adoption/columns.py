@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from .. import table
-from ..config import Column
+from ... import table
+from ...config import Column
 from .source import Source, Texts, as_texts, is_number, is_text, numbers
 from .wording import (
     CAMEL,

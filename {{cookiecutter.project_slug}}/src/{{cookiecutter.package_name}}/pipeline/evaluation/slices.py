@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..config import CONFIG_FILE, InputError
+from ...config import CONFIG_FILE, InputError
 
 MAX_VALUES = 10  # a number or time with more different values is cut into quarters
 MAX_GROUPS = 50

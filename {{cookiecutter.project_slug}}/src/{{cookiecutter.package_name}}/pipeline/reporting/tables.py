@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from ..config import Config
+from ...config import Config
 
 Json = Mapping[str, Any]
 

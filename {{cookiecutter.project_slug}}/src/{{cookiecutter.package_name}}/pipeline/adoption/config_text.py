@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ..config import Column, Config
+from ...config import Column, Config
 
 WIDTH = 100
 _PLAIN = re.compile(r"[A-Za-z_]([A-Za-z0-9_ ./()-]*[A-Za-z0-9_)])?")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import gates as rules
-from ..gates import compare, line
-from ..lineage import in_ci
-from ..metrics import METRICS, RANGES
+from ... import gates as rules
+from ...gates import compare, line
+from ...lineage import in_ci
+from ...metrics import METRICS, RANGES
 from .evidence import Evidence, Lines
 from .group_checks import fairness, slices
 

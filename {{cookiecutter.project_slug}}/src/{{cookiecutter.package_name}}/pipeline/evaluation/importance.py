@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import artifact, table
-from ..config import Config
-from ..metrics import HEADLINE, METRICS
-from ..table import Columns
+from ... import artifact, table
+from ...config import Config
+from ...metrics import HEADLINE, METRICS
+from ...table import Columns
 
 ROWS = 2_000
 REPEATS = 5

@@ -1,0 +1,1 @@
+"""Parts of evaluate: groups, importance, plots."""

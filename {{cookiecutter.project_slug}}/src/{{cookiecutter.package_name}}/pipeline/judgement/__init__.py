@@ -1,0 +1,1 @@
+"""Parts of gate: the evidence, the rival, and one check for each gate."""

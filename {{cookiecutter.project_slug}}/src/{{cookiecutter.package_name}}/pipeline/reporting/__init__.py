@@ -1,0 +1,1 @@
+"""Parts of report: facts, tables and pages."""
