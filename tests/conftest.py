@@ -13,6 +13,7 @@ import bake
 import plumbum
 import pytest
 from answers import cases
+from life import make
 
 
 def replace_environment(environment: dict[str, str]) -> None:
@@ -85,3 +86,12 @@ def twins(
 def project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with the default answers; tests read it and leave it as it is."""
     return bake.by_cookiecutter(template, tmp_path_factory.mktemp("default"), {})
+
+
+@pytest.fixture(scope="session")
+def lived(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default project after its first day: under git, set up, checked, tested and run."""
+    born = bake.by_cookiecutter(template, tmp_path_factory.mktemp("lived"), {})
+    bake.commit(born, "Born")
+    make(born, "setup", "check", "test", "run")
+    return born

@@ -2,73 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import bake
 import pytest
+from life import attempt, champion, digests, make, metrics, path_without_uv, twin
 
 pytestmark = pytest.mark.slow
 
 
-def make(project: Path, *words: str, **environment: str) -> str:
-    """What `make WORDS` prints; fails with all of it where make fails."""
-    done = bake.run("make", *words, cwd=project, **environment)
-    assert done.returncode == 0, f"make {' '.join(words)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-def digests(project: Path) -> dict[str, tuple[int, bytes]]:
-    """Time of change and content of what a run writes."""
-    written = [project / "dvc.lock", *(project / "models").rglob("*"), *project.glob("reports/*")]
-    return {
-        path.relative_to(project).as_posix(): (path.stat().st_mtime_ns, path.read_bytes())
-        for path in written
-        if path.is_file()
-    }
-
-
-def path_without_uv(folder: Path) -> str:
-    """The PATH with every place that holds uv replaced by links to all else it holds."""
-    places = []
-    for number, place in enumerate(map(Path, os.environ["PATH"].split(os.pathsep))):
-        if (place / "uv").exists():
-            links = folder / str(number)
-            links.mkdir()
-            for program in place.iterdir():
-                if program.name not in {"uv", "uvx"}:
-                    (links / program.name).symlink_to(program)
-            places.append(links)
-        else:
-            places.append(place)
-    return os.pathsep.join(map(str, places))
-
-
-@pytest.fixture(scope="module")
-def lived(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The default project after its first day: under git, set up, checked, tested and run."""
-    born = bake.by_cookiecutter(template, tmp_path_factory.mktemp("default"), {})
-    bake.commit(born, "Born")
-    make(born, "setup", "check", "test", "run")
-    return born
-
-
 def test_the_default_project_trains_a_champion(lived: Path) -> None:
-    champion = json.loads((lived / "models" / "champion.json").read_text(encoding="utf-8"))
-    metrics = json.loads((lived / "reports" / "metrics.json").read_text(encoding="utf-8"))
-    assert len(champion["digest"]) == 64
-    assert metrics["roc_auc"]["low"] < metrics["roc_auc"]["value"] < metrics["roc_auc"]["high"]
-    assert (lived / "reports" / "report.html").stat().st_size > 0
+    found = metrics(lived)
+    assert len(champion(lived)["digest"]) == 64
+    assert found["roc_auc"]["low"] < found["roc_auc"]["value"] < found["roc_auc"]["high"]
+    assert [path for path in lived.rglob("metrics.json") if ".venv" not in path.parts] == [
+        lived / "reports/metrics.json"
+    ]
+    page = (lived / "reports/report.html").read_text(encoding="utf-8")
+    assert champion(lived)["digest"][:16] in page
+    assert "<script" not in page
+    assert 'src="http' not in page
 
 
 def test_a_second_run_does_no_work(lived: Path) -> None:
     before = digests(lived)
     said = make(lived, "run")
-    assert digests(lived)["dvc.lock"] == before["dvc.lock"]
-    assert {
-        n for n, d in digests(lived).items() if n.startswith("models/") and d != before[n]
-    } == set()
+    after = digests(lived)
+    changed = {name for name, entry in after.items() if entry != before.get(name)}
+    assert {name for name in changed if not name.startswith("reports/")} == set()
+    assert "Running stage" not in said
     assert "report.html" in said
 
 
@@ -83,11 +49,159 @@ def test_it_runs_before_git_in_a_path_with_spaces_with_pip_alone(
     born = bake.by_copier(template, tmp_path / "with a space" / "model", {})
     said = make(born, "run", PATH=path_without_uv(tmp_path))
     assert "with pip" in said
-    assert (born / "models" / "champion.json").is_file()
+    assert "not under git" in said
+    assert champion(born)
 
 
-def test_it_runs_in_a_folder_of_another_repository(template: Path, tmp_path: Path) -> None:
+def test_it_runs_in_a_folder_of_another_repository_and_makes_the_same_model(
+    template: Path, lived: Path, tmp_path: Path
+) -> None:
     bake.commit(tmp_path, "Another project")
-    born = bake.by_copier(template, tmp_path / "models" / "credit", {"python_version": "3.11"})
+    born = bake.by_copier(template, tmp_path / "models" / "credit", {})
     make(born, "run")
-    assert (born / "models" / "champion.json").is_file()
+    assert champion(born)["digest"] == champion(lived)["digest"]
+
+
+def test_a_fresh_clone_without_a_remote_rebuilds_the_same_champion(
+    lived: Path, tmp_path: Path
+) -> None:
+    origin = twin(lived, tmp_path / "origin")
+    bake.commit(origin, "A run")
+    bake.git(tmp_path, "clone", "--quiet", str(origin), "clone")
+    clone = tmp_path / "clone"
+    (clone / ".venv").symlink_to(lived / ".venv")
+    assert "champion" in make(clone, "run")
+    assert champion(clone)["digest"] == champion(lived)["digest"]
+
+
+def test_promote_rollback_and_history_move_the_champion(lived: Path, tmp_path: Path) -> None:
+    project = twin(lived, tmp_path / "project")
+    config = project / "model_config.yaml"
+    first = champion(project)["digest"]
+    text = config.read_text(encoding="utf-8").replace("max_iter: 120", "max_iter: 130")
+    config.write_text(text, encoding="utf-8")
+    assert "make promote" in make(project, "run")
+    assert champion(project)["digest"] == first
+    make(project, "promote", "WHY=a test")
+    second = champion(project)["digest"]
+    assert second != first
+    make(project, "rollback", "WHY=another test")
+    assert champion(project)["digest"] == first
+    told = make(project, "history")
+    assert told.index(second[:16]) < told.rindex(first[:16])
+    assert "another test" in told
+
+
+def test_users_packages_are_locked_and_installed(lived: Path, tmp_path: Path) -> None:
+    project = twin(lived, tmp_path / "project")
+    extra = project / "requirements/extra.in"
+    extra.write_text(extra.read_text(encoding="utf-8") + "humanize\nnumpy\n", encoding="utf-8")
+    make(project, "lock")
+    locked = (project / "requirements/extra.txt").read_text(encoding="utf-8")
+    theirs = (project / "requirements/dev.txt").read_text(encoding="utf-8")
+    assert "humanize==" in locked
+    assert "--hash=sha256:" in locked
+    numpy = [line for line in locked.splitlines() if line.startswith("numpy==")]
+    assert numpy
+    assert all(line in theirs for line in numpy)
+
+
+def test_a_search_is_part_of_training(lived: Path, tmp_path: Path) -> None:
+    project = twin(lived, tmp_path / "project")
+    assert "search.trials is 0" in attempt(project, "search").stderr
+    config = project / "model_config.yaml"
+    text = config.read_text(encoding="utf-8").replace("trials: 0", "trials: 2")
+    config.write_text(text, encoding="utf-8")
+    assert "2 trials on 3 folds" in make(project, "search")
+
+
+FAULTS = {
+    "unknown key": ("seed: 7", "sed: 7", "model_config.yaml: sed: unknown key"),
+    "wrong type": ("seed: 7", "seed: seven", "model_config.yaml: seed: must be a whole number"),
+    "no number": ("test: 0.2", "test: many", "model_config.yaml: split.test: must be a number"),
+    "not YAML": ("seed: 7", "seed: [7", "model_config.yaml is not valid YAML"),
+    "no such column": ("  age: {", "  aged: {", "data/starter.csv has no column 'aged'"),
+    "no such file": ("starter.csv", "none.csv", "data/none.csv is missing"),
+    "no such parameter": ("max_iter: 120", "max_itr: 120", "has no parameter 'max_itr'"),
+    "bad parameter": ("max_iter: 120", "max_iter: -1", "model.params: The 'max_iter' parameter"),
+    "no such estimator": ("hist_gradient_boosting  #", "magic  #", "unknown 'magic'"),
+    "unknown class": ('["no", "yes"]', '["nope", "yes"]', "holds 'no'"),
+    "values outside": ("max: 120}", "max: 60}", "column 'age' fails 'at most 60'"),
+    "missing values": (
+        "income: {type: numeric, missing: true,",
+        "income: {type: numeric,",
+        "income",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_wrong_configuration_is_one_clear_message(
+    fault: str, lived: Path, tmp_path: Path
+) -> None:
+    old, new, says = FAULTS[fault]
+    project = twin(lived, tmp_path / "project")
+    config = project / "model_config.yaml"
+    text = config.read_text(encoding="utf-8")
+    assert old in text
+    config.write_text(text.replace(old, new), encoding="utf-8")
+    done = attempt(project, "run")
+    assert done.returncode != 0
+    errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    assert len(errors) == 1, done.stderr
+    assert says in errors[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_gate_is_named(lived: Path, tmp_path: Path) -> None:
+    project = twin(lived, tmp_path / "project")
+    gates = project / "gates.yaml"
+    text = gates.read_text(encoding="utf-8").replace("gain: 0.01", 'gain: "low"')
+    gates.write_text(text, encoding="utf-8")
+    done = attempt(project, "gate")
+    assert done.returncode != 0
+    assert "gates.yaml: performance.gain: must be a number" in done.stderr
+
+
+def test_interrupted_training_leaves_nothing_half_written(lived: Path, tmp_path: Path) -> None:
+    project = twin(lived, tmp_path / "project")
+    before = champion(project)["digest"]
+    config = project / "model_config.yaml"
+    text = config.read_text(encoding="utf-8").replace("max_iter: 120", "max_iter: 90000")
+    config.write_text(text, encoding="utf-8")
+    log = (tmp_path / "log").open("w+")
+    process = subprocess.Popen(
+        ["make", "run"],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": str(project / "src")},
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while "Running stage 'train'" not in (tmp_path / "log").read_text(encoding="utf-8"):
+        assert time.monotonic() < deadline, (tmp_path / "log").read_text(encoding="utf-8")
+        time.sleep(0.2)
+    time.sleep(5)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(60) != 0
+    said = (tmp_path / "log").read_text(encoding="utf-8")
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    assert list((project / "models").glob(".*")) == []
+    config.write_text(text.replace("max_iter: 90000", "max_iter: 120"), encoding="utf-8")
+    make(project, "run")
+    assert champion(project)["digest"] == before
+
+
+def test_without_a_fitting_interpreter_setup_says_which_it_needs(
+    project: Path, tmp_path: Path
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("python3", "python3.11", "python3.12", "python3.13"):
+        (programs / name).write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+        (programs / name).chmod(0o755)
+    done = bake.run("/bin/sh", "requirements/setup.sh", "3.11", cwd=project, PATH=str(programs))
+    assert done.returncode != 0
+    assert "Python 3.11 or newer (up to 3.13) is needed" in done.stderr
