@@ -1,0 +1,80 @@
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from {{ cookiecutter.package_name }} import __main__ as command
+from {{ cookiecutter.package_name }}.config import InputError
+from {{ cookiecutter.package_name }}.pipeline import summary
+
+
+def ends_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Exit code of a stage that raises `error`."""
+
+    def stage() -> None:
+        raise error
+
+    monkeypatch.setattr(summary, "run", stage)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return command.main(["summary"])
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (InputError("a.csv: column b is missing: add it"), 1, "ERROR: a.csv: column b is missing"),
+        (OSError(errno.ENOSPC, "No space left", "x"), 1, "no space left on the disk (x)"),
+        (PermissionError(errno.EACCES, "denied", "x"), 1, "x: permission denied"),
+        (KeyboardInterrupt(), 130, "interrupted: no half-written result was kept"),
+    ],
+)
+def test_a_fault_is_one_message_without_a_traceback(
+    error: BaseException,
+    code: int,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert ends_with(error, monkeypatch) == code
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said
+
+
+def test_a_fault_of_the_code_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ZeroDivisionError):
+        ends_with(ZeroDivisionError(), monkeypatch)
+
+
+def test_a_stage_that_refuses_ends_with_1_after_the_others_ran(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ran = []
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(summary, "run", lambda: ran.append("summary") or False)  # type: ignore[func-returns-value]
+    assert command.main(["summary", "summary"]) == 1
+    assert ran == ["summary", "summary"]
+
+
+def test_an_unknown_stage_is_named_with_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["trian"]) == 2
+    assert "there is no stage 'trian'" in capsys.readouterr().err
+
+
+def test_help_imports_no_package_that_takes_long() -> None:
+    package = command.__package__ or ""
+    code = (
+        f"import sys; sys.argv = ['x', '--help']\n"
+        f"from {package}.__main__ import main\n"
+        f"main(['--help'])\n"
+        f"print(sorted({{'numpy', 'pandas', 'yaml', 'pydantic'}} & set(sys.modules)))"
+    )
+    source = Path(command.__file__).parents[1]
+    environment = os.environ | {"PYTHONPATH": str(source)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
