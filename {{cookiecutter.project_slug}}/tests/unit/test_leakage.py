@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn import datasets
@@ -150,3 +152,12 @@ def test_many_columns_and_few_rows_are_no_leak_by_chance() -> None:
     labels = np.where(np.arange(100) < 3, "yes", "no").astype(object)
     assert leakage.find(columns, labels, "binary") == []
     assert leakage.find(columns, RANDOM.normal(size=100), "regression") == []
+
+
+def test_one_long_text_does_not_take_room_in_every_row() -> None:
+    words = np.array(["short"] * (N - 1) + ["x" * 100_000], dtype=object)
+    tracemalloc.start()
+    assert leaking({"words": words}, LABELS, "binary") == set()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < N * 100_000  # an array of fixed width takes four times as much

@@ -15,7 +15,16 @@ import numpy as np
 from ...config import Task
 from ...table import Columns
 from . import leakage_sets
-from .leakage_scores import auc, correlation, group_codes, order_share, r_squared, recall, spearman
+from .leakage_scores import (
+    auc,
+    correlation,
+    group_codes,
+    order_share,
+    r_squared,
+    recall,
+    spearman,
+    text_codes,
+)
 
 AUC = 0.99  # one number that orders two classes
 RECALL = 0.99  # mean share of each class named right by the values of a column
@@ -58,7 +67,7 @@ def find(columns: Columns, target: np.ndarray, task: Task) -> list[Leak]:
         truth = target[index].astype(np.float64)
         single = {name: _regression(values, truth) for name, values in rows.items()}
     else:
-        truth = np.unique(target[index].astype(str), return_inverse=True)[1]
+        truth = text_codes(target[index])
         single = {name: _classification(values, truth) for name, values in rows.items()}
     leaks = [Leak((name,), reason) for name, reason in single.items() if reason]
     honest = {name: values for name, values in rows.items() if not single[name]}
@@ -76,7 +85,7 @@ def _sample(target: np.ndarray, task: Task) -> np.ndarray:
         return np.arange(len(target))
     if task == "regression":
         return np.sort(random.choice(len(target), SAMPLE, replace=False))
-    labels = np.unique(target.astype(str), return_inverse=True)[1]
+    labels = text_codes(target)
     rare = [np.flatnonzero(labels == label)[: SAMPLE // 5] for label in range(labels.max() + 1)]
     rare = [members for members in rare if len(members) < SAMPLE // 5]
     common = random.choice(len(target), SAMPLE, replace=False)

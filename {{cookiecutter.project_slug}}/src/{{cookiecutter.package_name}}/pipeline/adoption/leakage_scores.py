@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 Array = NDArray[np.float64]
+
+
+def text_codes(texts: np.ndarray) -> np.ndarray:
+    """Index (n,) of the value of each row, None being a value; memory as long as the texts are.
+
+    A NumPy array of texts gives every row the room of the longest.
+    """
+    encoded = pa.array(texts, pa.string()).dictionary_encode(null_encoding="encode")
+    return encoded.indices.to_numpy().astype(np.int64)
 
 
 def group_codes(values: np.ndarray, discrete: int) -> tuple[np.ndarray, bool]:
@@ -16,8 +26,7 @@ def group_codes(values: np.ndarray, discrete: int) -> tuple[np.ndarray, bool]:
     neighbours; equal numbers are never parted.
     """
     if values.dtype == object:
-        texts = np.array(["\0" if value is None else value for value in values])
-        return np.unique(texts, return_inverse=True)[1], True
+        return text_codes(values), True
     numbers = values.astype(np.float64)
     different, codes = np.unique(numbers, return_inverse=True)
     if len(different) <= discrete:
