@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from {{ cookiecutter.package_name }} import artifact, table
+from {{ cookiecutter.package_name }} import artifact, places, table
 from {{ cookiecutter.package_name }}.config import Config, load_config
 from {{ cookiecutter.package_name }}.pipeline import prepare, sample, train, validate
 
@@ -60,8 +60,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
         for stage in (prepare, validate, train):
             stage.run()
         config = load_config()
-        model = artifact.load(train.CANDIDATE)
-        rows = [table.read_parquet(prepare.PREPARED / f"{part}.parquet") for part in PARTS]
+        model = artifact.load(places.CANDIDATE)
+        rows = [table.read_parquet(places.PREPARED / f"{part}.parquet") for part in PARTS]
         yield Trained(folder, config, model, *rows)
 
 

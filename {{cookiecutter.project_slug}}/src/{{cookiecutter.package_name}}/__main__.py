@@ -101,8 +101,12 @@ def _explain(error: Exception) -> str | None:
         return (
             f"no space left on the disk ({error.filename or 'while writing'}): free some, run again"
         )
-    if isinstance(error, PermissionError):
-        return f"{error.filename}: permission denied: make it readable and writable for you"
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return f"{error.filename or 'a file'} is larger than your limit allows: see `ulimit -f`"
+    if isinstance(error, PermissionError) or (
+        isinstance(error, OSError) and error.errno == errno.EROFS
+    ):
+        return f"{error.filename or 'a file'}: permission denied: make it writable for you"
     return None
 
 

@@ -162,6 +162,9 @@ def history() -> list[Record]:
             records = [json.loads(line) for line in HISTORY.read_bytes().splitlines()]
         except ValueError as error:
             raise InputError(f"{HISTORY} is damaged ({error}): restore it from git") from None
+        for number, record in enumerate(records, 1):
+            if not isinstance(record, dict) or not record.keys() >= _KEYS:
+                raise InputError(f"{HISTORY}: line {number} is no champion: restore it from git")
     champion = read(CHAMPION)
     if champion and (not records or records[-1] != champion):
         records.append(champion)

@@ -158,6 +158,8 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _names(self) -> Config:
+        if "__row__" in {self.data.target, *self.columns}:
+            raise ValueError("the name '__row__' is taken: rename that column in the data")
         if self.data.target in self.columns:
             raise ValueError(f"columns: {self.data.target!r} is the target: remove it")
         named = {"sensitive": self.sensitive, "slices": self.slices}
@@ -177,7 +179,7 @@ class Config(Strict):
         path = Path(self.data.path)
         if path.is_file():
             return path
-        remedy = f"run `dvc pull`, or correct data.path in {CONFIG_FILE}"
+        remedy = f"`dvc pull` it, or adopt it again, or correct data.path in {CONFIG_FILE}"
         raise InputError(f"{path} is missing: {remedy}")
 
     @property

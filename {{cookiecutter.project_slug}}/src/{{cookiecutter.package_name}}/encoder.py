@@ -9,15 +9,17 @@ onehot:  numbers are imputed with the median and standardised, each category is 
 
 from __future__ import annotations
 
+import traceback
 from typing import Any, Literal
 
 import numpy as np
 
 from .features import features
-from .table import Columns, rows
+from .table import Columns, rows, take
 
 Encoding = Literal["ordinal", "onehot"]
 MAX_CATEGORIES = {"ordinal": 254, "onehot": 50}  # 254: histogram gradient boosting has 255 bins
+_SOME = 8  # rows on which features.py must do alone as it does in the table
 _DAY = np.timedelta64(1, "D")
 
 
@@ -116,14 +118,32 @@ def fit(columns: Columns, inputs: list[str], texts: set[str], encoding: Encoding
 
 
 def checked_features(columns: Columns) -> Columns:
-    """What features.py adds, or ValueError naming the column it got wrong."""
-    added = features(columns)
+    """What features.py adds, or ValueError naming the line or the column it got wrong."""
+    some = range(min(_SOME, rows(columns)))
+    try:
+        added = features(columns)
+        alone = [features(take(columns, np.array([at]))) for at in some]
+    except Exception as error:
+        line = traceback.extract_tb(error.__traceback__)[-1].lineno
+        raise ValueError(f"features.py: line {line}: {type(error).__name__}: {error}") from error
     for name, values in added.items():
         if name in columns:
             raise ValueError(f"features.py: {name!r} is a column already: give it another name")
         if not isinstance(values, np.ndarray) or values.shape != (rows(columns),):
             raise ValueError(f"features.py: {name!r} must be an array with one value for each row")
+        for at, row in zip(some, alone, strict=True):
+            if not _same(row[name], values[at : at + 1]):
+                raise ValueError(
+                    f"features.py: {name!r} of a row depends on the other rows: one request would "
+                    f"get another answer than the same row in a table"
+                )
     return added
+
+
+def _same(left: np.ndarray, right: np.ndarray) -> bool:
+    """Equal to the last bit, missing values included."""
+    same = (left == right) | ((left != left) & (right != right))
+    return left.shape == right.shape and bool(np.all(same))
 
 
 def _fit_number(values: np.ndarray, encoding: Encoding) -> dict[str, Any]:

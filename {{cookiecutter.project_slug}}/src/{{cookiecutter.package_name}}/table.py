@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .config import CONFIG_FILE, Column, Config, InputError
@@ -78,6 +79,8 @@ def _convert(
         try:
             if column.type == "numeric":
                 return array.cast(pa.float64())
+            if pa.types.is_floating(array.type):  # not a number is no label
+                array = pc.if_else(pc.is_nan(array), None, array)
             array = array.cast(pa.string()).dictionary_encode()
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise InputError(
@@ -137,9 +140,9 @@ def parse_datetime(text: str, format: str | None) -> object:
 
     try:
         moment = datetime.strptime(text, format) if format else datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError):  # no time, or one before year 1 in UTC
         return None
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def columns_of(table: pa.Table) -> Columns:

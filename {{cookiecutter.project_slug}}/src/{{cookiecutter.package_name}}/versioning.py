@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .config import InputError, load_config
+from .places import STARTER
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
-
-STARTER = Path("data/starter.csv")  # the output of the sample stage
 
 
 def _repository() -> Repo:

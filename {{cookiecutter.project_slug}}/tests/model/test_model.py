@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from {{ cookiecutter.package_name }} import artifact, metrics, table
+from {{ cookiecutter.package_name }} import artifact, metrics, places, table
 from {{ cookiecutter.package_name }}.pipeline import sample, train
 
 from ..conftest import Trained
@@ -32,7 +32,7 @@ def test_no_model_of_the_starter_table_beats_the_truth(trained: Trained) -> None
 
 def test_training_again_gives_the_same_model(trained: Trained) -> None:
     train.run()
-    assert artifact.load(train.CANDIDATE).digest == trained.model.digest
+    assert artifact.load(places.CANDIDATE).digest == trained.model.digest
 
 
 def test_one_row_gets_the_answer_it_gets_in_the_batch(trained: Trained) -> None:

@@ -8,7 +8,7 @@ import pytest
 from {{ cookiecutter.package_name }} import artifact
 from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.files import digest_json
-from {{ cookiecutter.package_name }}.pipeline.train import CANDIDATE
+from {{ cookiecutter.package_name }}.places import CANDIDATE
 
 from ..conftest import Trained
 

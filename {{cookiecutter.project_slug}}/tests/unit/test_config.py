@@ -36,6 +36,7 @@ def test_a_good_file_loads(tmp_path: Path) -> None:
         ('positive: "yes"', 'positive: "si"', "positive must be one of classes"),
         ('["no", "yes"]', "[no, yes]", "data.classes.0: must be text: write it in quotes"),
         ("seed: 1", "seed: 1\nseed: 2", "line 7: the key 'seed' is repeated"),
+        ("a: {type", "__row__: {type", "'__row__' is taken"),
         ("seed: 1", "seed: 1\nsensitive: [c]", "sensitive: 'c' is not in columns"),
         ("seed: 1", "seed: [1", "is not valid YAML"),
         ("data: {path: data/x.csv, ", "data: {", "data.path: this key is missing"),

@@ -62,6 +62,19 @@ def test_a_feature_of_the_wrong_length_is_named(monkeypatch: pytest.MonkeyPatch)
         encoder.fit(COLUMNS, ["size"], set(), "ordinal")
 
 
+def test_a_feature_that_looks_at_other_rows_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    rank = lambda columns: {"rank": np.argsort(np.argsort(columns["size"])) * 1.0}  # noqa: E731
+    monkeypatch.setattr(encoder, "features", rank)
+    with pytest.raises(ValueError, match="'rank' of a row depends on the other rows"):
+        encoder.fit(COLUMNS, ["size"], set(), "ordinal")
+
+
+def test_a_fault_in_features_is_named_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "features", lambda columns: {"a": columns["sise"]})
+    with pytest.raises(ValueError, match=r"features\.py: line \d+: KeyError: 'sise'"):
+        encoder.fit(COLUMNS, ["size"], set(), "ordinal")
+
+
 def test_a_column_that_is_empty_in_all_rows_is_named() -> None:
     with pytest.raises(ValueError, match="'size' is empty in all training rows"):
         encoder.fit({"size": np.array([np.nan, np.nan])}, ["size"], set(), "ordinal")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
+from {{ cookiecutter.package_name }} import places
 from {{ cookiecutter.package_name }}.config import Config, InputError
 from {{ cookiecutter.package_name }}.pipeline import evaluate
 from {{ cookiecutter.package_name }}.pipeline.evaluation import fairness, importance, plots
@@ -213,7 +214,7 @@ def test_hostile_labels_make_plots_that_parse(tmp_path: Path) -> None:
 
 
 def outputs() -> dict[str, bytes]:
-    files = [evaluate.EVALUATION, evaluate.METRICS_FILE, *sorted(Path("reports/plots").iterdir())]
+    files = [places.EVALUATION, places.METRICS_FILE, *sorted(Path("reports/plots").iterdir())]
     return {file.name: file.read_bytes() for file in files}
 
 

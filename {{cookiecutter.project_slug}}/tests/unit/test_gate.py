@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
-from {{ cookiecutter.package_name }} import champion
+from {{ cookiecutter.package_name }} import champion, places
 from {{ cookiecutter.package_name }}.config import Config, InputError
 from {{ cookiecutter.package_name }}.files import write_json
 from {{ cookiecutter.package_name }}.gates import Gates, compare, load_gates
@@ -163,6 +163,7 @@ GROUPS = ("evaluation", "fairness", 0, "groups", 0)
         (("rival",), {"state": "damaged", "reason": "swapped"}, "champion"),
         (("rival",), {"state": "same", "reason": ""}, None),
         (("rival",), {"state": "other", "reason": ""}, None),
+        (("rival",), {"state": "turned", "reason": ""}, None),
         (
             SLICE,
             CASE["evaluation"]["slices"][0] | {"value": 0.5, "low": 0.4, "high": 0.6},
@@ -304,18 +305,18 @@ def test_reports_of_something_else_are_no_evidence(
     found = evidence.read_evaluation(content)
     assert isinstance(found, evidence.Evaluation)
     Path("data/prepared").mkdir(parents=True)
-    write_json(gate.PREPARED / "data.json", CASE["evaluation"]["data"])
-    write_json(gate.METRICS_FILE, content["metrics"])
+    write_json(places.PREPARED / "data.json", CASE["evaluation"]["data"])
+    write_json(places.METRICS_FILE, content["metrics"])
     config = Config.model_validate(CASE["config"])
     wrong = evidence.faults(found, config, "d" * 64, CASE["identity"], content)
     assert words in " ".join(wrong)
 
 
 def test_metrics_other_than_the_evaluation_are_no_evidence(project: Path) -> None:
-    metrics = json.loads(gate.METRICS_FILE.read_text())
-    write_json(gate.METRICS_FILE, metrics | {"accuracy": {"value": 1.0, "low": 1.0, "high": 1.0}})
+    metrics = json.loads(places.METRICS_FILE.read_text())
+    write_json(places.METRICS_FILE, metrics | {"accuracy": {"value": 1.0, "low": 1.0, "high": 1.0}})
     assert not gate.run()
-    assert refused(json.loads(gate.VERDICT.read_text())["checks"]) == ["evidence"]
+    assert refused(json.loads(places.VERDICT.read_text())["checks"]) == ["evidence"]
 
 
 def test_the_gates_of_this_project_are_valid() -> None:
@@ -350,7 +351,7 @@ def test_missing_gates_refuse(project: Path) -> None:
 
 def test_the_verdict_names_the_model_and_keeps_its_digest(project: Path) -> None:
     assert gate.run()
-    verdict = champion.read_verdict(gate.VERDICT, "")
+    verdict = champion.read_verdict(places.VERDICT, "")
     assert verdict["model"] == json.loads(Path("models/candidate/model.json").read_text())["digest"]
     assert verdict["verdict"] == "passed"
 
@@ -359,10 +360,10 @@ def test_the_same_inputs_keep_the_verdict_and_measure_nothing(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate.run()
-    before = gate.VERDICT.read_bytes()
+    before = places.VERDICT.read_bytes()
     monkeypatch.setattr(measure, "measure", pytest.fail)
     assert gate.run()
-    assert gate.VERDICT.read_bytes() == before
+    assert places.VERDICT.read_bytes() == before
 
 
 def test_the_artifact_is_measured_in_a_process_of_its_own(figures: dict[str, float]) -> None:
@@ -384,24 +385,24 @@ def test_a_stricter_gate_changes_the_verdict(project: Path) -> None:
 
 
 def test_metrics_made_better_by_hand_are_found_out(project: Path) -> None:
-    report = json.loads(gate.EVALUATION.read_text())
+    report = json.loads(places.EVALUATION.read_text())
     best = report["metrics"][report["headline"]]
     best |= {"value": best["value"] + 1e-6, "high": best["high"] + 1e-6}
-    gate.EVALUATION.write_text(json.dumps(report))
-    gate.METRICS_FILE.write_text(json.dumps(report["metrics"]))
+    places.EVALUATION.write_text(json.dumps(report))
+    places.METRICS_FILE.write_text(json.dumps(report["metrics"]))
     assert not gate.run()
-    assert refused(json.loads(gate.VERDICT.read_text())["checks"]) == ["evidence"]
+    assert refused(json.loads(places.VERDICT.read_text())["checks"]) == ["evidence"]
 
 
 @pytest.mark.parametrize("change", ["verdict", "checks"])
 def test_a_verdict_changed_by_hand_does_not_verify(project: Path, change: str) -> None:
     write_gates(**LOOSE | {"size": "{max_mb: 0.0, max_load_seconds: 100.0, max_memory_mb: 8000.0}"})
     gate.run()
-    verdict = json.loads(gate.VERDICT.read_text())
+    verdict = json.loads(places.VERDICT.read_text())
     verdict[change] = {"verdict": "passed", "checks": verdict["checks"][:1]}[change]
-    gate.VERDICT.write_text(json.dumps(verdict))
+    places.VERDICT.write_text(json.dumps(verdict))
     with pytest.raises(InputError, match="was changed"):
-        champion.read_verdict(gate.VERDICT, "judge again")
+        champion.read_verdict(places.VERDICT, "judge again")
 
 
 def test_a_changed_data_file_is_named(project: Path) -> None:

@@ -28,6 +28,7 @@ def ends_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
         (InputError("a.csv: column b is missing: add it"), 1, "ERROR: a.csv: column b is missing"),
         (OSError(errno.ENOSPC, "No space left", "x"), 1, "no space left on the disk (x)"),
         (PermissionError(errno.EACCES, "denied", "x"), 1, "x: permission denied"),
+        (OSError(errno.EROFS, "read-only", "x"), 1, "x: permission denied"),
         (KeyboardInterrupt(), 130, "interrupted: no half-written result was kept"),
     ],
 )

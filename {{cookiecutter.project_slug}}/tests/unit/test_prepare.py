@@ -29,6 +29,16 @@ def test_each_class_has_its_share_in_the_hold_out() -> None:
     assert COLUMNS["y"][test].tolist().count("b") == 2
 
 
+def test_equal_rows_are_on_one_side_of_the_split() -> None:
+    columns = {"y": COLUMNS["y"], "who": np.array([f"k{at % 7}" for at in range(100)], object)}
+    test = hold_out(config({"test": 0.2}), columns)
+    for label in ("a", "b"):
+        held = {str(who) for who in columns["who"][test & (columns["y"] == label)]}
+        kept = {str(who) for who in columns["who"][~test & (columns["y"] == label)]}
+        assert held
+        assert not held & kept
+
+
 def test_by_time_the_newest_rows_are_held_out() -> None:
     test = hold_out(config({"test": 0.2, "time": "when"}), COLUMNS)
     assert COLUMNS["when"][~test].max() < COLUMNS["when"][test].min()

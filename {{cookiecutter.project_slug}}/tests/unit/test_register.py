@@ -48,7 +48,7 @@ def test_a_model_that_answers_another_question_is_treated_as_the_first(
 ) -> None:
     judge_and_register()
     second = new_candidate(2)
-    monkeypatch.setattr(rival, "_other", lambda *_: "predicts 'price' (regression)")
+    monkeypatch.setattr(rival, "_other_question", lambda *_: "predicts 'price' (regression)")
     assert judge_and_register()
     record = champion.read(CHAMPION) or {}
     assert record["digest"] == second

@@ -145,3 +145,23 @@ def test_history_prints_who_when_and_why(
     assert lines[0].split() == ["since", "model", "how", "by", "commit", "why"]
     assert [models[at][:16] in lines[at + 1] for at in (0, 1)] == [True, True]
     assert lines[2].endswith("more data")
+
+
+@pytest.mark.parametrize("line", ["5", '{"digest": "x"}', "{"])
+def test_a_damaged_history_is_named(models: list[str], line: str) -> None:
+    with HISTORY.open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(InputError, match=r"history\.jsonl"):
+        release.history()
+
+
+def test_promote_repeats_the_warnings_of_the_verdict(
+    project: Path, new_candidate: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_gates(**LOOSE, lineage="{require_commit: false}")
+    for number in (1, 2):
+        new_candidate(number)
+        gate.run()
+        register.run()
+    release.promote({})
+    assert "promote: warning: lineage.commit" in capsys.readouterr().out

@@ -2,6 +2,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from {{ cookiecutter.package_name }} import table
@@ -77,3 +79,14 @@ def test_a_missing_and_a_cut_parquet_file_are_named(tmp_path: Path) -> None:
         table.read_raw(config(tmp_path / "x.csv"))
     with pytest.raises(InputError, match=r"x\.parquet is no whole Parquet file"):
         read(tmp_path / "x.parquet", b"PAR1 cut")
+
+
+def test_not_a_number_in_a_float_column_of_labels_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    columns = {"amount": [1.0], "kind": [float("nan")], "paid": [True], "when": ["2024-01-02"]}
+    pq.write_table(pa.table(columns | {"y": ["no"]}), path)
+    assert table.columns_of(table.read_raw(config(path)))["kind"].tolist() == [None]
+
+
+def test_a_time_before_year_1_in_utc_is_no_time() -> None:
+    assert table.parse_datetime("0001-01-01T00:00:00+01:00", None) is None

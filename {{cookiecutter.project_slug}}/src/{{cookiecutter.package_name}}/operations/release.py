@@ -29,6 +29,9 @@ def promote(settings: dict[str, str]) -> bool:
             f"model {name} was not compared with the champion {current['digest'][:16]}: "
             f"run `make gate register`"
         )
+    for check in verdict["checks"]:
+        if check["verdict"] == "warning":
+            print(f"promote: warning: {check['gate']}: {check['reason']}")
     champion.enthrone(
         champion.pointer(challenger["digest"], verdict, "promote", settings.get("WHY", ""))
     )

@@ -14,15 +14,12 @@ from .. import artifact, metrics, table
 from ..config import CONFIG_FILE, Config, InputError, Task, load_config
 from ..files import new_folder, read_json, write_json
 from ..metrics import HEADLINE, METRICS, Interval
+from ..places import CANDIDATE, EVALUATION, METRICS_FILE, PREPARED
 from ..table import Columns
 from .evaluation import fairness, importance
 from .evaluation.slices import MAX_VALUES, Groups, group
-from .prepare import PREPARED
 
 REPORTS = Path("reports")
-EVALUATION = REPORTS / "evaluation.json"
-METRICS_FILE = REPORTS / "metrics.json"
-CANDIDATE = Path("models/candidate")
 BINS = 10
 
 # The metric of a slice: several classes are seldom all there, and R2 depends on a slice's variance.

@@ -13,15 +13,11 @@ from .. import champion, lineage
 from ..config import GATES_FILE, InputError, load_config
 from ..files import digest, read_json, write_json
 from ..gates import compare, line, load_gates
+from ..places import CANDIDATE, EVALUATION, METRICS_FILE, PREPARED, VERDICT
 
 if TYPE_CHECKING:
     from .judgement.evidence import Evidence
 
-VERDICT = Path("reports/verdict.json")
-CANDIDATE = Path("models/candidate")
-METRICS_FILE = Path("reports/metrics.json")
-EVALUATION = Path("reports/evaluation.json")
-PREPARED = Path("data/prepared")
 FORMAT = 1
 MAX_GAP = 1e-9  # between the metric in the report and the same metric measured by the gate
 _MEASURED = ("model", "test", "package")  # what the figures of a model depend on
@@ -44,6 +40,8 @@ def inputs() -> dict[str, Any]:
     config = load_config()
     load_gates()
     data = read_json(PREPARED / "data.json", _AGAIN)
+    if not {"path", "sha256"} <= dict(data).keys():
+        raise InputError(f"{PREPARED / 'data.json'} is incomplete: {_AGAIN}")
     source = Path(data["path"])
     if _digest(source, "run `dvc pull`, or `make run`") != data["sha256"]:
         raise InputError(f"{source} changed after data/prepared was made from it: {_AGAIN}")

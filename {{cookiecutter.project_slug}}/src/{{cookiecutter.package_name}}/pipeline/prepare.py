@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from .. import table
 from ..config import CONFIG_FILE, Config, InputError, load_config
 from ..files import digest, new_folder, write_json
+from ..places import PREPARED
 from ..table import Columns
-
-PREPARED = Path("data/prepared")
 
 
 def run() -> None:
@@ -24,8 +24,9 @@ def run() -> None:
     data = data.filter(data[config.data.target].is_valid())
     unlabelled = total - data.num_rows
     check_target(config, data)
-    keys = {config.data.target, config.split.time, config.split.group}
-    test = hold_out(config, table.columns_of(data.select([key for key in keys if key])))
+    columns = table.columns_of(data)
+    test = hold_out(config, columns)
+    repeated = data.num_rows - int(equal_rows(columns).max()) - 1
     with new_folder(PREPARED) as folder:
         table.write_parquet(folder / "train.parquet", data.filter(pa.array(~test)))
         table.write_parquet(folder / "test.parquet", data.filter(pa.array(test)))
@@ -35,11 +36,14 @@ def run() -> None:
             "md5": digest(path, "md5"),  # the name DVC knows the same bytes by
             "rows": total,
             "without_target": unlabelled,
+            "repeated": repeated,
             "train": int((~test).sum()),
             "test": int(test.sum()),
         }
         write_json(folder / "data.json", record)
     note = f", {unlabelled:,} left out: they have no {config.data.target}" if unlabelled else ""
+    if repeated:
+        note += f", {repeated:,} repeat another row (equal rows are kept on one side of the split)"
     print(
         f"prepare: {total:,} rows, {len(config.columns)} columns of {path}{note} -> {PREPARED} "
         f"(train {record['train']:,}, test {record['test']:,})"
@@ -97,13 +101,32 @@ def hold_out(config: Config, columns: Columns) -> np.ndarray:
         chosen = random.permutation(len(groups))[: max(1, round(len(groups) * split.test))]
         test = np.isin(members, chosen)
     else:
+        same = equal_rows(columns)
         test = np.zeros(n, dtype=bool)
         for rows in _strata(config, columns):
-            share = min(max(1, round(len(rows) * split.test)), len(rows) - 1)
-            test[random.permutation(rows)[:share]] = True
+            test[rows] = _drawn(same[rows], split.test, random)
     if not 0 < test.sum() < n:
         raise InputError(f"{CONFIG_FILE}: split leaves no rows to learn or none to test: change it")
     return test
+
+
+def equal_rows(columns: Columns) -> np.ndarray:
+    """A number (n,) for each row, the same for rows that are equal in every column."""
+    frame = pd.DataFrame({name: v for name, v in columns.items() if name != table.ROW}, copy=False)
+    return np.unique(pd.util.hash_pandas_object(frame, index=False), return_inverse=True)[1]
+
+
+def _drawn(same: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
+    """Booleans (n,) for a share of the rows; rows with the same number stay together."""
+    if (same == same[0]).all():  # equal in all that is read: they cannot stay together
+        same = np.arange(len(same))
+    groups, members, sizes = np.unique(same, return_inverse=True, return_counts=True)
+    order = random.permutation(len(groups))
+    wanted = max(1, round(len(same) * share))
+    chosen = order[: max(1, int(np.searchsorted(np.cumsum(sizes[order]), wanted, "right")))]
+    if len(chosen) == len(groups):
+        chosen = chosen[:-1]
+    return np.isin(members, chosen)
 
 
 def _strata(config: Config, columns: Columns) -> list[np.ndarray]:

@@ -17,6 +17,7 @@ from .. import champion, tracking
 from ..champion import CHALLENGER, CHAMPION, VERDICTS, Record
 from ..config import InputError
 from ..files import new_folder, write_json
+from ..places import CANDIDATE, VERDICT
 from . import gate
 
 _AGAIN = "run `make gate`"
@@ -24,11 +25,11 @@ _AGAIN = "run `make gate`"
 
 def run() -> bool:
     """False when the candidate was refused, or MLflow could not be told."""
-    verdict = champion.read_verdict(gate.VERDICT, _AGAIN)
+    verdict = champion.read_verdict(VERDICT, _AGAIN)
     if not gate.stands(verdict, gate.inputs()):
-        raise InputError(f"{gate.VERDICT} is stale: what it judged has changed: {_AGAIN}")
+        raise InputError(f"{VERDICT} is stale: what it judged has changed: {_AGAIN}")
     passed = bool(verdict["verdict"] == "passed")
-    folder = keep(verdict) if passed else gate.CANDIDATE
+    folder = keep(verdict) if passed else CANDIDATE
     state = point(verdict) if passed else "refused, not registered"
     print(f"register: model {verdict['model'][:16]} {state}")
     try:
@@ -44,12 +45,12 @@ def keep(verdict: Record) -> Path:
     folder = champion.folder(verdict["model"])
     path = VERDICTS / f"{verdict['digest'][:16]}.json"
     if not _whole(folder, verdict["model"]):
-        manifest = champion.check_files(gate.CANDIDATE, verdict["model"])
+        manifest = champion.check_files(CANDIDATE, verdict["model"])
         manifest |= {key: verdict[key] for key in ("metrics", "lineage")}
         manifest |= {"verdict": {key: verdict[key] for key in ("verdict", "digest", "checks")}}
         with new_folder(folder) as new:
             for name in manifest["identity"]["files"]:
-                shutil.copyfile(gate.CANDIDATE / name, new / name)
+                shutil.copyfile(CANDIDATE / name, new / name)
             write_json(new / "model.json", manifest)
             champion.check_files(new, verdict["model"])
     if not path.exists():

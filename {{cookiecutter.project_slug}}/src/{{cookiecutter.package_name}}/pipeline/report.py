@@ -8,25 +8,26 @@ from typing import Any
 
 from ..config import InputError, load_config
 from ..files import read_json, write_text
+from ..places import CANDIDATE, EVALUATION, REPORT, VERDICT
 from .reporting.card import card
 from .reporting.facts import Facts, gather
 from .reporting.page import page
 
 REPORTS = Path("reports")
-MODEL = Path("models/candidate/model.json")
+MODEL = CANDIDATE / "model.json"
 
 
 def run() -> None:
     """Write both files; needs an evaluation, says so where there is no verdict on it yet."""
     facts = read_facts()
     write_text(REPORTS / "model_card.md", card(facts))
-    write_text(REPORTS / "report.html", page(facts, REPORTS / "plots"))
+    write_text(REPORT, page(facts, REPORTS / "plots"))
     print(f"report: model {facts.model[:16]}, {facts.verdict} -> {REPORTS / 'report.html'}")
 
 
 def read_facts() -> Facts:
     """What is known of the evaluated candidate; raises InputError for files of another model."""
-    evaluation = read_json(REPORTS / "evaluation.json", "run `make evaluate`")
+    evaluation = read_json(EVALUATION, "run `make evaluate`")
     manifest = read_json(MODEL, "run `make train`")
     if manifest["digest"] != evaluation["model"]:
         raise InputError(
@@ -47,7 +48,7 @@ def read_facts() -> Facts:
 
 def _verdict(model: str) -> dict[str, Any] | None:
     """The verdict on this model; None where there is none, or one on an earlier model."""
-    path = REPORTS / "verdict.json"
+    path = VERDICT
     if not path.exists():
         return None
     verdict: dict[str, Any] = read_json(path, "run `make gate`")

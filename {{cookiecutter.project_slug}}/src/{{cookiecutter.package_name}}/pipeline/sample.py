@@ -20,7 +20,7 @@ import pyarrow.csv as pacsv
 
 from ..config import Config, load_config
 from ..files import new_file
-from ..versioning import STARTER
+from ..places import STARTER
 
 NAMES = {
     "female": ["Maria Garcia", "Jane Smith", "Aiko Tanaka", "Zoë Müller", "Ana Silva"],

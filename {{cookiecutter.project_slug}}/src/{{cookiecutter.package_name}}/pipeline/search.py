@@ -12,8 +12,10 @@ import numpy as np
 from .. import forms, metrics, table
 from ..config import CONFIG_FILE, Config, InputError, load_config
 from ..files import write_json
+from ..places import PREPARED
 from ..table import Columns
-from .prepare import PREPARED, hold_out
+from .fit import fit
+from .prepare import hold_out
 
 SEARCH = Path("reports/search.json")
 
@@ -90,8 +92,6 @@ def _draw(trial: Any, name: str, choice: list[Any]) -> Any:
 def _score(
     config: Config, columns: Columns, masks: list[np.ndarray], metric: str, params: dict[str, Any]
 ) -> float:
-    from .train import fit
-
     scores = []
     for mask in masks:
         encoder, estimator = fit(config, table.take(columns, ~mask), **params)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from .. import champion, tracking
 from ..files import read_json
+from ..places import REPORT
 
-REPORT = Path("reports/report.html")
 _SHOWN = 3  # metrics, in the order of the evaluation: the headline metric comes first
 
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.utils import get_tags
-from sklearn.utils._param_validation import InvalidParameterError
 
-from .. import artifact, encoder, forms, lineage, metrics, table
-from ..config import CONFIG_FILE, Config, InputError, load_config
+from .. import artifact, encoder, forms, lineage, table
+from ..config import Config, load_config
 from ..files import read_json
-from ..model import build
+from ..places import CANDIDATE, PREPARED
 from ..table import Columns
-from .prepare import PREPARED
+from .fit import fit
 from .search import search
-
-CANDIDATE = Path("models/candidate")
 
 
 def run() -> None:
@@ -39,34 +34,6 @@ def run() -> None:
         f"train: {config.model.estimator} on {table.rows(columns):,} rows -> {CANDIDATE} "
         f"({model.digest[:16]}, {spec['form']} form, {size / 1e6:.1f} MB: {spec['why']})"
     )
-
-
-def fit(config: Config, columns: Columns, **changes: Any) -> tuple[encoder.Encoder, Any]:
-    """Encoder and estimator fitted on `columns`; `changes` go on top of model.params.
-
-    Raises InputError for parameters scikit-learn refuses and for a fault of features.py.
-    """
-    estimator = build(config, **changes)
-    texts = {name for name, column in config.features.items() if column.type == "text"}
-    try:
-        fitted = encoder.fit(columns, list(config.features), texts, encoding(config, estimator))
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    if "categorical_features" in estimator.get_params():
-        estimator.set_params(categorical_features=fitted.categorical or None)
-    try:
-        truth = metrics.encode_target(columns[config.data.target], config.data.labels)
-        estimator.fit(fitted.apply(columns), truth)
-    except InvalidParameterError as error:
-        raise InputError(f"{CONFIG_FILE}: model.params: {error}") from None
-    return fitted, estimator
-
-
-def encoding(config: Config, estimator: Any) -> encoder.Encoding:
-    """`auto` is ordinal for trees that take missing values, else onehot."""
-    if config.model.encoding != "auto":
-        return config.model.encoding
-    return "ordinal" if get_tags(estimator).input_tags.allow_nan else "onehot"
 
 
 def identity(config: Config, found: dict[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import numpy as np
 from .. import schema, table
 from ..config import CONFIG_FILE, InputError, load_config
 from ..files import write_json
+from ..places import PREPARED
 from ..profile import profile
-from .prepare import PREPARED
 
 VALIDATION = Path("reports/validation.json")
 

@@ -11,6 +11,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 COLORS = ["#2457a7", "#c4572e", "#2f8f6b", "#8a5fb0", "#b8902a", "#4a9cc7", "#b34773", "#6b7280"]
 POINTS = 300  # of a curve, and of a scatter plot
@@ -93,6 +94,7 @@ def _axes(path: Path, x: str, y: str, unit: bool = True) -> Iterator[Axes]:
         matplotlib.rcParams.update(STYLE)
         figure = Figure(figsize=(4.4, 3.7), layout="constrained")
         axes = figure.add_subplot(xlabel=x, ylabel=y)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         if unit:
             axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         yield axes

@@ -42,6 +42,7 @@ def champion(evidence: Evidence, rule: rules.Champion) -> Lines:
         "same": "passed",
         "other": "not applicable",
         "absent": "warning",
+        "turned": "warning",
         "damaged": "refused",
     }
     if rival["state"] in simple:

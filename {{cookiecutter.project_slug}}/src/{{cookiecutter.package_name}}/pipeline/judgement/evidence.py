@@ -11,7 +11,7 @@ from ...config import Config, explain
 from ...files import read_json
 from ...gates import Gates, fault
 from ...metrics import HEADLINE, METRICS, RANGES
-from ..gate import EVALUATION, METRICS_FILE, PREPARED
+from ...places import EVALUATION, METRICS_FILE, PREPARED
 
 Count = Annotated[int, Field(ge=1)]
 Lines = list[dict[str, Any]]  # of a verdict: gate, value, limit, verdict, reason

@@ -35,7 +35,8 @@ def compare(
 ) -> dict[str, Any]:
     """{state, champion, reason, value, low, high}: headline of the candidate minus the champion's.
 
-    States: first, same, absent, other (not comparable), damaged, and the compared ones: paired
+    States: first, same, absent, other (another question), turned (the other class is positive),
+    damaged, and the compared ones: paired
     (same rows, same resamples) and apart (the champion's kept figure from other rows: it may have
     been trained on some of these, which would flatter it).
     """
@@ -52,22 +53,27 @@ def compare(
             return found | {"state": "absent", "reason": reason}
         verdict = champion.verify(record)
         model = artifact.load(folder, record["digest"])
-        other = _other(config, model, test)
-        if other:
-            reason = f"the champion {other}: not comparable, treated as the first"
+        question = _other_question(config, model)
+        if question:
+            reason = f"the champion {question}: not comparable, treated as the first"
             return found | {"state": "other", "reason": reason}
+        if model.labels != config.data.labels:
+            reason = "the champion has the other class as positive: only `make promote` replaces it"
+            return found | {"state": "turned", "reason": reason}
     except InputError as error:
         return {"state": "damaged", "champion": None, "reason": str(error)}
     metric = METRICS[config.data.task][HEADLINE[config.data.task]]
     known = encode_target(test[config.data.target], config.data.labels)
     ours = artifact.load(candidate).predict(test)
     reason = f"difference to champion {record['digest'][:16]}"
-    if verdict["lineage"]["hold_out"] == lineage["hold_out"]:
+    gap = _gap(model, test)
+    if not gap and verdict["lineage"]["hold_out"] == lineage["hold_out"]:
         difference = paired_interval(metric, known, ours, model.predict(test), config.seed)
         return found | _numbers("paired", difference, f"{reason} on the same rows")
-    kept = Interval(**model.manifest["metrics"][HEADLINE[config.data.task]])
+    kept = Interval(**verdict["metrics"][HEADLINE[config.data.task]])
     apart = _apart(interval(metric, known, ours, config.seed), kept)
-    return found | _numbers("apart", apart, f"{reason}, measured on other data, split or seed")
+    why = gap or "was measured on other data, split or seed"
+    return found | _numbers("apart", apart, f"{reason}'s kept figure: it {why}")
 
 
 def _numbers(state: str, found: Interval, reason: str) -> dict[str, Any]:
@@ -83,16 +89,21 @@ def _apart(ours: Interval, theirs: Interval) -> Interval:
     return Interval(value, value - down, value + up)
 
 
-def _other(config: Config, model: artifact.Model, test: Columns) -> str | None:
-    """What keeps the champion from answering the candidate's question; None when nothing does."""
+def _other_question(config: Config, model: artifact.Model) -> str | None:
+    """How the champion's target, task or classes differ; None where they do not."""
     identity = model.identity
     if (model.task, identity["target"]) != (config.data.task, config.data.target):
         return f"predicts {identity['target']!r} ({model.task})"
-    if model.labels != config.data.labels:
+    if set(model.labels) != set(config.data.labels):
         return f"knows the classes {list(model.labels)}"
-    for name, kind in identity["known_answers"]["types"].items():
+    return None
+
+
+def _gap(model: artifact.Model, test: Columns) -> str | None:
+    """What keeps the champion from answering these rows; None when nothing does."""
+    for name, kind in model.identity["known_answers"]["types"].items():
         if name not in test:
-            return f"needs the column {name!r}, which is not in the data"
+            return f"needs the column {name!r}, which model_config.yaml does not read"
         if test[name].dtype.str != kind:
             return f"reads the column {name!r} as another type"
     return None

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...config import Config
+from ...places import STARTER
 from . import tables
 from .tables import Json, Table, number
-
-STARTER = "data/starter.csv"
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def _warnings(evaluation: Json, verdict: Json | None) -> list[str]:
     )
     warned = [] if verdict is None else [c for c in verdict["checks"] if c["verdict"] == "warning"]
     found = [f"{check['gate']}: {check['reason']}" for check in warned]
-    return [synthetic, *found] if evaluation["data"]["path"] == STARTER else found
+    return [synthetic, *found] if evaluation["data"]["path"] == STARTER.as_posix() else found
 
 
 def _verdict(verdict: Json | None) -> tuple[str, list[str]]:
@@ -124,4 +123,5 @@ def _verdict(verdict: Json | None) -> tuple[str, list[str]]:
         more = [f"and {len(names) - 3} more"] if len(names) > 3 else []
         return "refused", [f"by {len(refused)} of {len(checks)} gate lines:", *names[:3], *more]
     passed = sum(check["verdict"] == "passed" for check in checks)
-    return "passed", [f"{passed} of {len(checks)} gate lines passed, none refused"]
+    others = len(checks) - passed
+    return "passed", [f"no gate refused: {passed} passed, {others} warned or not applicable"]
