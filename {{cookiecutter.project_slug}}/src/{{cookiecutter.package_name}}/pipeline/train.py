@@ -51,6 +51,8 @@ def identity(config: Config, found: dict[str, Any]) -> dict[str, Any]:
         "threads": config.compute.threads,
         "estimator": config.model.estimator,
         "params": config.model.params | found,
+        "columns": config.model_dump(mode="json")["columns"],
+        "missing": list(config.data.missing),
         **lineage.digests(config),
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "scikit-learn", "treelite")},
