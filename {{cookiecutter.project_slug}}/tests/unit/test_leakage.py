@@ -42,6 +42,45 @@ def test_a_column_that_names_the_class_is_a_leak(copy: np.ndarray) -> None:
     assert leaking({"copy": copy}, LABELS, "binary") == {"copy"}
 
 
+DAYS = np.datetime64("2026-01-01", "us") + (AMOUNT * 24).astype("m8[h]")
+LATER = RANDOM.random(N) < 0.8  # filled in late for the others
+
+
+@pytest.mark.parametrize(
+    ("dates", "reason"),
+    [
+        (np.where(IS_YES == 1, DAYS, np.datetime64("9999-12-31", "us")), "9999-12-31"),
+        (DAYS + IS_YES.astype("m8[D]") * 300, "AUC"),
+        (np.where((IS_YES == 1) & LATER, DAYS, np.datetime64("NaT")), "is filled in only where"),
+        (np.where((IS_YES == 1) & LATER, DAYS, np.datetime64("1970-01-01", "us")), "only where"),
+    ],
+    ids=["never", "later", "mostly filled in", "mostly filled in, or long ago"],
+)
+def test_a_date_that_names_the_class_is_a_leak(dates: np.ndarray, reason: str) -> None:
+    assert reason in leakage.find({"date": dates}, LABELS, "binary")[0].reason
+
+
+@pytest.mark.parametrize("label", ["yes", "no"])
+def test_words_filled_in_for_one_class_only_are_a_leak(label: str) -> None:
+    words = RANDOM.choice(["price", "service", "moved"], N)
+    reason = np.where((label == LABELS) & LATER, words, None)
+    found = leakage.find({"reason": reason}, LABELS, "binary")
+    assert found[0].reason == f"it is filled in only where the target is {label!r}"
+
+
+def test_a_copy_with_another_text_in_some_cells_is_a_leak() -> None:
+    copy = np.where(RANDOM.random(N) < 0.03, "zz", LABELS.astype(str)).astype(object)
+    assert leaking({"copy": copy}, LABELS, "binary") == {"copy"}
+
+
+def test_gaps_and_dates_that_only_hint_at_the_class_stay() -> None:
+    often = np.where(RANDOM.random(N) < np.where(IS_YES == 1, 0.8, 0.1), AMOUNT, np.nan)
+    days = {"often": often, "day": DAYS + IS_YES.astype("m8[D]") * 40}
+    assert leaking(days, LABELS, "binary") == set()
+    rare = np.where(np.arange(N) < 15, "yes", "no").astype(object)  # half of "no" says nothing
+    assert leaking({"half": np.where(LATER, AMOUNT, np.nan)}, rare, "binary") == set()
+
+
 @pytest.mark.parametrize(
     "copy",
     [
@@ -76,6 +115,8 @@ def test_more_values_than_classes_can_name_the_class() -> None:
 def test_strong_honest_columns_stay() -> None:
     wrong = RANDOM.random(N) < 0.2
     strong = {"score": 1.8 * IS_YES + RANDOM.normal(size=N), "flag": np.where(wrong, 0, IS_YES)}
+    three = np.where(RANDOM.random(N) < 0.1, 1 - IS_YES, IS_YES)
+    strong["three"] = np.where(RANDOM.random(N) < 0.1, 2, three)
     assert leaking(strong, LABELS, "binary") == set()
     assert leaking({"strong": AMOUNT + 3 * RANDOM.normal(size=N)}, AMOUNT, "regression") == set()
 

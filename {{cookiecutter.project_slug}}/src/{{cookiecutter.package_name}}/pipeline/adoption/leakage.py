@@ -20,8 +20,10 @@ from .leakage_scores import (
     correlation,
     group_codes,
     order_share,
+    pure_groups,
     r_squared,
     recall,
+    seconds,
     spearman,
     text_codes,
 )
@@ -32,6 +34,9 @@ COPY_RECALL = 0.94  # the same for a column with as many values as there are cla
 CORRELATION = 0.99  # of values or of ranks, with a target that is a number
 EXPLAINED = 0.98  # share of the variance of the target explained by the values of a column
 ORDERED = 0.98  # share of the best possible order: the target cut into groups
+COVERED = 0.9  # share of the rows that is in groups of one class only
+HALF = 0.5  # share of a class that a mark must cover
+GAPS = 0.2  # share of empty cells up to which an order is judged
 PRESENT = 0.5  # a correlation over fewer rows than this share says little about the table
 
 ENOUGH_ROWS = 50  # with fewer rows a perfect column may be chance
@@ -67,8 +72,8 @@ def find(columns: Columns, target: np.ndarray, task: Task) -> list[Leak]:
         truth = target[index].astype(np.float64)
         single = {name: _regression(values, truth) for name, values in rows.items()}
     else:
-        truth = text_codes(target[index])
-        single = {name: _classification(values, truth) for name, values in rows.items()}
+        labels, truth = np.unique(target[index].astype(object), return_inverse=True)
+        single = {name: _classification(values, truth, labels) for name, values in rows.items()}
     leaks = [Leak((name,), reason) for name, reason in single.items() if reason]
     honest = {name: values for name, values in rows.items() if not single[name]}
     if task == "regression":  # most of a sum may be so strong that it was found alone
@@ -112,26 +117,81 @@ def _is_part(values: np.ndarray, truth: np.ndarray) -> bool:
     return bool(correlation(values, truth) ** 2 < leakage_sets.EXACT)
 
 
-def _classification(values: np.ndarray, truth: np.ndarray) -> str:
-    """Reason why `values` (n,) give the class index `truth` (n,) away, or nothing."""
-    classes = int(truth.max()) + 1
-    absent = values == None if values.dtype == object else np.isnan(values.astype(np.float64))  # noqa: E711
+def _classification(values: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> str:
+    """Reason why `values` (n,) give the class index `truth` (n,) of `labels` away, or nothing."""
+    classes = len(labels)
+    absent = _absent(values)
+    for mark, empty, filled in _marks(values, absent):
+        if classes == 2 and recall(mark.astype(np.int64), truth) >= COPY_RECALL:
+            return f"whether it {filled} says what the target is"
+        if reason := _one_class(mark, truth, labels, empty, filled):
+            return reason
+    is_time = values.dtype.kind == "M"
+    if not is_time and (reason := _named(values, absent, truth, classes)):
+        return reason  # neighbours in time are alike: that is no leak
+    if values.dtype != object and classes == 2 and absent.mean() <= GAPS:
+        present = seconds(values[~absent]) if is_time else values[~absent]
+        area = auc(present, truth[~absent])
+        if max(area, 1 - area) >= AUC:
+            return f"it gives the target away: AUC {max(area, 1 - area):.3f} alone"
+    return ""
+
+
+def _absent(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "M":
-        absent = np.isnat(values)
-    if absent.any() and classes == 2 and recall(absent.astype(np.int64), truth) >= COPY_RECALL:
-        return "whether it is filled in says what the target is"
-    if values.dtype.kind == "M":  # neighbours in time are alike: that is no leak
+        return np.isnat(values)
+    if values.dtype == object:
+        return np.asarray(values == None)  # noqa: E711
+    return np.isnan(values.astype(np.float64))
+
+
+def _marks(values: np.ndarray, absent: np.ndarray) -> Iterator[tuple[np.ndarray, str, str]]:
+    """Rows (n,) without a real value, and how to say that they have none, and have one.
+
+    A date that stands in more rows than any other may mean "never", such as 9999-12-31.
+    """
+    if absent.any():
+        yield absent, "is empty", "is filled in"
+    if values.dtype.kind == "M" and not absent.all():
+        days, counts = np.unique(values[~absent], return_counts=True)
+        usual = days[counts.argmax()]
+        day = str(usual.astype("M8[D]"))
+        yield (
+            absent | (values == usual),
+            f"is {day} or empty",
+            f"is filled with another day than {day}",
+        )
+
+
+def _one_class(
+    mark: np.ndarray, truth: np.ndarray, labels: np.ndarray, empty: str, filled: str
+) -> str:
+    """Reason why a mark (n,), or its absence, that only rows of one class have gives it away."""
+    if mark.all():
         return ""
+    named, table = pure_groups(mark.astype(np.int64), truth)
+    for at, how in ((0, filled), (1, empty)):
+        label = named[at]
+        if label >= 0 and table[at, label] >= HALF * table[:, label].sum():
+            return f"it {how} only where the target is {labels[label]!r}"
+    return ""
+
+
+def _named(values: np.ndarray, absent: np.ndarray, truth: np.ndarray, classes: int) -> str:
+    """Reason why groups of `values` (n,) name the class of nearly every row, or nothing."""
     groups, discrete = group_codes(values, DISCRETE)
     share = recall(groups, truth)
     if discrete and groups.max() + 1 <= classes + absent.any() and share >= COPY_RECALL:
         return f"it is a copy of the target: its values name {share:.1%} of each class"
     if share >= RECALL:
         return f"it gives the target away: its values name {share:.1%} of each class"
-    if values.dtype != object and classes == 2 and absent.mean() < 1 - PRESENT:
-        area = auc(values[~absent], truth[~absent])
-        if max(area, 1 - area) >= AUC and absent.mean() < 0.1:
-            return f"it gives the target away: AUC {max(area, 1 - area):.3f} alone"
+    if not discrete:
+        return ""
+    named, table = pure_groups(groups, truth)
+    pure = table * (named[:, None] == np.arange(classes))
+    covered = table[named >= 0].sum() / len(truth)
+    if covered >= COVERED and (pure.sum(axis=0) >= HALF * table.sum(axis=0)).all():
+        return f"it gives the target away: values of one class each fill {covered:.1%} of its rows"
     return ""
 
 

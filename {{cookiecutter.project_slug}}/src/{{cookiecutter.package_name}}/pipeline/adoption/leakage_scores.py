@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.stats import binom, rankdata
 
 Array = NDArray[np.float64]
+
+PURE = 0.98  # share of marked rows that are of one class, were the classes equally frequent
+CHANCE = 1e-6  # probability by chance that is too small to believe in
 
 
 def text_codes(texts: np.ndarray) -> np.ndarray:
@@ -56,6 +59,26 @@ def recall(groups: np.ndarray, truth: np.ndarray) -> float:
     return float(right.mean())
 
 
+def pure_groups(groups: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Class (k,) each of the k groups is pure for beyond chance, or -1; and the table (k, classes).
+
+    `groups`, `truth`: (n,) indices. A group is pure when the classes, weighed the same, leave at
+    most 1 - PURE to the others, and so few others are improbable at their share of all rows.
+    """
+    k, classes = int(groups.max()) + 1, int(truth.max()) + 1
+    table = np.bincount(groups * classes + truth, minlength=k * classes).reshape(k, classes)
+    totals, sizes = table.sum(axis=0), table.sum(axis=1)
+    named = np.full(k, -1)
+    for label in range(classes):
+        own = table[:, label] / max(totals[label], 1)
+        wrong = sizes - table[:, label]
+        others = len(truth) - totals[label]
+        chance = binom.cdf(wrong, sizes, others / len(truth))
+        pure = own >= PURE * (own + wrong / max(others, 1))
+        named[pure & (sizes > 0) & (chance < CHANCE / (k * classes))] = label
+    return named, table
+
+
 def r_squared(groups: np.ndarray, truth: np.ndarray) -> float:
     """Share of the variance of `truth` (n,) explained by the mean of the other rows of a group."""
     counts = np.bincount(groups)
@@ -81,6 +104,11 @@ def order_share(groups: np.ndarray, truth: np.ndarray) -> float:
     best = ends - (counts[order] + len(truth)) / 2
     top = (counts[order] * best**2).sum()
     return float((counts * means**2).sum() / top)
+
+
+def seconds(times: np.ndarray) -> Array:
+    """Times (n,) as seconds; NaN where there is none."""
+    return ((times - np.datetime64("2000-01-01")) / np.timedelta64(1, "s")).astype(np.float64)
 
 
 def auc(values: np.ndarray, truth: np.ndarray) -> float:

@@ -12,15 +12,13 @@ import numpy as np
 
 from ...config import Task
 from ...table import Columns
-from .leakage_scores import auc, correlation, group_codes, recall
+from .leakage_scores import CHANCE, PURE, auc, correlation, group_codes, recall, seconds
 
 EXACT = 0.9999  # R2 of a sum or product: rounding only
 PAIR = 0.999  # R2 of two columns in one formula
 SEPARATED = 0.9995  # AUC of two columns in one formula
 ONE_HOT = 0.98  # mean recall of a 0/1 column for one class
-PURE = 0.98  # share of marked rows that are of one class
 COVERED = 0.95  # share of that class that is marked by one of the reasons
-CHANCE = 1e-6  # probability by chance that is too small to believe in
 ROUND = 1e-3  # distance of a coefficient from a round one
 TRIED = 300  # rows that all pairs are tried on
 FEWEST = 50  # complete rows needed
@@ -55,8 +53,7 @@ def _numbers(columns: Columns) -> Columns:
     found = {}
     for name, values in columns.items():
         if values.dtype.kind == "M":
-            seconds = (values - np.datetime64("2000-01-01")) / np.timedelta64(1, "s")
-            found[name] = seconds.astype(np.float64)
+            found[name] = seconds(values)
         elif values.dtype != object:
             found[name] = values.astype(np.float64)
     return {name: values for name, values in found.items() if np.isnan(values).mean() < 0.5}
