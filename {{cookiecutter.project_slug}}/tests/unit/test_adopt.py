@@ -81,6 +81,7 @@ def test_the_type_of_a_column_is_found(values: list[object], kind: str) -> None:
         ("token", [f"{at * 7919:08x}" for at in range(ROWS)], "identifier"),
         ("name", [f"person {at % 60}" for at in range(ROWS)], "people"),
         ("flat", cycle("same"), "same value"),
+        ("__row__", cycle(1, 2, 3), "row numbers"),
         ("rare", [*[""] * (ROWS - 2), 4, 5], "only 2 of 200 rows"),
         ("gone", cycle(""), "no value"),
         ("_is_test", cycle("True", "False", "False"), "split mark"),
@@ -152,6 +153,21 @@ def test_task_overrides_the_choice() -> None:
     assert adopted(path, TASK="regression").data.task == "regression"
 
 
+def test_a_column_that_groups_rows_is_no_feature_and_said_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = adopted(write(cells(rooms_no=[at % 60 for at in range(ROWS)])))
+    assert not config.columns["rooms_no"].feature
+    assert "not a feature 'rooms_no': identifies 60 groups" in capsys.readouterr().out
+
+
+def test_a_target_named_like_the_row_numbers_is_refused() -> None:
+    columns = cells()
+    columns["__row__"] = columns.pop("y")
+    with pytest.raises(InputError, match="rename it"):
+        adopted(write(columns), "__row__")
+
+
 def test_a_sensitive_column_is_kept_from_the_model() -> None:
     path = write(cells(sex=cycle("f", "m", "m")))
     config = adopted(path, SENSITIVE="sex")
@@ -206,7 +222,9 @@ def test_adopting_again_keeps_the_old_configuration_and_the_data_in_place() -> N
         (b"4.5,yes,7\n4.6,no,8\n", "add a line with the column names"),
         (b"x,y\n1,a\n2,a\n", "one value only"),
         (b"x,y\n" + b"1,a\n" * 30 + b"2,b\n", "'b' has 1 row"),
-        (b"x,y\n" + b"1,a\n2,A\n" * 15, "differ in case only"),
+        (b"x,y\n" + b"1,a\n2,A\n" * 15, "'A' and 'a' differ in writing only"),
+        (b"x,y\n" + b"1,0\n2,1\n3,1.0\n" * 9, "'1' and '1.0' differ in writing only"),
+        (b"x,y\n" + b"1,0\n2,1\n" * 15 + b"3,1.0\n", "'1' and '1.0' differ in writing only"),
         (b"x,y\n" + b"1,2026-01-31\n2,2025-12-01\n3,2024-12-01\n" * 9, "holds times"),
         (b"x,y\n1,a\n2,b\n", "2 rows with a value are too few"),
         (b"# made by hand\nx,y\n1,a\n2,b\n", "'# made by hand', is one column"),

@@ -69,7 +69,7 @@ def test_words_filled_in_for_one_class_only_are_a_leak(label: str) -> None:
 
 
 def test_a_copy_with_another_text_in_some_cells_is_a_leak() -> None:
-    copy = np.where(RANDOM.random(N) < 0.03, "zz", LABELS.astype(str)).astype(object)
+    copy = np.where(RANDOM.random(N) < 0.05, "zz", LABELS.astype(str)).astype(object)
     assert leaking({"copy": copy}, LABELS, "binary") == {"copy"}
 
 
@@ -202,3 +202,10 @@ def test_one_long_text_does_not_take_room_in_every_row() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < N * 100_000  # an array of fixed width takes four times as much
+
+
+def test_a_number_swamped_by_another_that_says_it_all_stays() -> None:
+    counter = DAYS + (AMOUNT * 100_000).astype("m8[s]")  # AMOUNT again: no leak for a time
+    assert leaking({"counter": counter, "small": NOISE}, AMOUNT, "regression") == set()
+    closed = np.where(LABELS == "yes", DAYS + np.timedelta64(900, "D"), DAYS)
+    assert leaking({"closed": closed, "small": NOISE}, LABELS, "binary") == {"closed"}

@@ -18,6 +18,7 @@ import numpy as np
 from .. import versioning
 from ..config import CONFIG_FILE, Config, InputError, load_config
 from ..files import digest, new_file, write_text
+from ..table import ROW
 from .adoption import columns, config_text, leakage, source, target
 
 DATA = Path("data")
@@ -94,6 +95,8 @@ def _arguments(arguments: Mapping[str, str]) -> dict[str, str]:
 def propose(table: source.Source, place: Path, given: Mapping[str, str]) -> Proposal:
     """The configuration for `table`, whose file will stand at `place`."""
     name = _named(table, "TARGET", given["TARGET"])
+    if name == ROW:
+        raise InputError(f"TARGET={name}: its name is the one of the row numbers here: rename it")
     sensitive = _sensitive(table, name, given["SENSITIVE"])
     _require_header(table, name)
     missing = columns.markers(table, name)
@@ -294,6 +297,9 @@ def _summary(proposal: Proposal) -> Iterable[str]:
     if "target" in proposal.remarks:
         yield f"  {proposal.remarks['target']}"
     yield f"  features: {len(config.features)}; sensitive: {', '.join(config.sensitive) or 'none'}"
+    for name, column in config.columns.items():
+        if not column.feature and name not in config.sensitive:
+            yield f"  not a feature {name!r}: {proposal.notes[name]}"
     for name, reason in list(config.left_out.items())[:_SHOWN]:
         yield f"  left out {name!r}: {reason}"
     if len(config.left_out) > _SHOWN:

@@ -75,6 +75,8 @@ def _only_marks_disturb(texts: Texts, likely: set[str], decimal: str) -> bool:
 
 def infer(name: str, source: Source, missing: set[str]) -> Found:
     """What the column `name` is, when the texts in `missing` are no values."""
+    if name == table.ROW:
+        return Found(reason="its name is the one of the row numbers here: rename it to use it")
     stored = source.columns[name]
     if is_number(stored.type):
         return _stored_number(name, stored)
@@ -186,7 +188,8 @@ def _identifying(name: str, different: int, present: np.ndarray) -> str:
 
 def _group(texts: Texts) -> Found:
     column = Column(type="categorical", feature=False, missing=_gaps(texts))
-    note = f"identifies {len(texts.values):,} groups of rows: not a feature; see split"
+    groups = f"identifies {len(texts.values):,} groups of rows, see split"
+    note = f"{groups}; type: numeric if it is an amount"
     return Found(column, _objects(texts), note=note, group=True)
 
 

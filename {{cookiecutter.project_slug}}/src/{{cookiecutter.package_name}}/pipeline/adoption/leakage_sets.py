@@ -155,6 +155,8 @@ def _pair(
     if classes and not _is_beyond_chance(rows[few], len(names)):
         return None
     for formula, first, second in _candidates(matrix[few], rows[few], classes):
+        if holds(matrix[:, first], rows) or holds(matrix[:, second], rows):
+            continue  # the other one is honest, and swamped
         with np.errstate(all="ignore"):
             values = PAIRS[formula](matrix[:, first], matrix[:, second])
         finite = np.isfinite(values)

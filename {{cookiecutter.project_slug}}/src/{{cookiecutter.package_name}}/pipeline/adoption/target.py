@@ -59,7 +59,7 @@ def decide(name: str, source: Source, missing: set[str], task: str) -> Target:
     chosen, why = (cast(Task, task), "by TASK") if task else _choose(where, texts, amounts)
     if chosen == "regression":
         return _regression(where, texts, amounts, why)
-    return _classification(where, texts, chosen, why)
+    return _classification(where, texts, chosen, why, source.decimal)
 
 
 def _texts(where: str, source: Source, name: str, missing: set[str]) -> Texts:
@@ -77,6 +77,8 @@ def _texts(where: str, source: Source, name: str, missing: set[str]) -> Texts:
 
 
 def _choose(where: str, texts: Texts, amounts: np.ndarray) -> tuple[Task, str]:
+    if len(np.unique(amounts)) == 2 and not np.isnan(amounts).any():
+        return "binary", "two values"
     different = len(texts.values)
     if different == 2:
         return "binary", "two values"
@@ -95,11 +97,12 @@ def _choose(where: str, texts: Texts, amounts: np.ndarray) -> tuple[Task, str]:
 
 
 def _choose_number(texts: Texts, amounts: np.ndarray) -> tuple[Task, str]:
-    different = len(np.unique(amounts))
+    values, which = np.unique(amounts, return_inverse=True)
+    different = len(values)
     whole = (amounts == np.round(amounts)).all()
     if different > MOST_GRADES or not whole:
         return "regression", f"{different:,} different numbers"
-    if texts.counts.min() < 10:
+    if np.bincount(which, texts.counts).min() < 10:
         return "regression", f"{different} different whole numbers, some in fewer than 10 rows"
     return "multiclass", f"{different} different whole numbers; TASK=regression if they are amounts"
 
@@ -115,11 +118,11 @@ def _regression(where: str, texts: Texts, amounts: np.ndarray, why: str) -> Targ
     return Target("regression", np.append(amounts, np.nan)[texts.codes], why)
 
 
-def _classification(where: str, texts: Texts, task: Task, why: str) -> Target:
+def _classification(where: str, texts: Texts, task: Task, why: str, decimal: str) -> Target:
     labels = tuple(sorted(texts.values, key=_order))
+    _require_different(where, labels, decimal)
     if task == "binary" and len(labels) != 2:
         raise InputError(f"{where} has {len(labels):,} different values: binary needs two")
-    _require_different(where, labels)
     rare = texts.values[int(texts.counts.argmin())]
     if texts.counts.min() < 2:
         raise InputError(
@@ -140,12 +143,15 @@ def _order(label: str) -> tuple[float, str]:
     return (float("inf") if np.isnan(value) else float(value), label)
 
 
-def _require_different(where: str, labels: tuple[str, ...]) -> None:
-    seen: dict[str, str] = {}
-    for label in labels:
-        other = seen.setdefault(label.casefold(), label)
+def _require_different(where: str, labels: tuple[str, ...], decimal: str) -> None:
+    """Refuse labels that are the same word (yes, Yes) or the same number (1, 1.0)."""
+    seen: dict[str | float, str] = {}
+    for label, amount in zip(labels, numbers(list(labels), decimal).tolist(), strict=True):
+        other = seen.setdefault(label.casefold() if np.isnan(amount) else amount, label)
         if other != label:
-            raise InputError(f"{where}: {other!r} and {label!r} differ in case only: make them one")
+            raise InputError(
+                f"{where}: {other!r} and {label!r} differ in writing only: make them one"
+            )
 
 
 def _positive(texts: Texts, rare: str) -> tuple[str, str]:
