@@ -209,3 +209,9 @@ def test_a_number_swamped_by_another_that_says_it_all_stays() -> None:
     assert leaking({"counter": counter, "small": NOISE}, AMOUNT, "regression") == set()
     closed = np.where(LABELS == "yes", DAYS + np.timedelta64(900, "D"), DAYS)
     assert leaking({"closed": closed, "small": NOISE}, LABELS, "binary") == {"closed"}
+
+
+def test_an_honest_number_that_orders_three_rare_rows_stays() -> None:
+    labels = np.where(np.arange(60) % 20 == 3, "yes", "no").astype(object)
+    score = np.where(labels == "yes", 2.5, RANDOM.permutation(60) / 30)
+    assert leakage.find({"score": score + np.arange(60) / 1000}, labels, "binary") == []

@@ -39,6 +39,7 @@ HALF = 0.5  # share of a class that a mark must cover
 GAPS = 0.2  # share of empty cells up to which an order is judged
 PRESENT = 0.5  # a correlation over fewer rows than this share says little about the table
 
+FEWEST = 10  # rows of the rarer class: fewer are put in order by chance
 ENOUGH_ROWS = 50  # with fewer rows a perfect column may be chance
 SAMPLE = 20_000  # rows looked at; rare classes keep up to a fifth of them
 DISCRETE = 20  # up to so many different numbers are looked at as categories
@@ -132,7 +133,8 @@ def _classification(values: np.ndarray, truth: np.ndarray, labels: np.ndarray) -
     if values.dtype != object and classes == 2 and absent.mean() <= GAPS:
         present = seconds(values[~absent]) if is_time else values[~absent]
         area = auc(present, truth[~absent])
-        if max(area, 1 - area) >= AUC:
+        rarer = np.bincount(truth[~absent], minlength=2).min()
+        if rarer >= FEWEST and max(area, 1 - area) >= AUC:
             return f"it gives the target away: AUC {max(area, 1 - area):.3f} alone"
     return ""
 
