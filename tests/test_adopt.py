@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import bake
@@ -106,7 +107,7 @@ def test_a_real_table_ends_in_a_model_or_an_honest_refusal(lived: Path, tmp_path
     assert "_is_test" in config(project)["left_out"]
     refused = attempt(project, "run")
     assert refused.returncode != 0
-    assert "group 'false' has 6 rows, 30 are needed" in refused.stdout
+    assert re.search(r"group '.*' has \d+ rows, 30 are needed", refused.stdout)
     make(project, "adopt", f"DATA={SHARED}", "TARGET=target", "SENSITIVE=")
     make(project, "run")
     assert 0.65 < metrics(project)["roc_auc"]["value"] < 0.9
