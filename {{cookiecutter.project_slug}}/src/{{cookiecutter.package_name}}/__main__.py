@@ -77,7 +77,12 @@ def _run(name: str, settings: dict[str, str]) -> int:
     module, function, _ = STAGES[name]
     stage = getattr(importlib.import_module(f".{module}", __package__), function)
     arguments = [settings] if inspect.signature(stage).parameters else []
-    return 1 if stage(*arguments) is False else 0
+    if name not in {*RUN, "adopt", "search"}:
+        return 1 if stage(*arguments) is False else 0
+    from .progress import working
+
+    with working(f"{name} ..."):
+        return 1 if stage(*arguments) is False else 0
 
 
 def _limit_threads(name: str) -> None:

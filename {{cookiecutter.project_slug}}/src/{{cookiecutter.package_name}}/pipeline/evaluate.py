@@ -15,6 +15,7 @@ from ..config import CONFIG_FILE, Config, InputError, Task, load_config
 from ..files import new_folder, read_json, write_json
 from ..metrics import HEADLINE, METRICS, Interval
 from ..places import CANDIDATE, EVALUATION, METRICS_FILE, PREPARED
+from ..progress import say
 from ..table import Columns
 from .evaluation import fairness, importance
 from .evaluation.slices import MAX_VALUES, Groups, group
@@ -46,6 +47,8 @@ def run() -> None:
         name: group(name, config.columns[name].type, test[name], training[name])
         for name in used[1:]
     }
+    drawn = metrics.replicates(len(truth))
+    say(f"evaluate: {drawn:,} resamples of {len(truth):,} rows")
     measured = measure(config, truth, prediction, {name: groups[name] for name in sliced})
     calibration = calibrate(truth, prediction)
     record = {
@@ -55,7 +58,7 @@ def run() -> None:
         "target": config.data.target,
         "rows": len(truth),
         "seed": config.seed,
-        "replicates": metrics.replicates(len(truth)),
+        "replicates": drawn,
         "classes": _counts(truth, config.data.labels),
         "headline": HEADLINE[config.data.task],
         **measured,

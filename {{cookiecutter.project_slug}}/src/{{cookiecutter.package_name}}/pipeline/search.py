@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from .. import forms, metrics, table
 from ..config import CONFIG_FILE, Config, InputError, load_config
 from ..files import write_json
 from ..places import PREPARED
+from ..progress import say
 from ..table import Columns
 from .fit import fit
 from .prepare import hold_out
@@ -47,13 +46,13 @@ def search(config: Config, columns: Columns) -> dict[str, Any]:
     masks = list(folds(config, columns))
 
     def objective(trial: optuna.Trial) -> float:
+        say(f"search: trial {trial.number + 1} of {config.search.trials}")
         return _score(config, columns, masks, metric, _suggest(config, trial))
 
     study = optuna.create_study(
         direction="maximize", sampler=optuna.samplers.TPESampler(seed=config.seed)
     )
-    quiet = bool(os.environ.get("CI")) or not sys.stderr.isatty()
-    study.optimize(objective, n_trials=config.search.trials, show_progress_bar=not quiet)
+    study.optimize(objective, n_trials=config.search.trials)
     configured = _score(config, columns, masks, metric, {})
     better = study.best_value > configured
     return {

@@ -12,6 +12,7 @@ from .. import artifact, encoder, forms, lineage, table
 from ..config import Config, load_config
 from ..files import read_json
 from ..places import CANDIDATE, PREPARED
+from ..progress import say
 from ..table import Columns
 from .fit import fit
 from .search import search
@@ -22,6 +23,7 @@ def run() -> None:
     config = load_config()
     columns = table.read_parquet(PREPARED / "train.parquet")
     test = table.read_parquet(PREPARED / "test.parquet")
+    say(f"train: {config.model.estimator} on {table.rows(columns):,} rows")
     params = search(config, columns)["params"] if config.search.trials else {}
     fitted, estimator = fit(config, columns, **params)
     check = np.concatenate([fitted.apply(test), fitted.apply(edge_rows(config, columns))])
