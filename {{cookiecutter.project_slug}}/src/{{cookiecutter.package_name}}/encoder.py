@@ -166,8 +166,11 @@ def _fit_number(values: np.ndarray, encoding: Encoding) -> dict[str, Any]:
 def _fit_categories(values: np.ndarray, encoding: Encoding) -> dict[str, Any]:
     from sklearn.preprocessing import OrdinalEncoder
 
-    known = values[present(values)][:, None]
-    fitted = OrdinalEncoder(max_categories=MAX_CATEGORIES[encoding]).fit(known)
+    known = values[present(values)]
+    distinct = set(known)
+    if len(distinct) <= MAX_CATEGORIES[encoding]:  # no rare ones to join: counts do not matter
+        known = np.array(list(distinct), dtype=object)
+    fitted = OrdinalEncoder(max_categories=MAX_CATEGORIES[encoding]).fit(known[:, None])
     labels = fitted.categories_[0]
     codes = fitted.transform(labels[:, None])[:, 0].astype(int).tolist()
     table = dict(zip(labels.tolist(), codes, strict=True))

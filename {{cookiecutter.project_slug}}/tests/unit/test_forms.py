@@ -68,3 +68,12 @@ def test_a_pickle_in_disguise_is_refused() -> None:
     spec = {"form": "skops", "file": "model.skops"}
     with pytest.raises(InputError, match="is no skops archive"):
         forms.scorer(spec, pickle.dumps({"a": 1}))
+
+
+def test_many_rows_on_every_core_get_the_answers_of_few() -> None:
+    estimator = HistGradientBoostingRegressor(max_iter=5).fit(MATRIX, VALUE)
+    spec, content = forms.export(estimator, MATRIX)
+    score = forms.scorer(spec, content)
+    many = np.resize(MATRIX, (forms.MANY + 7, 4))
+    np.testing.assert_array_equal(score(many)[:400], score(many[:400]))
+    np.testing.assert_array_equal(score(many)[-400:], score(many[-400:]))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from {{ cookiecutter.package_name }}.config import Config, InputError
-from {{ cookiecutter.package_name }}.pipeline.prepare import hold_out
+from {{ cookiecutter.package_name }}.pipeline.prepare import equal_rows, hold_out
 
 
 def config(split: dict[str, Any]) -> Config:
@@ -24,14 +24,14 @@ COLUMNS = {
 
 
 def test_each_class_has_its_share_in_the_hold_out() -> None:
-    test = hold_out(config({"test": 0.2}), COLUMNS)
+    test = hold_out(config({"test": 0.2}), COLUMNS, equal_rows(COLUMNS))
     assert COLUMNS["y"][test].tolist().count("a") == 18
     assert COLUMNS["y"][test].tolist().count("b") == 2
 
 
 def test_equal_rows_are_on_one_side_of_the_split() -> None:
     columns = {"y": COLUMNS["y"], "who": np.array([f"k{at % 7}" for at in range(100)], object)}
-    test = hold_out(config({"test": 0.2}), columns)
+    test = hold_out(config({"test": 0.2}), columns, equal_rows(columns))
     for label in ("a", "b"):
         held = {str(who) for who in columns["who"][test & (columns["y"] == label)]}
         kept = {str(who) for who in columns["who"][~test & (columns["y"] == label)]}
@@ -40,13 +40,13 @@ def test_equal_rows_are_on_one_side_of_the_split() -> None:
 
 
 def test_by_time_the_newest_rows_are_held_out() -> None:
-    test = hold_out(config({"test": 0.2, "time": "when"}), COLUMNS)
+    test = hold_out(config({"test": 0.2, "time": "when"}), COLUMNS, equal_rows(COLUMNS))
     assert COLUMNS["when"][~test].max() < COLUMNS["when"][test].min()
     assert test.sum() == 20
 
 
 def test_by_group_nobody_is_on_both_sides() -> None:
-    test = hold_out(config({"test": 0.2, "group": "who"}), COLUMNS)
+    test = hold_out(config({"test": 0.2, "group": "who"}), COLUMNS, equal_rows(COLUMNS))
     assert not set(COLUMNS["who"][test]) & set(COLUMNS["who"][~test])
     assert test.sum() == 20
 
@@ -54,4 +54,4 @@ def test_by_group_nobody_is_on_both_sides() -> None:
 def test_a_split_that_leaves_nothing_is_refused() -> None:
     same = COLUMNS | {"when": np.full(100, COLUMNS["when"][0])}
     with pytest.raises(InputError, match="leaves no rows to learn"):
-        hold_out(config({"time": "when"}), same)
+        hold_out(config({"time": "when"}), same, equal_rows(same))

@@ -25,8 +25,9 @@ def run() -> None:
     unlabelled = total - data.num_rows
     check_target(config, data)
     columns = table.columns_of(data)
-    test = hold_out(config, columns)
-    repeated = data.num_rows - int(equal_rows(columns).max()) - 1
+    same = equal_rows(columns)
+    test = hold_out(config, columns, same)
+    repeated = data.num_rows - int(same.max()) - 1
     with new_folder(PREPARED) as folder:
         table.write_parquet(folder / "train.parquet", data.filter(pa.array(~test)))
         table.write_parquet(folder / "test.parquet", data.filter(pa.array(test)))
@@ -87,8 +88,11 @@ def _counts(data: pa.Table, name: str) -> dict[str, int]:
     return {pair["values"]: pair["counts"] for pair in pairs}
 
 
-def hold_out(config: Config, columns: Columns) -> np.ndarray:
-    """Booleans (n,): True for test rows, by time, by group, or at random (stratified by class)."""
+def hold_out(config: Config, columns: Columns, same: np.ndarray) -> np.ndarray:
+    """Booleans (n,): True for test rows, by time, by group, or at random (stratified by class).
+
+    `same` are the numbers of `equal_rows`.
+    """
     split, n = config.split, table.rows(columns)
     random = np.random.default_rng(config.seed)
     if split.time:
@@ -101,7 +105,6 @@ def hold_out(config: Config, columns: Columns) -> np.ndarray:
         chosen = random.permutation(len(groups))[: max(1, round(len(groups) * split.test))]
         test = np.isin(members, chosen)
     else:
-        same = equal_rows(columns)
         test = np.zeros(n, dtype=bool)
         for rows in _strata(config, columns):
             test[rows] = _drawn(same[rows], split.test, random)
