@@ -25,6 +25,11 @@ STAGES = {
     "summary": ("pipeline.summary", "run", "say which model is champion"),
     "promote": ("operations.release", "promote", "make the challenger champion"),
     "rollback": ("operations.release", "rollback", "go back to the last champion that verifies"),
+    "serve": ("serving.serve", "run", "answer over HTTP with the champion"),
+    "score": ("serving.score", "run", "answer a whole table with the champion"),
+    "load": ("serving.load", "run", "a load test of the service, judged by gates.yaml"),
+    "image": ("operations.image", "image", "build the container image of the champion"),
+    "join": ("operations.labels", "join", "put labels that came later to logged predictions"),
     "history": ("operations.release", "history", "what was champion when, by whom, why"),
 }
 RUN = [
@@ -91,7 +96,7 @@ def _limit_threads(name: str) -> None:
         return
     from .config import load_config
 
-    threads = str(load_config().compute.threads)
+    threads = "1" if name in ("serve", "score") else str(load_config().compute.threads)
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{library}_NUM_THREADS"] = threads
 

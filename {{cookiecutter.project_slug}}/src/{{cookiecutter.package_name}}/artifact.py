@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from . import forms
+from .arrays import Columns
 from .config import InputError
 from .encoder import Encoder
 from .files import digest, digest_json, new_folder, read_json, write_json, write_text
-from .table import Columns
 
 FORMAT = 1
 MANIFEST = "model.json"
