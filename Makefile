@@ -1,6 +1,6 @@
 # The template's own words; the generated project has its own Makefile.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-fast test-slow test-full figures bench sync lock clean
+.PHONY: help setup demo check test test-fast test-slow test-full figures bench faults sync lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -55,6 +55,9 @@ figures: setup  ## measure, and write docs/figures.md (minutes; on a quiet machi
 
 bench: setup  ## measure the service next to its rivals (needs wrk), and write docs/figures.md
 	PYTHONPATH=tests $(BIN)/python tools/bench.py $(SECONDS)
+
+faults: setup  ## plant every fault, and write docs/figures.md (minutes)
+	PYTHONPATH=tests $(BIN)/python tools/fault_table.py
 
 sync: setup  ## write copier.yml from cookiecutter.json
 	$(BIN)/python tools/sync_copier.py

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,17 +68,20 @@ def save(
     content: bytes,
     identity: dict[str, Any],
     probe: Columns,
+    beside: Mapping[str, Any],
 ) -> Model:
     """Write the model folder whole or not at all, load it back and return it.
 
-    `spec` and `content` come from forms.export; `probe` are the rows of the known answers.
+    `spec` and `content` come from forms.export; `probe` are the rows of the known answers;
+    `beside` are JSON files, by name, that travel with the model under its digest.
     """
     with new_folder(folder) as new:
-        write_text(new / ENCODER, json.dumps(encoder.to_json(), ensure_ascii=False) + "\n")
+        for name, value in ({ENCODER: encoder.to_json()} | dict(beside)).items():
+            write_text(new / name, json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
         (new / spec["file"]).write_bytes(content)
         files = {
             name: {"sha256": digest(new / name), "bytes": (new / name).stat().st_size}
-            for name in (ENCODER, spec["file"])
+            for name in (ENCODER, *beside, spec["file"])
         }
         known = {
             "columns": {name: probe[name].tolist() for name in encoder.inputs},

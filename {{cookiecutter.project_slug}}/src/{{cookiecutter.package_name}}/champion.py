@@ -2,7 +2,8 @@
 
 A kept version is models/<first 16 of its digest>/; it never changes. A verdict is kept once, in
 models/verdicts/<first 16 of its digest>.json. A pointer holds {digest, model, verdict, commit,
-since, by, why, action}. models/history.jsonl has one line for each pointer that was champion.
+since, by, why, action, image}; image is the container image that serves it, by digest, or null.
+models/history.jsonl has one line for each pointer that was champion.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
+import re
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +26,7 @@ CHAMPION = MODELS / "champion.json"
 CHALLENGER = MODELS / "challenger.json"
 HISTORY = MODELS / "history.jsonl"
 VERDICTS = MODELS / "verdicts"
-_KEYS = {"digest", "model", "verdict", "commit", "since", "by", "why", "action"}
+_KEYS = {"digest", "model", "verdict", "commit", "since", "by", "why", "action", "image"}
 _HEX = frozenset("0123456789abcdef")
 _RESTORE = "restore it from git, or remove it and run `make gate register`"
 
@@ -74,11 +76,11 @@ def read(path: Path) -> Record | None:
         isinstance(text := record.get(key), str) and len(text) == 64 and set(text) <= _HEX
         for key in ("digest", "verdict")
     )
-    if not hexadecimal or set(record) != _KEYS:
+    if not hexadecimal or set(record) | {"image"} != _KEYS:
         raise InputError(f"{path} is damaged: {_RESTORE}")
     if record["model"] != folder(record["digest"]).as_posix():
         raise InputError(f"{path}: model {record['model']!r} is not its version: {_RESTORE}")
-    return dict(record)
+    return {"image": None} | record
 
 
 def verify(record: Record) -> Record:
@@ -122,8 +124,12 @@ def check_files(path: Path, expected: str | None = None) -> Record:
     return dict(manifest)
 
 
-def pointer(digest: str, verdict: Record, action: str, why: str) -> Record:
+def pointer(
+    digest: str, verdict: Record, action: str, why: str, image: str | None = None
+) -> Record:
     """A new pointer to the kept version `digest`, made now by whoever runs this."""
+    if image is not None and not re.fullmatch(r"[^\s@]+@sha256:[0-9a-f]{64}", image):
+        raise InputError(f"IMAGE={image}: name it by digest: registry/name@sha256:... (64 hex)")
     return {
         "digest": digest,
         "model": folder(digest).as_posix(),
@@ -133,6 +139,7 @@ def pointer(digest: str, verdict: Record, action: str, why: str) -> Record:
         "by": _who(),
         "why": " ".join(why.split()) or "no reason given",
         "action": action,
+        "image": image,
     }
 
 
@@ -163,8 +170,9 @@ def history() -> list[Record]:
         except ValueError as error:
             raise InputError(f"{HISTORY} is damaged ({error}): restore it from git") from None
         for number, record in enumerate(records, 1):
-            if not isinstance(record, dict) or not record.keys() >= _KEYS:
+            if not isinstance(record, dict) or not record.keys() >= _KEYS - {"image"}:
                 raise InputError(f"{HISTORY}: line {number} is no champion: restore it from git")
+    records = [{"image": None} | record for record in records]  # older lines have none
     champion = read(CHAMPION)
     if champion and (not records or records[-1] != champion):
         records.append(champion)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
+
+from .strict import InputError as InputError
+from .strict import Number as Number
+from .strict import Share as Share
+from .strict import Strict as Strict
+from .strict import explain as explain
+from .strict import read_yaml as read_yaml
 
 CONFIG_FILE = Path("model_config.yaml")
 GATES_FILE = Path("gates.yaml")
@@ -16,26 +20,7 @@ GATES_FILE = Path("gates.yaml")
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 
 Task = Literal["binary", "multiclass", "regression"]
-
-
-class InputError(Exception):
-    """Something a person can put right; the message names the file, the key and the remedy."""
-
-
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError("must be a finite number")
-    return value
-
-
-Number = Annotated[float, AfterValidator(_finite)]
-Share = Annotated[float, Field(ge=0, le=1), AfterValidator(_finite)]
-
-
-class Strict(BaseModel):
-    """Base of everything read from YAML: no unknown keys, no coercion, no change afterwards."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
 class Data(Strict):
@@ -44,9 +29,9 @@ class Data(Strict):
     path: str
     target: str
     task: Task
-    classes: tuple[str, ...] = Field(default=(), strict=False)
+    classes: Names = ()
     positive: str | None = None
-    missing: tuple[str, ...] = Field(default=MISSING, strict=False)
+    missing: Names = MISSING
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     decimal: Literal[".", ","] = "."
     encoding: str = "utf-8"
@@ -117,7 +102,7 @@ class ModelSpec(Strict):
     """Which estimator `model.py` builds, its parameters, and how columns become numbers."""
 
     estimator: str = "hist_gradient_boosting"
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
     encoding: Literal["auto", "ordinal", "onehot"] = "auto"
 
 
@@ -126,7 +111,7 @@ class Search(Strict):
 
     trials: Annotated[int, Field(ge=0)] = 0
     folds: Annotated[int, Field(ge=2)] = 3
-    space: dict[str, list[Any]] = {}  # two numbers: a range; else: choices
+    space: dict[str, list[Any]] = Field(default_factory=dict)  # two numbers: a range; else: choices
 
 
 class Compute(Strict):
@@ -141,14 +126,81 @@ class Sample(Strict):
     rows: Annotated[int, Field(ge=100)] = 10_000
 
 
+class Freshness(Strict):
+    """The newest time in `column` may be at most `max_days` old, in validation and at the gate."""
+
+    column: str
+    max_days: Annotated[int, Field(ge=1)]
+
+
+class Allow(Strict):
+    """Columns for which a finding of `validate` is accepted, by the name of the check."""
+
+    leakage: Names = ()
+    personal_data: Names = ()
+    formula: Names = ()
+
+
+class Checks(Strict):
+    """What must hold for the table as a whole; a limit that is not named is not judged."""
+
+    min_rows: Annotated[int, Field(ge=1)] | None = None
+    max_rows: Annotated[int, Field(ge=1)] | None = None
+    duplicates: Share | None = None  # rows that repeat another one, of all rows
+    missing: Share | None = None  # of a column that may be missing
+    unseen: Share | None = None  # of a column: categories that `values` does not list
+    unknown_columns: Literal["allow", "refuse"] = "allow"
+    unique: tuple[Names, ...] = Field(default=(), strict=False)
+    rules: Names = ()  # true in every row; see rules.py
+    freshness: Freshness | None = None
+    allow: Allow = Allow()
+
+    @property
+    def columns(self) -> set[str]:
+        """Every column these checks name."""
+        named = {name for names in self.unique for name in names}
+        named |= {name for names in self.allow.model_dump().values() for name in names}
+        return named | ({self.freshness.column} if self.freshness else set())
+
+
+class Retrain(Strict):
+    """When to train again, and what holds that back; null switches a trigger off."""
+
+    every_days: Annotated[int, Field(ge=1)] | None = 90
+    new_rows: Annotated[float, Field(gt=0)] | None = 0.2  # labels that came, of the training rows
+    cooldown_days: Annotated[float, Field(ge=0)] = 1.0
+    budget: Annotated[int, Field(ge=1)] = 4  # retrainings in 30 days
+
+
+class Monitoring(Strict):
+    """Windows of predictions, and what counts as drift or as a drop of quality."""
+
+    window: Annotated[int, Field(ge=500)] = 1000  # rows of a window
+    min_rows: Annotated[int, Field(ge=100)] = 500  # fewer rows or labels are not judged
+    windows: Annotated[int, Field(ge=1)] = 3  # the newest ones that are looked at (M)
+    alarms: Annotated[int, Field(ge=1)] = 2  # of them that must drift (N)
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.01  # chance of a false alarm of a window
+    min_psi: Annotated[float, Field(ge=0)] = 0.02  # a smaller effect is none; 0.09 = 0.3 sd
+    max_drop: Annotated[float, Field(ge=0)] = 0.02  # of the headline metric
+    retrain: Retrain = Retrain()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Monitoring:
+        if self.alarms > self.windows:
+            raise ValueError(f"alarms {self.alarms} cannot be more than windows {self.windows}")
+        return self
+
+
 class Config(Strict):
     """The whole of model_config.yaml."""
 
     data: Data
     columns: dict[str, Column] = Field(min_length=1)
-    left_out: dict[str, str] = {}
-    sensitive: tuple[str, ...] = Field(default=(), strict=False)
-    slices: tuple[str, ...] = Field(default=(), strict=False)
+    left_out: dict[str, str] = Field(default_factory=dict)
+    sensitive: Names = ()
+    slices: Names = ()
+    checks: Checks = Checks()
+    monitoring: Monitoring = Monitoring()
     split: Split = Split()
     model: ModelSpec = ModelSpec()
     search: Search = Search()
@@ -163,6 +215,7 @@ class Config(Strict):
         if self.data.target in self.columns:
             raise ValueError(f"columns: {self.data.target!r} is the target: remove it")
         named = {"sensitive": self.sensitive, "slices": self.slices}
+        named["checks"] = tuple(sorted(self.checks.columns - {self.data.target}))
         named |= {f"split.{key}": (getattr(self.split, key),) for key in ("time", "group")}
         for key, names in named.items():
             for name in names:
@@ -170,6 +223,9 @@ class Config(Strict):
                     raise ValueError(f"{key}: {name!r} is not in columns")
         if self.split.time and self.columns[self.split.time].type != "datetime":
             raise ValueError(f"split.time: {self.split.time!r} must be a datetime column")
+        fresh = self.checks.freshness
+        if fresh and self.columns[fresh.column].type != "datetime":
+            raise ValueError(f"checks.freshness: {fresh.column!r} must be a datetime column")
         if not self.features:
             raise ValueError("columns: no column is a feature")
         return self
@@ -186,56 +242,6 @@ class Config(Strict):
     def features(self) -> dict[str, Column]:
         """Columns the model may see, in the order of the file."""
         return {name: column for name, column in self.columns.items() if column.feature}
-
-
-class _Loader(yaml.CSafeLoader):
-    """YAML without duplicate keys: the plain loader keeps the last one in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                mark = key_node.start_mark
-                raise InputError(f"{mark.name}: line {mark.line + 1}: the key {key!r} is repeated")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Mapping in the YAML file `path`; raises InputError naming the file and the line."""
-    try:
-        with path.open("rb") as stream:
-            data = yaml.load(stream, _Loader)  # noqa: S506 - _Loader is a safe loader
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing: restore it from git") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text: {error}") from None
-    if not isinstance(data, dict):
-        raise InputError(f"{path} must hold keys and values, not {type(data).__name__}")
-    return data
-
-
-_HINTS = {
-    "extra_forbidden": "unknown key: correct its spelling or remove it",
-    "missing": "this key is missing",
-    "string_type": "must be text: write it in quotes",
-    "float_type": "must be a number, without quotes",
-    "int_type": "must be a whole number, without quotes",
-    "bool_type": "must be true or false",
-}
-
-
-def explain(path: Path, error: ValidationError) -> InputError:
-    """One line per fault: file, key, what is wrong."""
-    lines = []
-    for fault in error.errors(include_url=False):
-        key = ".".join(str(part) for part in fault["loc"])
-        text = _HINTS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
-        lines.append(f"{path}: {key}: {text}" if key else f"{path}: {text}")
-    return InputError("\n".join(lines))
 
 
 def load_config(path: Path = CONFIG_FILE) -> Config:

@@ -13,12 +13,16 @@ from .files import digest, digest_json
 _HERE = Path(__file__).parent
 CODE = [_HERE / name for name in ("features.py", "model.py", "encoder.py", "forms.py")]
 LOCKS = [Path("requirements/dev.txt"), Path("requirements/extra.txt")]
+CONFIG = "config.json"  # in a model folder: model_config.yaml as it was in training
 COMMITTED = ("src", "model_config.yaml", "gates.yaml", "dvc.yaml", "requirements")
 
 
 def digests(config: Config) -> dict[str, str]:
-    """SHA-256 of what a model is made from, apart from its data: code, config, lock, schema."""
-    full = config.model_dump(mode="json")
+    """SHA-256 of what a model is made from, apart from its data: code, config, lock, schema.
+
+    What only judges data or watches the model (checks, monitoring) makes no other model.
+    """
+    full = config.model_dump(mode="json", exclude={"checks", "monitoring"})
     return {
         "code": digest_json({path.name: digest(path) for path in CODE}),
         "config": digest_json(full),

@@ -93,6 +93,8 @@ def _convert_text(
     if column.type in ("categorical", "text"):
         index = pa.array(codes, mask=absent[codes])
         return pa.DictionaryArray.from_arrays(index, pa.array(texts, pa.string()))
+    if column.type == "numeric":
+        texts = [text.replace(config.data.decimal, ".") for text in texts]
     parse = {"boolean": _boolean, "datetime": _datetime, "numeric": _number}[column.type]
     values, valid = (
         zip(*(parse(text, column) for text in texts), strict=True) if texts else ((), ())
