@@ -139,6 +139,8 @@ def alarms_of_workflows(project: Path) -> Iterator[str]:
             yield from (f"{file}: {name}: {fault}" for fault in alarms_of_job(name, job, content))
             for step in job.get("steps", []):
                 yield from (f"{file}: {name}: {fault}" for fault in alarms_of_step(step, known))
+                if is_cached(step) and "pull_request" not in content["on"]:
+                    yield f"{file}: {name}: a cache that others can write"
         yield from (f"{file}: {fault}" for fault in alarms_of_order(file, files))
     for path in [*project.glob(".github/workflows/*"), *project.glob(".github/actions/*/*")]:
         yield from (f"{path.name}: {fault}" for fault in alarms_of_pins(path))
@@ -209,6 +211,12 @@ def alarms_of_step(step: dict[str, Any], known: set[str]) -> Iterator[str]:
         yield f"checkout with {options}"
     if "uses" in step and "secrets" in json.dumps(step):
         yield f"{what} gets secrets"
+
+
+def is_cached(step: dict[str, Any]) -> bool:
+    """Whether a step brings in packages from a cache, which is no place for a release."""
+    is_uv = step.get("uses", "").startswith("astral-sh/setup-uv@")
+    return is_uv and step.get("with") != {"enable-cache": False}
 
 
 def alarms_of_pins(path: Path) -> Iterator[str]:
@@ -283,7 +291,7 @@ def alarms_of_jenkinsfile(project: Path, plan: dict[str, Any]) -> Iterator[str]:
                 yield f"{trigger}: {now} after {order}, not after {RELEASE[now]}"
             done.append(now)
     text = (project / "Jenkinsfile").read_text(encoding="utf-8")
-    asked = collections.Counter(re.findall(r"expression \{ (.*?) \}\n", text + "\n"))
+    asked = collections.Counter(re.findall(r"expression \{ (.*?) \}", text))
     if asked != EXPRESSIONS or text.count("expression") != sum(EXPRESSIONS.values()):
         yield f"conditions {dict(asked)}"
     if not re.search(r"stage\('Production'\) \{\n[^\n]*when \{[^}]*\}[^}]*\}[^}]*\}\s*input \{", text):

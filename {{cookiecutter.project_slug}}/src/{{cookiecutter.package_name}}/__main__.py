@@ -26,6 +26,13 @@ STAGES = {
     "promote": ("operations.release", "promote", "make the challenger champion"),
     "rollback": ("operations.release", "rollback", "go back to the last champion that verifies"),
     "history": ("operations.release", "history", "what was champion when, by whom, why"),
+    "doctor": ("operations.doctor", "run", "what is ready, what is missing, what to set"),
+    "pull": ("versioning", "pull", "data and results from the DVC remote"),
+    "push": ("versioning", "push", "data and results to the DVC remote"),
+    "scan": ("operations.supply", "scan", "known vulnerabilities and list of what the image holds"),
+    "sign": ("operations.supply", "sign", "push the image, sign it by its digest"),
+    "notify": ("operations.notify", "run", "tell how a run ended"),
+    "retrain": ("operations.retrain", "run", "start training where it runs"),
 }
 RUN = [
     "sample",

@@ -130,9 +130,11 @@ class Search(Strict):
 
 
 class Compute(Strict):
-    """Threads of training. More threads can change the last bits of a model."""
+    """Threads of training (more can change the last bits of a model), and where CI trains."""
 
     threads: Annotated[int, Field(ge=1)] = 1
+    runner: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+\Z")] = "ubuntu-latest"
+    gpu: bool = False
 
 
 class Sample(Strict):
