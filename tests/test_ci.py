@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import bake
 import pipelines
 import pytest
+import yaml
 from ci_faults import FAULTS, Fault
 
 GROUP = pytest.mark.xdist_group("ci")
@@ -159,3 +161,145 @@ def test_T11_T12_T13_T14_T15_T16_a_planted_fault_is_caught(
         alarms = [*differences(project, tmp_path, plan)]
     assert alarms
     print(f"{fault.name}: {alarms[0][:150]}")
+
+
+@pytest.mark.parametrize("word", ["test", "gate", "scan", "load"])
+def test_T13_after_a_failed_word_nothing_gets_out(word: str, healthy: Path, tmp_path: Path) -> None:
+    github = ran(on_github(healthy, tmp_path / "g", MAIN, fail=word), "train.yml", "release.yml")
+    build = on_jenkins(healthy, tmp_path / "j", BUILDS["main"], fail=word)
+    jenkins = [step["sh"] for step in build["steps"] if "sh" in step]
+    assert build["result"] == "FAILURE"
+    for commands in (github, jenkins):
+        words = [pipelines.word(command) for command in commands]
+        after = set(words[words.index(word) + 1 :])
+        assert after <= pipelines.IN_POST | {"check"}
+        assert ("report" in after) == (word == "gate")
+    assert github[-1] == "make notify RESULT=failure"
+
+
+def test_a_repository_without_any_account_is_green(healthy: Path, tmp_path: Path) -> None:
+    facts = "data=yes train=yes runner=ubuntu-latest agent=cpu release=no deploy=no"
+    jobs = []
+    for number, event in enumerate([*EVENTS.values(), {"event": "schedule", "ref": "refs/heads/main"}]):
+        jobs += on_github(healthy, tmp_path / str(number), {**event, "secrets": {}}, facts)
+    assert {job["result"] for job in jobs} == {"success", "skipped"}
+    skipped = {job["job"] for job in jobs if job["result"] == "skipped"}
+    assert skipped == {"release", "jenkins", "monitor"}
+
+
+def test_data_that_is_out_of_reach_skips_the_model_and_stays_green(
+    healthy: Path, tmp_path: Path
+) -> None:
+    facts = "data=no train=no runner=ubuntu-latest agent=cpu release=no deploy=no"
+    jobs = on_github(healthy, tmp_path / "g", CHANGE, facts)
+    build = on_jenkins(healthy, tmp_path / "j", BUILDS["change"], facts)
+    assert [job["result"] for job in jobs] == ["success", "skipped"]
+    assert ran(jobs) == ["make doctor", "make check", "make test"]
+    assert [step["sh"] for step in build["steps"]] == ran(jobs)
+
+
+def test_T16_a_pull_request_sees_no_secret(healthy: Path, tmp_path: Path) -> None:
+    jobs = on_github(healthy, tmp_path / "g", CHANGE)
+    build = on_jenkins(healthy, tmp_path / "j", BUILDS["change"])
+    assert not any(value in json.dumps(jobs) for value in SECRETS.values())
+    assert {job["environment"] for job in jobs} == {None}
+    assert [step["credentials"] for step in build["steps"] if step["credentials"]] == []
+
+
+def test_secrets_are_bound_around_one_step_and_masked(healthy: Path, tmp_path: Path) -> None:
+    jobs = on_github(healthy, tmp_path / "g", MAIN)
+    build = on_jenkins(healthy, tmp_path / "j", BUILDS["main"])
+    seen = {
+        step["run"]
+        for job in jobs
+        for step in job["steps"]
+        if set(map(str, (step.get("env") or {}).values())) & set(SECRETS.values())
+    }
+    assert seen == {"make register", "make notify RESULT=success"}
+    assert not any(value in str(step.get("said")) for step in build["steps"] for value in CREDENTIALS.values())
+
+
+def test_training_runs_where_model_config_says(healthy: Path, tmp_path: Path) -> None:
+    facts = READY.replace("ubuntu-latest", "gpu-large").replace("agent=cpu", "agent=gpu")
+    (train,) = [j for j in on_github(healthy, tmp_path / "g", MAIN, facts) if j["job"] == "train"]
+    build = on_jenkins(healthy, tmp_path / "j", BUILDS["main"], facts)
+    assert train["runs_on"] == "gpu-large"
+    agents = {step["sh"]: step["agent"] for step in build["steps"] if "sh" in step}
+    assert agents["make evaluate"] == ".jenkins/gpu.yaml"
+    assert agents["make test"] == ".jenkins/cpu.yaml"
+
+
+def test_nothing_reaches_production_without_approval(healthy: Path, tmp_path: Path) -> None:
+    build = on_jenkins(healthy, tmp_path, {**BUILDS["main"], "approve": False})
+    commands = [step["sh"] for step in build["steps"] if "sh" in step]
+    assert build["result"] == "ABORTED"
+    assert commands[-2:] == ["make load", "make notify RESULT=failure"]
+
+
+@pytest.mark.parametrize("due", ["yes", "no"])
+def test_the_monitor_starts_training_with_its_reason(
+    due: str, healthy: Path, tmp_path: Path
+) -> None:
+    event = {"event": "workflow_dispatch", "ref": "refs/heads/main", "inputs": {"why": "by hand"}}
+    event["vars"] = {"PREDICTION_LOG": "s3://example/log"}
+    jobs = on_github(healthy, tmp_path, event, f"{READY} retrain={due} why=drift")
+    (monitor,) = [job for job in jobs if job["job"] == "monitor"]
+    started = [step for step in monitor["steps"] if step.get("run") == "make retrain"]
+    assert [step["outcome"] for step in started] == ["success" if due == "yes" else "skipped"]
+    if due == "yes":
+        assert started[0]["env"]["WHY"] == "drift"
+
+
+def test_jenkins_gets_the_work_where_it_is_connected(healthy: Path, tmp_path: Path) -> None:
+    event = {**MAIN, "vars": {"JENKINS_JOB": "https://jenkins.example.com/job/model/job/main"}}
+    jobs = on_github(healthy, tmp_path, event, READY.replace("train=yes", "train=no"))
+    assert ran(jobs, "jenkins.yml") == ["make retrain"]
+    assert {job["job"]: job["result"] for job in jobs if job["file"] == "train.yml"} == {
+        "check": "success",
+        "train": "skipped",
+        "release": "skipped",
+        "notify": "success",
+    }
+
+
+def test_a_login_that_is_set_up_is_used_and_no_other(healthy: Path, tmp_path: Path) -> None:
+    jobs = on_github(healthy, tmp_path, {**MAIN, "vars": {"AWS_ROLE": "arn:aws:iam::1:role/x"}})
+    used = {step["uses"].split("@")[0] for job in jobs for step in job["steps"] if step.get("uses") and step["outcome"] == "success"}
+    assert "aws-actions/configure-aws-credentials" in used
+    assert not used & {"google-github-actions/auth", "Azure/login"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("runs-on: ubuntu-latest\n", "runs-on: ubuntu-latest\n    strategy: {matrix: {n: [1]}}\n", "strategy"),
+        ("actions/checkout@", "someone/checkout@", "no stand-in"),
+        ("persist-credentials", "persist-credential", "unknown input"),
+        ("needs: check\n", "needs: chekc\n", "chekc"),
+        ("if: success()", "if: succes()", "succes"),
+        ("needs.check.outputs.data", "needz.check.outputs.data", "needz"),
+        ("permissions: {}", "permisions: {}", "permisions"),
+    ],
+)  # fmt: skip
+def test_the_executor_refuses_what_github_or_it_does_not_know(
+    old: str, new: str, message: str, healthy: Path, tmp_path: Path
+) -> None:
+    broken = plant(Fault(new, ".github/workflows/ci.yml", old, new), healthy, tmp_path / "p")
+    bake.commit(broken, "Broken")
+    asked = {"project": str(broken), "scratch": str(tmp_path), "event": "push"} | {
+        "ref": "refs/heads/x", "sha": bake.git(broken, "rev-parse", "HEAD"), "changed": ["x"],
+    }  # fmt: skip
+    done = pipelines.node(json.dumps(asked), **stand_in(tmp_path / "s", READY, ""))
+    assert done.returncode == 1
+    assert message in done.stderr
+
+
+def test_no_ci_file_holds_what_model_config_or_gates_say(healthy: Path, project: Path) -> None:
+    """A data scientist never edits CI: columns, files, limits and machines are not in it."""
+    config = yaml.safe_load((project / "model_config.yaml").read_text(encoding="utf-8"))
+    gates = yaml.safe_load((project / "gates.yaml").read_text(encoding="utf-8"))
+    ours = {config["data"]["target"], config["data"]["path"], *config["columns"], *config["model"]["params"]}
+    ours |= {key for gate in gates.values() for key in gate}
+    files = [healthy / "Jenkinsfile", *healthy.glob(".github/**/*.yml"), *healthy.glob(".jenkins/*")]
+    words = set(re.findall(r"[\w./-]+", "".join(f.read_text(encoding="utf-8") for f in files)))
+    assert ours & words <= {"name", "limits"}  # keys of every workflow and every pod

@@ -65,7 +65,7 @@ class Section {
         if (name == 'env') return scope.env
         if (name == 'params') return scope.params
         if (scope.env?.containsKey(name)) return scope.env[name]
-        if (kind == 'agent' && name in ['any', 'none']) return name
+        if (kind.startsWith('section') && name in ['any', 'none']) return name
         throw new Refused("unknown name in ${kind}: ${name}")
     }
 
