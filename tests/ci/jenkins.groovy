@@ -143,7 +143,7 @@ class Steps {
         started.outputStream.close()
         def said = started.inputStream.text
         def code = started.waitFor()
-        held.each { id -> said = said.replace(build.input.credentials[id].toString(), '****') }
+        held.findAll { build.input.credentials[it] }.each { id -> said = said.replace(build.input.credentials[id].toString(), '****') }
         build.trace << [stage: build.stage, sh: script, agent: build.agent, credentials: held, outcome: code ? 'failure' : 'success', said: said]
         if (code) throw new Failed("sh returned ${code}")
     }
@@ -176,7 +176,7 @@ class Steps {
     def withCredentials(List bindings, Closure body) {
         def more = new Steps(build: build, dry: dry, env: new LinkedHashMap(env), folder: folder, held: held + bindings.collect { it[1].credentialsId })
         bindings.each { kind, binding ->
-            if (!dry && !(binding.credentialsId in build.input.credentials)) throw new Failed("no credentials ${binding.credentialsId}")
+            if (!dry && !build.input.credentials.containsKey(binding.credentialsId)) throw new Failed("no credentials ${binding.credentialsId}")
             Known.bindings[kind].each { more.env[binding[it]] = dry ? '' : build.input.credentials[binding.credentialsId] }
         }
         more.run(body)

@@ -133,7 +133,7 @@ class Compute(Strict):
     """Threads of training (more can change the last bits of a model), and where CI trains."""
 
     threads: Annotated[int, Field(ge=1)] = 1
-    runner: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+\Z")] = "ubuntu-latest"
+    runner: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "ubuntu-latest"
     gpu: bool = False
 
 

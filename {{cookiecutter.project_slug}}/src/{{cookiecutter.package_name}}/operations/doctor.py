@@ -34,7 +34,11 @@ def lines(config: Config) -> list[Line]:
     commit = lineage.commit()
     engine = next((name for name in ("docker", "podman") if shutil.which(name)), None)
     return [
-        (commit["commit"] is not None, "git", commit["reason"] or f"commit {commit['commit'][:12]}"),
+        (
+            commit["commit"] is not None,
+            "git",
+            commit["reason"] or f"commit {commit['commit'][:12]}",
+        ),
         _data(config),
         _set("MLFLOW_TRACKING_URI", "runs", "a local SQLite file keeps them"),
         (engine is not None, "containers", engine or "install docker or podman: `make image`"),

@@ -20,7 +20,9 @@ def run(settings: dict[str, str]) -> None:
         _jenkins(job, why)
         print(f"retrain: Jenkins starts ({why})")
     elif os.environ.get("GITHUB_REPOSITORY") and os.environ.get("GITHUB_TOKEN"):
-        web.github("actions/workflows/train.yml/dispatches", {"ref": "main", "inputs": {"why": why}})
+        web.github(
+            "actions/workflows/train.yml/dispatches", {"ref": "main", "inputs": {"why": why}}
+        )
         print(f"retrain: GitHub Actions starts ({why})")
     else:
         print(f"retrain: no CI is known here: `make run` ({why})")

@@ -25,15 +25,20 @@ def scan() -> None:
 
     pip-audit says "none found" where it could not look anything up, unless it is strict.
     """
-    locks = [lock for lock in LOCKS if Path(lock).exists()]
-    known = [word for lock in locks for word in ("--requirement", lock)]
-    command = [sys.executable, "-m", "pip_audit", "--strict", "--disable-pip", "--no-deps", *known]
+    for lock in LOCKS:
+        if not Path(lock).exists():
+            raise InputError(f"scan: {lock} is missing: restore it from git")
     SBOM.parent.mkdir(exist_ok=True)
-    done = subprocess.run([*command, "--format", "cyclonedx-json", "--output", str(SBOM)])
-    if done.returncode or not SBOM.exists() or not json.loads(SBOM.read_bytes())["components"]:
+    SBOM.unlink(missing_ok=True)
+    locks = [word for lock in LOCKS for word in ("--requirement", lock)]
+    options = ["--strict", "--disable-pip", "--require-hashes", *locks]
+    command = [sys.executable, "-m", "pip_audit", *options, "--format", "cyclonedx-json"]
+    done = subprocess.run([*command, "--output", str(SBOM)])
+    found = json.loads(SBOM.read_bytes()) if SBOM.exists() else {}
+    if done.returncode or not found.get("components"):
         SBOM.unlink(missing_ok=True)
         raise InputError("scan: not passed: a known vulnerability, or no data on them (see above)")
-    print(f"scan: no known vulnerability in {' and '.join(locks)} -> {SBOM}")
+    print(f"scan: no known vulnerability in {len(found['components'])} packages -> {SBOM}")
 
 
 def sign(settings: dict[str, str]) -> None:
