@@ -1,6 +1,6 @@
 # The template's own words; the generated project has its own Makefile.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-fast test-slow test-full figures sync lock clean
+.PHONY: help setup tools demo check test test-fast test-slow test-full figures sync lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,7 +11,7 @@ help:  ## show the words
 
 setup: .venv/.ready  ## install the template's own tools into .venv (on demand)
 
-.venv/.ready: requirements/dev.txt
+.venv/.ready: requirements/dev.txt tests/ci/package-lock.json
 	@command -v $(PYTHON) > /dev/null || { echo "Python 3.11 or newer is needed and $(PYTHON) is not found; name one: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed and $(PYTHON) is " + sys.version.split()[0] + "; name another: make $(MAKECMDGOALS) PYTHON=python3.12")'
 	@echo "Setting up .venv"
@@ -22,7 +22,15 @@ setup: .venv/.ready  ## install the template's own tools into .venv (on demand)
 	  $(PYTHON) -m venv --clear .venv && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt; \
 	fi
+	@if command -v npm > /dev/null; then \
+	  npm ci --silent --no-audit --no-fund --prefix tests/ci; \
+	else \
+	  echo "npm is missing: the tests that run workflows are skipped"; \
+	fi
 	@touch $@
+
+tools:  ## install what the tests need besides Python: node, groovy (Debian; root or sudo)
+	@tools/install.sh
 
 demo: setup  ## generate a project with the default answers and run its whole life cycle
 	@rm -rf $(DEMO)
@@ -60,5 +68,5 @@ lock: setup  ## renew requirements/dev.txt from requirements/dev.in
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes requirements/dev.in -o requirements/dev.txt
 
 clean:  ## delete .venv, build/ and caches
-	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build tests/ci/node_modules .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

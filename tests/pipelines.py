@@ -294,7 +294,9 @@ def alarms_of_jenkinsfile(project: Path, plan: dict[str, Any]) -> Iterator[str]:
     asked = collections.Counter(re.findall(r"expression \{ (.*?) \}", text))
     if asked != EXPRESSIONS or text.count("expression") != sum(EXPRESSIONS.values()):
         yield f"conditions {dict(asked)}"
-    if not re.search(r"stage\('Production'\) \{\n[^\n]*when \{[^}]*\}[^}]*\}[^}]*\}\s*input \{", text):
+    if not re.search(
+        r"stage\('Production'\) \{\n[^\n]*when \{[^}]*\}[^}]*\}[^}]*\}\s*input \{", text
+    ):
         yield "production without approval"
     for rule in ("disableConcurrentBuilds()", "timeout(time: 30, unit: 'HOURS')"):
         if rule not in text:
@@ -331,7 +333,9 @@ def groovy(text: str, **environment: str) -> Any:
     needed("groovy", "install groovy (it needs Java 8 to 17)")
     homes = [*Path("/usr/lib/jvm").glob("java-17-*"), *Path("/usr/lib/jvm").glob("java-11-*")]
     java = {"JAVA_HOME": str(homes[0])} if homes else {}
-    return bake.run("groovy", HARNESS / "jenkins.groovy", cwd=HARNESS, text=text, **java, **environment)
+    return bake.run(
+        "groovy", HARNESS / "jenkins.groovy", cwd=HARNESS, text=text, **java, **environment
+    )
 
 
 def node(text: str, **environment: str) -> Any:
@@ -344,12 +348,13 @@ def node(text: str, **environment: str) -> Any:
 def linted(project: Path) -> Iterator[str]:
     """What zizmor, actionlint and the schemas say of the workflows."""
     files = [str(path) for path in sorted(project.glob(".github/workflows/*.yml"))]
+    actions = [str(path) for path in sorted(project.glob(".github/actions/*/action.yml"))]
     schema = ("check-jsonschema", "--builtin-schema")
     commands = [
         ("zizmor", "--quiet", "--offline", "--no-ignores", "--persona", "auditor", "--format", "github", "."),
         ("actionlint", *files),
         (*schema, "vendor.github-workflows", *files),
-        (*schema, "vendor.github-actions", *map(str, project.glob(".github/actions/*/action.yml"))),
+        *([(*schema, "vendor.github-actions", *actions)] if actions else []),
     ]  # fmt: skip
     for command in commands:
         done = bake.run(*command, cwd=project)

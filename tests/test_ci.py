@@ -180,7 +180,9 @@ def test_T13_after_a_failed_word_nothing_gets_out(word: str, healthy: Path, tmp_
 def test_a_repository_without_any_account_is_green(healthy: Path, tmp_path: Path) -> None:
     facts = "data=yes train=yes runner=ubuntu-latest agent=cpu release=no deploy=no"
     jobs = []
-    for number, event in enumerate([*EVENTS.values(), {"event": "schedule", "ref": "refs/heads/main"}]):
+    for number, event in enumerate(
+        [*EVENTS.values(), {"event": "schedule", "ref": "refs/heads/main"}]
+    ):
         jobs += on_github(healthy, tmp_path / str(number), {**event, "secrets": {}}, facts)
     assert {job["result"] for job in jobs} == {"success", "skipped"}
     skipped = {job["job"] for job in jobs if job["result"] == "skipped"}
@@ -216,7 +218,9 @@ def test_secrets_are_bound_around_one_step_and_masked(healthy: Path, tmp_path: P
         if set(map(str, (step.get("env") or {}).values())) & set(SECRETS.values())
     }
     assert seen == {"make register", "make notify RESULT=success"}
-    assert not any(value in str(step.get("said")) for step in build["steps"] for value in CREDENTIALS.values())
+    assert not any(
+        value in str(step.get("said")) for step in build["steps"] for value in CREDENTIALS.values()
+    )
 
 
 def test_training_runs_where_model_config_says(healthy: Path, tmp_path: Path) -> None:
@@ -264,7 +268,12 @@ def test_jenkins_gets_the_work_where_it_is_connected(healthy: Path, tmp_path: Pa
 
 def test_a_login_that_is_set_up_is_used_and_no_other(healthy: Path, tmp_path: Path) -> None:
     jobs = on_github(healthy, tmp_path, {**MAIN, "vars": {"AWS_ROLE": "arn:aws:iam::1:role/x"}})
-    used = {step["uses"].split("@")[0] for job in jobs for step in job["steps"] if step.get("uses") and step["outcome"] == "success"}
+    used = {
+        step["uses"].split("@")[0]
+        for job in jobs
+        for step in job["steps"]
+        if step.get("uses") and step["outcome"] == "success"
+    }
     assert "aws-actions/configure-aws-credentials" in used
     assert not used & {"google-github-actions/auth", "Azure/login"}
 
@@ -298,8 +307,28 @@ def test_no_ci_file_holds_what_model_config_or_gates_say(healthy: Path, project:
     """A data scientist never edits CI: columns, files, limits and machines are not in it."""
     config = yaml.safe_load((project / "model_config.yaml").read_text(encoding="utf-8"))
     gates = yaml.safe_load((project / "gates.yaml").read_text(encoding="utf-8"))
-    ours = {config["data"]["target"], config["data"]["path"], *config["columns"], *config["model"]["params"]}
+    ours = {
+        config["data"]["target"],
+        config["data"]["path"],
+        *config["columns"],
+        *config["model"]["params"],
+    }
     ours |= {key for gate in gates.values() for key in gate}
-    files = [healthy / "Jenkinsfile", *healthy.glob(".github/**/*.yml"), *healthy.glob(".jenkins/*")]
+    files = [
+        healthy / "Jenkinsfile",
+        *healthy.glob(".github/**/*.yml"),
+        *healthy.glob(".jenkins/*"),
+    ]
     words = set(re.findall(r"[\w./-]+", "".join(f.read_text(encoding="utf-8") for f in files)))
     assert ours & words <= {"name", "limits"}  # keys of every workflow and every pod
+
+
+def test_the_templates_own_workflow_keeps_the_same_rules(tmp_path: Path) -> None:
+    shutil.copytree(bake.ROOT / ".github", tmp_path / ".github")
+    assert [*pipelines.linted(tmp_path)] == []
+    (workflow,) = pipelines.workflows(tmp_path).values()
+    assert workflow["permissions"] == {}
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    commands = [step["run"] for step in steps if "run" in step]
+    assert {pipelines.word(c) for c in commands} <= pipelines.makefile_words(bake.ROOT)
+    assert [*pipelines.alarms_of_pins(tmp_path / ".github" / "workflows" / "ci.yml")] == []

@@ -31,7 +31,9 @@ def jwt() -> str:
 def notebook(source: str, output: str) -> str:
     cell = {"cell_type": "code", "execution_count": 1, "metadata": {}, "source": [source]}
     cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": [output + "\n"]}]
-    return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1)
+    return json.dumps(
+        {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1
+    )
 
 
 UPPER = string.ascii_uppercase + string.digits

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Install what the tests need besides Python and git, where it is missing (Debian or Ubuntu).
+set -euo pipefail
+
+missing=()
+command -v npm > /dev/null || missing+=(nodejs npm)
+command -v groovy > /dev/null || missing+=(groovy)
+compgen -G "/usr/lib/jvm/java-1[17]-*" > /dev/null || missing+=(openjdk-17-jre-headless)
+if [ ${#missing[@]} -eq 0 ]; then
+    exit 0
+fi
+
+as_root=()
+[ "$(id -u)" = 0 ] || as_root=(sudo --non-interactive)
+if ! command -v apt-get > /dev/null || ! "${as_root[@]}" true; then
+    echo "ERROR: install these, or what they are called here: ${missing[*]}" >&2
+    exit 1
+fi
+echo "installing: ${missing[*]}"
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq --yes --no-install-recommends "${missing[@]}" > /dev/null
