@@ -1,4 +1,4 @@
-"""Faults for workflows and Jenkinsfile: each is one edit of a healthy project, named by its threat."""
+"""Faults for both CI systems: each is one edit of a healthy project, named by its threat."""
 
 from __future__ import annotations
 

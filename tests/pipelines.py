@@ -266,7 +266,7 @@ def called_after(file: str, files: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def plans(files: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """For each Jenkinsfile what would run for main, branch and change, or {error}; one JVM for all."""
+    """What each Jenkinsfile would run for main, branch and change, or {error}; one JVM for all."""
     asked = json.dumps({"plan": [str(file) for file in files]})
     done = groovy(asked)
     assert done.returncode == 0, done.stderr
@@ -351,7 +351,7 @@ def linted(project: Path) -> Iterator[str]:
     actions = [str(path) for path in sorted(project.glob(".github/actions/*/action.yml"))]
     schema = ("check-jsonschema", "--builtin-schema")
     commands = [
-        ("zizmor", "--quiet", "--offline", "--no-ignores", "--persona", "auditor", "--format", "github", "."),
+        ("zizmor", "--quiet", "--offline", "--no-ignores", "--persona", "auditor", "."),
         ("actionlint", *files),
         (*schema, "vendor.github-workflows", *files),
         *([(*schema, "vendor.github-actions", *actions)] if actions else []),

@@ -63,7 +63,8 @@ def on_github(
 ) -> list[dict[str, Any]]:
     """Jobs that ran, in order, each with its steps."""
     asked = {
-        "project": str(project), "scratch": str(scratch), "sha": bake.git(project, "rev-parse", "HEAD"),
+        "project": str(project), "scratch": str(scratch),
+        "sha": bake.git(project, "rev-parse", "HEAD"),
         "changed": ["src/model.py"], "secrets": SECRETS, **event,
     }  # fmt: skip
     done = pipelines.node(json.dumps(asked), **stand_in(scratch, facts, fail))
@@ -77,7 +78,8 @@ def on_jenkins(
 ) -> dict[str, Any]:
     """{result, steps}: each shell step that ran, in order, and the questions asked."""
     asked = {
-        "project": str(project), "scratch": str(scratch), "sha": bake.git(project, "rev-parse", "HEAD"),
+        "project": str(project), "scratch": str(scratch),
+        "sha": bake.git(project, "rev-parse", "HEAD"),
         "credentials": CREDENTIALS, **build,
     }  # fmt: skip
     done = pipelines.groovy(json.dumps(asked), **stand_in(scratch, facts, fail))
@@ -281,7 +283,7 @@ def test_a_login_that_is_set_up_is_used_and_no_other(healthy: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("runs-on: ubuntu-latest\n", "runs-on: ubuntu-latest\n    strategy: {matrix: {n: [1]}}\n", "strategy"),
+        ("    timeout-minutes: 15\n", "    strategy: {matrix: {n: [1]}}\n", "strategy"),
         ("actions/checkout@", "someone/checkout@", "no stand-in"),
         ("persist-credentials", "persist-credential", "unknown input"),
         ("needs: check\n", "needs: chekc\n", "chekc"),

@@ -45,12 +45,12 @@ SECRETS = {
     "model_config.yaml": f"password: {text(20)}\n",
     "data/answers.json": json.dumps({"secret": text(30)}),
     ".env": f"AWS_ACCESS_KEY_ID=AKIA{text(16, UPPER)}\n",
-    "notebooks/output.ipynb": notebook("show()", f"token gh" + f"p_{text(36)}"),
+    "notebooks/output.ipynb": notebook("show()", "token gh" + f"p_{text(36)}"),
     "notebooks/source.ipynb": notebook(f"client = connect(password='{text(18)}')", "ok"),
     ".dvc/config": f"['remote \"storage\"']\n    secret_access_key = {text(40)}\n",
     "Jenkinsfile": f"sh 'curl -H \"Authorization: Bearer {jwt()}\" example.com'\n",
     "jenkins/Jenkinsfile": f'sh "deploy --token {text(40)}"\n',
-    ".github/workflows/extra.yml": f"env:\n  NPM_TOKEN: np" + f"m_{text(36)}\n",
+    ".github/workflows/extra.yml": "env:\n  NPM_TOKEN: np" + f"m_{text(36)}\n",
     "Makefile": f"export DB_PASSWORD := {text(20)}\n",
     "Dockerfile": f"ENV SECRET_KEY={text(40)}\n",
     "README.md": f"Log in with https://admin:{text(16)}@example.com/\n",
@@ -59,7 +59,8 @@ SECRETS = {
     "deploy/secret.yaml": f"data:\n  password: {base64.b64encode(text(24).encode()).decode()}\n",
     "requirements/extra.in": f"thing @ git+https://user:{text(24)}@example.com/thing.git\n",
     "id_rsa": f"{KEY}\n{text(64)}\n",
-    "monitoring.yml": "url: https://hooks.slack" + f".com/services/T{text(8, UPPER)}/B{text(8, UPPER)}/{text(24)}\n",
+    "monitoring.yml": "url: https://hooks.slack"
+    + f".com/services/T{text(8, UPPER)}/B{text(8, UPPER)}/{text(24)}\n",
     "tests/test_api.py": f'headers = {{"X-Api-Key": "{hexadecimal(40)}"}}\n',
 }  # fmt: skip
 
