@@ -29,7 +29,8 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin:/usr/bin")
     monkeypatch.setenv("IMAGE_REGISTRY", "registry.example.com/team/")
-    monkeypatch.delenv("COSIGN_KEY", raising=False)
+    for name in ("COSIGN_KEY", "REGISTRY_USER"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(champion, "read", lambda _: {"digest": "a" * 64})
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports/sbom.json").write_text("{}", encoding="utf-8")
@@ -46,6 +47,17 @@ def test_what_the_registry_took_is_signed_by_its_digest(bench: Path) -> None:
     assert said["image"].endswith(f"@{DIGEST}")
     assert [line.split()[0] for line in signed] == ["sign", "attest"]
     assert all(line.endswith(said["image"]) for line in signed)
+
+
+def test_the_password_of_the_registry_is_no_argument(
+    bench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGISTRY_USER", "robot")
+    monkeypatch.setenv("REGISTRY_PASSWORD", "not-for-the-log")
+    supply.sign({})
+    said = (bench / "bin/docker.log").read_text(encoding="utf-8")
+    assert said.startswith("login --username robot --password-stdin registry.example.com\n")
+    assert "not-for-the-log" not in said
 
 
 def test_an_image_without_a_digest_is_not_signed(bench: Path) -> None:

@@ -44,8 +44,9 @@ def scan() -> None:
 def sign(settings: dict[str, str]) -> None:
     """Push the image of `make image` to IMAGE_REGISTRY, sign it and its SBOM by digest.
 
-    Without COSIGN_KEY cosign signs with the identity of the run. Raises InputError without engine,
-    cosign, registry or SBOM, or where one of the steps fails. Writes reports/image.json.
+    REGISTRY_USER and REGISTRY_PASSWORD log in first. Without COSIGN_KEY cosign signs with the
+    identity of the run. Raises InputError without engine, cosign, registry or SBOM, or where one of
+    the steps fails. Writes reports/image.json.
     """
     registry = os.environ.get("IMAGE_REGISTRY", "").rstrip("/")
     if not registry:
@@ -58,6 +59,9 @@ def sign(settings: dict[str, str]) -> None:
         raise InputError("sign: there is no champion: run `make run`")
     name = f"{registry}/{PACKAGE.replace('_', '-')}"
     local = settings.get("TAG") or f"{PACKAGE.replace('_', '-')}:{record['digest'][:16]}"
+    if os.environ.get("REGISTRY_USER"):
+        login = ("login", "--username", os.environ["REGISTRY_USER"], "--password-stdin")
+        _do(engine, *login, registry.split("/")[0], says=os.environ.get("REGISTRY_PASSWORD", ""))
     _do(engine, "tag", local, f"{name}:{record['digest'][:16]}")
     said = _do(engine, "push", f"{name}:{record['digest'][:16]}")
     found = re.search(r"digest: (sha256:[0-9a-f]{64})", said)
@@ -78,8 +82,8 @@ def _program(*names: str) -> str:
     return found
 
 
-def _do(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True)
+def _do(*command: str, says: str = "") -> str:
+    done = subprocess.run(command, input=says, capture_output=True, text=True)
     if done.returncode:
         raise InputError(f"sign: {' '.join(command[:2])} failed: {done.stderr.strip()[-300:]}")
     return done.stdout
