@@ -71,6 +71,7 @@ DECOYS = {
     "dvc.lock": f"  outs:\n  - path: data/prepared\n    md5: {hexadecimal(32)}.dir\n",
     "requirements/more.txt": f"numpy==2.0.0 \\\n    --hash=sha256:{hexadecimal(64)}\n",
     ".github/workflows/more.yml": f"      - uses: actions/checkout@{hexadecimal(40)} # v7.0.1\n",
+    "deploy/Jenkinsfile": "usernamePassword(passwordVariable: 'DB_PASSWORD')\n",
     "config.py": 'password = os.environ["DB_PASSWORD"]\ntoken = get_token()\n',
 }
 
