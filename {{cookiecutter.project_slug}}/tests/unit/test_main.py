@@ -70,7 +70,7 @@ def test_help_imports_no_package_that_takes_long() -> None:
         f"import sys; sys.argv = ['x', '--help']\n"
         f"from {package}.__main__ import main\n"
         f"main(['--help'])\n"
-        f"print(sorted({{'numpy', 'pandas', 'yaml', 'pydantic'}} & set(sys.modules)))"
+        f"print(sorted(set(sys.modules).intersection(('numpy', 'pandas', 'yaml', 'pydantic'))))"
     )
     source = Path(command.__file__).parents[1]
     environment = os.environ | {"PYTHONPATH": str(source)}
