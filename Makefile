@@ -1,6 +1,6 @@
 # The template's own words; the generated project has its own Makefile.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-fast test-slow test-full figures sync lock clean
+.PHONY: help setup tools demo check test test-fast test-slow test-full figures bench sync lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -24,6 +24,9 @@ setup: .venv/.ready  ## install the template's own tools into .venv (on demand)
 	fi
 	@touch $@
 
+tools:  ## install what the tests need besides Python: docker, wrk ... (Debian; root or sudo)
+	@tools/install.sh
+
 demo: setup  ## generate a project with the default answers and run its whole life cycle
 	@rm -rf $(DEMO)
 	@$(BIN)/cookiecutter --no-input --default-config --output-dir $(DEMO) .
@@ -46,18 +49,31 @@ test-fast: setup  ## rendering, parity, answers, hooks, files, updates (under 2 
 test-slow: setup  ## projects really set up, checked, tested and run
 	$(BIN)/pytest -m slow
 
-test-full: check  ## the long form: every combination of answers too
-	FULL_MATRIX=1 $(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
-	FULL_MATRIX=1 $(BIN)/pytest -m slow
+test-full: export FULL_MATRIX := 1
+test-full: export SCHEMATHESIS_REQUESTS := 10000
+test-full: check test-fast test-slow  ## the long form: every combination of answers, 10,000 hostile requests
 
 figures: setup  ## measure, and write docs/figures.md (minutes; on a quiet machine)
 	PYTHONPATH=tests $(BIN)/python tools/figures.py
 
+bench: setup  ## measure the service next to its rivals (needs wrk), and write docs/figures.md; WORDS="soak" DURATION=1800
+	PYTHONPATH=tests $(BIN)/python tools/bench.py $(WORDS) $(DURATION)
+
 sync: setup  ## write copier.yml from cookiecutter.json
 	$(BIN)/python tools/sync_copier.py
 
-lock: setup  ## renew requirements/dev.txt from requirements/dev.in
-	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes requirements/dev.in -o requirements/dev.txt
+COMPILE := uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes
+
+lock: setup  ## renew the locks of the template, its benchmark and its projects
+	PATH="$(CURDIR)/$(BIN):$$PATH" && \
+	  $(COMPILE) requirements/dev.in -o requirements/dev.txt && \
+	  $(COMPILE) requirements/bench.in -o requirements/bench.txt && \
+	  cd "{{cookiecutter.project_slug}}/requirements" && \
+	  for name in dev serve; do \
+	    $(COMPILE) --no-header $$([ $$name = dev ] || echo --constraint dev.txt) $$name.in -o $$name.txt && \
+	    { echo "# Compiled by the template from $$name.in; do not edit. Your own packages go to extra.in."; \
+	      cat $$name.txt; } > $$name.new && mv $$name.new $$name.txt || exit 1; \
+	  done
 
 clean:  ## delete .venv, build/ and caches
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache

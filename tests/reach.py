@@ -17,6 +17,8 @@ ROOTS = {
     ".dvc/config": "dvc",
     "**/.gitignore": "git",
     ".gitignore": "git",
+    "Dockerfile": "docker",
+    ".dockerignore": "docker",
     ".github/CODEOWNERS": "the forge",
     ".copier-answers.yml": "copier",
     ".pre-commit-config.yaml": "pre-commit",

@@ -72,3 +72,11 @@ def test_no_index_and_no_path_of_a_machine_is_in_a_project(project: Path) -> Non
     wrong = re.compile(rb"--(extra-)?index-url|--find-links|/(home|root|work|tmp)/\w")
     found = {name for name, content in bake.files(project).items() if wrong.search(content)}
     assert found == set()
+
+
+def test_the_docs_start_projects_from_the_newest_release() -> None:
+    newest = re.search(r"^## (v[\d.]+)", (bake.ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert newest is not None
+    for name in ("README.md", "docs/use.md"):
+        text = (bake.ROOT / name).read_text(encoding="utf-8")
+        assert set(re.findall(r"--checkout (\S+)", text)) == {newest[1]}, name

@@ -6,8 +6,9 @@ import errno
 import importlib
 import inspect
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 # stage: (module, function, what it does)
 STAGES = {
@@ -25,8 +26,14 @@ STAGES = {
     "summary": ("pipeline.summary", "run", "say which model is champion"),
     "promote": ("operations.release", "promote", "make the challenger champion"),
     "rollback": ("operations.release", "rollback", "go back to the last champion that verifies"),
+    "serve": ("serving.serve", "run", "answer over HTTP with the champion"),
+    "score": ("serving.score", "run", "answer a whole table with the champion"),
+    "load": ("serving.load", "run", "a load test of the service, judged by gates.yaml"),
+    "image": ("operations.image", "image", "build the container image of the champion"),
+    "join": ("operations.labels", "join", "put labels that came later to logged predictions"),
     "history": ("operations.release", "history", "what was champion when, by whom, why"),
 }
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, a quota, a limit of the shell
 RUN = [
     "sample",
     "prepare",
@@ -52,19 +59,28 @@ def main(words: Sequence[str]) -> int:
     if unknown:
         print(f"ERROR: there is no stage {unknown[0]!r}\n{_help()}", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leaves nothing half-written either
     try:
         return max(_run(name, settings) for name in _expand(names))
-    except KeyboardInterrupt:
-        print("\ninterrupted: no half-written result was kept; run again to go on", file=sys.stderr)
-        return 130
-    except Exception as error:
-        if verbose:
+    except BaseException as error:
+        if _interrupted(error):
+            said = "interrupted: no half-written result was kept; run again to go on"
+            print(f"\n{said}", file=sys.stderr)
+            return 130
+        if verbose or not isinstance(error, Exception):
             raise
         message = _explain(error)
         if message is None:
             raise
         print(f"ERROR: {message}", file=sys.stderr)
         return 1
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether an interrupt is the reason: a library may have made another error of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _expand(names: Sequence[str]) -> list[str]:
@@ -77,12 +93,17 @@ def _run(name: str, settings: dict[str, str]) -> int:
     module, function, _ = STAGES[name]
     stage = getattr(importlib.import_module(f".{module}", __package__), function)
     arguments = [settings] if inspect.signature(stage).parameters else []
+    return int(_shown(name, lambda: stage(*arguments)) is False)
+
+
+def _shown(name: str, stage: Callable[[], object]) -> object:
+    """Run a stage that ends by itself under a sign that it works."""
     if name not in {*RUN, "adopt", "search"}:
-        return 1 if stage(*arguments) is False else 0
+        return stage()
     from .progress import working
 
     with working(f"{name} ..."):
-        return 1 if stage(*arguments) is False else 0
+        return stage()
 
 
 def _limit_threads(name: str) -> None:
@@ -91,7 +112,7 @@ def _limit_threads(name: str) -> None:
         return
     from .config import load_config
 
-    threads = str(load_config().compute.threads)
+    threads = "1" if name in ("serve", "score") else str(load_config().compute.threads)
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{library}_NUM_THREADS"] = threads
 
@@ -102,7 +123,7 @@ def _explain(error: Exception) -> str | None:
 
     if isinstance(error, InputError):
         return str(error)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
         return (
             f"no space left on the disk ({error.filename or 'while writing'}): free some, run again"
         )
@@ -112,6 +133,8 @@ def _explain(error: Exception) -> str | None:
         isinstance(error, OSError) and error.errno == errno.EROFS
     ):
         return f"{error.filename or 'a file'}: permission denied: make it writable for you"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
     return None
 
 

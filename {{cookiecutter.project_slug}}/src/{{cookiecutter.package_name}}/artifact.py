@@ -1,31 +1,25 @@
-"""A model is a folder: model.json, encoder.json and one file of numbers.
+"""A model is a folder: model.json (see manifest.py), encoder.json and one file of numbers.
 
-`identity` in model.json says all that makes the model what it is; its canonical digest is the
-model's name everywhere. Nothing is parsed before its size and digest were checked.
+Nothing is parsed before its size and digest were checked.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import forms
+from . import forms, manifest
+from .arrays import Columns
 from .config import InputError
 from .encoder import Encoder
-from .files import digest, digest_json, new_folder, read_json, write_json, write_text
-from .table import Columns
+from .files import digest, digest_json, new_folder, write_json, write_text
 
-FORMAT = 1
-MANIFEST = "model.json"
 ENCODER = "encoder.json"
-MAX_BYTES = 1 << 30  # of one file
-MAX_MANIFEST_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -56,6 +50,11 @@ class Model:
         """Class labels in the order of the probability columns; empty for regression."""
         return tuple(self.manifest["identity"]["labels"])
 
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the numbers of an answer, in order: probability_<label>, or value."""
+        return [f"probability_{label}" for label in self.labels] or ["value"]
+
     def predict(self, columns: Columns) -> np.ndarray:
         """Probabilities (n, k) in the order of `labels`, or values (n,), float64."""
         return self.score(self.encoder.apply(columns))
@@ -68,17 +67,20 @@ def save(
     content: bytes,
     identity: dict[str, Any],
     probe: Columns,
+    beside: Mapping[str, Any],
 ) -> Model:
     """Write the model folder whole or not at all, load it back and return it.
 
-    `spec` and `content` come from forms.export; `probe` are the rows of the known answers.
+    `spec` and `content` come from forms.export; `probe` are the rows of the known answers;
+    `beside` are JSON files, by name, that travel with the model under its digest.
     """
     with new_folder(folder) as new:
-        write_text(new / ENCODER, json.dumps(encoder.to_json(), ensure_ascii=False) + "\n")
+        for name, value in ({ENCODER: encoder.to_json()} | dict(beside)).items():
+            write_text(new / name, json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
         (new / spec["file"]).write_bytes(content)
         files = {
             name: {"sha256": digest(new / name), "bytes": (new / name).stat().st_size}
-            for name in (ENCODER, spec["file"])
+            for name in (ENCODER, *beside, spec["file"])
         }
         known = {
             "columns": {name: probe[name].tolist() for name in encoder.inputs},
@@ -86,8 +88,8 @@ def save(
             "outputs": forms.scorer(spec, content)(encoder.apply(probe)).tolist(),
         }
         full = identity | {"files": files, "model": spec, "known_answers": _to_json(known)}
-        manifest = {"format": FORMAT, "digest": digest_json(full), "identity": full}
-        write_json(new / MANIFEST, manifest)
+        named = {"format": manifest.FORMAT, "digest": digest_json(full), "identity": full}
+        write_json(new / manifest.FILE, named)
         load(new)
     return load(folder)
 
@@ -114,48 +116,26 @@ def load(folder: Path, expected: str | None = None) -> Model:
     Order: size, digest, form by content, types, format, known answers. Raises InputError with the
     reason; nothing of a refused file has been parsed.
     """
-    path = folder / MANIFEST
-    if path.is_file() and path.stat().st_size > MAX_MANIFEST_BYTES:
-        raise InputError(f"{path} is larger than {MAX_MANIFEST_BYTES:,} bytes: it is no manifest")
-    manifest = read_json(path, "run `make train`")
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise InputError(f"{path} is not of format {FORMAT}: train again with this code")
-    identity = manifest.get("identity")
-    if not isinstance(identity, dict) or digest_json(identity) != manifest.get("digest"):
-        raise InputError(f"{path}: identity does not match its digest: it was changed")
-    if expected is not None and manifest["digest"] != expected:
-        raise InputError(
-            f"{path}: this is model {manifest['digest'][:16]}, not {expected[:16]}: it was swapped"
-        )
-    content = _read_files(folder, identity["files"])
-    encoder = Encoder(**json.loads(content[ENCODER]))
-    score = forms.scorer(identity["model"], content[identity["model"]["file"]])
-    model = Model(manifest, encoder, score)
-    _check_known_answers(folder, model)
+    found, content = manifest.read(folder, expected)
+    identity = found["identity"]
+    try:
+        encoder = Encoder(**json.loads(content[ENCODER]))
+        score = forms.scorer(identity["model"], content[identity["model"]["file"]])
+        model = Model(found, encoder, score)
+        _check_known_answers(folder, model)
+    except InputError:
+        raise
+    except Exception as error:  # digests agree, and yet it is no model of ours
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise InputError(f"{folder} is no model of this code ({reason}): train again") from None
     return model
-
-
-def _read_files(folder: Path, files: dict[str, Any]) -> dict[str, bytes]:
-    present = {path.name for path in folder.iterdir()} - {MANIFEST}
-    for name in sorted(present ^ set(files)):
-        state = "is not part of the model" if name in present else "is missing"
-        raise InputError(f"{folder / name} {state}: restore the folder or train again")
-    content = {}
-    for name, facts in files.items():
-        path = folder / name
-        if path.is_symlink() or not path.is_file():
-            raise InputError(f"{path} is no plain file: restore the folder or train again")
-        if path.stat().st_size != facts["bytes"] or path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path} has {path.stat().st_size:,} bytes, not {facts['bytes']:,}")
-        content[name] = path.read_bytes()
-        if hashlib.sha256(content[name]).hexdigest() != facts["sha256"]:
-            raise InputError(f"{path} does not match its digest: it was changed")
-    return content
 
 
 def _check_known_answers(folder: Path, model: Model) -> None:
     outputs = np.array(model.identity["known_answers"]["outputs"])
     answers = model.predict(known_rows(model.identity))
+    if len(model.labels) != (answers.shape[1] if answers.ndim == 2 else 0):
+        raise InputError(f"{folder}: {len(model.labels)} labels are not of this model: train again")
     worst = forms.difference(answers, outputs)
     if not worst <= forms.MAX_DIFFERENCE:
         raise InputError(

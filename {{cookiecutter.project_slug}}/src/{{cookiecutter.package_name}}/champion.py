@@ -2,20 +2,21 @@
 
 A kept version is models/<first 16 of its digest>/; it never changes. A verdict is kept once, in
 models/verdicts/<first 16 of its digest>.json. A pointer holds {digest, model, verdict, commit,
-since, by, why, action}. models/history.jsonl has one line for each pointer that was champion.
+since, by, why, action, image}; image is the container image that serves it, by digest, or null.
+models/history.jsonl has one line for each pointer that was champion.
 """
 
 from __future__ import annotations
 
 import getpass
-import hashlib
 import json
+import re
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import lineage
+from . import lineage, manifest
 from .config import InputError
 from .files import digest_json, read_json, write_json, write_text
 
@@ -24,7 +25,7 @@ CHAMPION = MODELS / "champion.json"
 CHALLENGER = MODELS / "challenger.json"
 HISTORY = MODELS / "history.jsonl"
 VERDICTS = MODELS / "verdicts"
-_KEYS = {"digest", "model", "verdict", "commit", "since", "by", "why", "action"}
+_KEYS = {"digest", "model", "verdict", "commit", "since", "by", "why", "action", "image"}
 _HEX = frozenset("0123456789abcdef")
 _RESTORE = "restore it from git, or remove it and run `make gate register`"
 
@@ -47,7 +48,7 @@ def read_verdict(path: Path, remedy: str) -> Record:
     if not isinstance(verdict, dict):
         raise InputError(f"{path} is no verdict: {remedy}")
     content = {key: value for key, value in verdict.items() if key != "digest"}
-    if verdict.get("digest") != _digest(content):
+    if verdict.get("digest") != manifest.canonical(content):
         raise InputError(f"{path}: the verdict does not match its digest: it was changed: {remedy}")
     checks = verdict.get("checks")
     if not isinstance(checks, list) or not checks:
@@ -56,13 +57,6 @@ def read_verdict(path: Path, remedy: str) -> Record:
     if verdict.get("verdict") != ("refused" if refused else "passed"):
         raise InputError(f"{path}: the verdict does not follow from its checks: {remedy}")
     return verdict
-
-
-def _digest(content: Record) -> str | None:
-    try:
-        return digest_json(content)
-    except ValueError:  # NaN
-        return None
 
 
 def read(path: Path) -> Record | None:
@@ -74,11 +68,11 @@ def read(path: Path) -> Record | None:
         isinstance(text := record.get(key), str) and len(text) == 64 and set(text) <= _HEX
         for key in ("digest", "verdict")
     )
-    if not hexadecimal or set(record) != _KEYS:
+    if not hexadecimal or set(record) | {"image"} != _KEYS:
         raise InputError(f"{path} is damaged: {_RESTORE}")
     if record["model"] != folder(record["digest"]).as_posix():
         raise InputError(f"{path}: model {record['model']!r} is not its version: {_RESTORE}")
-    return dict(record)
+    return {"image": None} | record
 
 
 def verify(record: Record) -> Record:
@@ -86,7 +80,7 @@ def verify(record: Record) -> Record:
 
     Raises InputError unless every file of the version has its digest and the verdict names it.
     """
-    check_files(folder(record["digest"]), record["digest"])
+    manifest.read(folder(record["digest"]), record["digest"])
     path = VERDICTS / f"{record['verdict'][:16]}.json"
     verdict = read_verdict(path, "restore models/ from the DVC remote")
     if verdict["digest"] != record["verdict"]:
@@ -98,32 +92,12 @@ def verify(record: Record) -> Record:
     return verdict
 
 
-def check_files(path: Path, expected: str | None = None) -> Record:
-    """model.json of the model folder `path`, when its digest and those of its files are right.
-
-    Nothing of the model is parsed. Raises InputError naming the file.
-    """
-    manifest = read_json(path / "model.json", "run `make train`")
-    identity = manifest.get("identity") if isinstance(manifest, dict) else None
-    if not isinstance(identity, dict) or manifest.get("digest") != _digest(identity):
-        raise InputError(f"{path / 'model.json'}: identity does not match its digest: train again")
-    if expected is not None and manifest["digest"] != expected:
-        raise InputError(f"{path} is model {manifest['digest'][:16]}, not {expected[:16]}")
-    present = {file.name for file in path.iterdir()} - {"model.json"}
-    if present != set(identity["files"]):
-        names = ", ".join(sorted(present ^ set(identity["files"])))
-        raise InputError(f"{path}: missing or unknown file {names}: run `make train`")
-    for name, facts in identity["files"].items():
-        file = path / name
-        if file.is_symlink() or file.stat().st_size != facts["bytes"]:
-            raise InputError(f"{file} is not the file of this model: run `make train`")
-        if hashlib.sha256(file.read_bytes()).hexdigest() != facts["sha256"]:
-            raise InputError(f"{file} does not match its digest: run `make train`")
-    return dict(manifest)
-
-
-def pointer(digest: str, verdict: Record, action: str, why: str) -> Record:
+def pointer(
+    digest: str, verdict: Record, action: str, why: str, image: str | None = None
+) -> Record:
     """A new pointer to the kept version `digest`, made now by whoever runs this."""
+    if image is not None and not re.fullmatch(r"[^\s@]+@sha256:[0-9a-f]{64}", image):
+        raise InputError(f"IMAGE={image}: name it by digest: registry/name@sha256:... (64 hex)")
     return {
         "digest": digest,
         "model": folder(digest).as_posix(),
@@ -133,6 +107,7 @@ def pointer(digest: str, verdict: Record, action: str, why: str) -> Record:
         "by": _who(),
         "why": " ".join(why.split()) or "no reason given",
         "action": action,
+        "image": image,
     }
 
 
@@ -149,6 +124,7 @@ def _who() -> str:
 
 def enthrone(record: Record) -> None:
     """Make `record` the champion. Killed in between, `history` completes the list next time."""
+    manifest.read(folder(record["digest"]), record["digest"])
     history()  # a champion that was written but not listed gets its line first
     write_json(CHAMPION, record)
     history()
@@ -163,8 +139,9 @@ def history() -> list[Record]:
         except ValueError as error:
             raise InputError(f"{HISTORY} is damaged ({error}): restore it from git") from None
         for number, record in enumerate(records, 1):
-            if not isinstance(record, dict) or not record.keys() >= _KEYS:
+            if not isinstance(record, dict) or not record.keys() >= _KEYS - {"image"}:
                 raise InputError(f"{HISTORY}: line {number} is no champion: restore it from git")
+    records = [{"image": None} | record for record in records]  # older lines have none
     champion = read(CHAMPION)
     if champion and (not records or records[-1] != champion):
         records.append(champion)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
+
+from .strict import InputError as InputError
+from .strict import Number as Number
+from .strict import Share as Share
+from .strict import Strict as Strict
+from .strict import explain as explain
+from .strict import read_yaml as read_yaml
 
 CONFIG_FILE = Path("model_config.yaml")
 GATES_FILE = Path("gates.yaml")
@@ -16,26 +20,7 @@ GATES_FILE = Path("gates.yaml")
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 
 Task = Literal["binary", "multiclass", "regression"]
-
-
-class InputError(Exception):
-    """Something a person can put right; the message names the file, the key and the remedy."""
-
-
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError("must be a finite number")
-    return value
-
-
-Number = Annotated[float, AfterValidator(_finite)]
-Share = Annotated[float, Field(ge=0, le=1), AfterValidator(_finite)]
-
-
-class Strict(BaseModel):
-    """Base of everything read from YAML: no unknown keys, no coercion, no change afterwards."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
 class Data(Strict):
@@ -44,9 +29,9 @@ class Data(Strict):
     path: str
     target: str
     task: Task
-    classes: tuple[str, ...] = Field(default=(), strict=False)
+    classes: Names = ()
     positive: str | None = None
-    missing: tuple[str, ...] = Field(default=MISSING, strict=False)
+    missing: Names = MISSING
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     decimal: Literal[".", ","] = "."
     encoding: str = "utf-8"
@@ -117,7 +102,7 @@ class ModelSpec(Strict):
     """Which estimator `model.py` builds, its parameters, and how columns become numbers."""
 
     estimator: str = "hist_gradient_boosting"
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
     encoding: Literal["auto", "ordinal", "onehot"] = "auto"
 
 
@@ -126,7 +111,7 @@ class Search(Strict):
 
     trials: Annotated[int, Field(ge=0)] = 0
     folds: Annotated[int, Field(ge=2)] = 3
-    space: dict[str, list[Any]] = {}  # two numbers: a range; else: choices
+    space: dict[str, list[Any]] = Field(default_factory=dict)  # two numbers: a range; else: choices
 
 
 class Compute(Strict):
@@ -146,9 +131,9 @@ class Config(Strict):
 
     data: Data
     columns: dict[str, Column] = Field(min_length=1)
-    left_out: dict[str, str] = {}
-    sensitive: tuple[str, ...] = Field(default=(), strict=False)
-    slices: tuple[str, ...] = Field(default=(), strict=False)
+    left_out: dict[str, str] = Field(default_factory=dict)
+    sensitive: Names = ()
+    slices: Names = ()
     split: Split = Split()
     model: ModelSpec = ModelSpec()
     search: Search = Search()
@@ -186,56 +171,6 @@ class Config(Strict):
     def features(self) -> dict[str, Column]:
         """Columns the model may see, in the order of the file."""
         return {name: column for name, column in self.columns.items() if column.feature}
-
-
-class _Loader(yaml.CSafeLoader):
-    """YAML without duplicate keys: the plain loader keeps the last one in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                mark = key_node.start_mark
-                raise InputError(f"{mark.name}: line {mark.line + 1}: the key {key!r} is repeated")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Mapping in the YAML file `path`; raises InputError naming the file and the line."""
-    try:
-        with path.open("rb") as stream:
-            data = yaml.load(stream, _Loader)  # noqa: S506 - _Loader is a safe loader
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing: restore it from git") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text: {error}") from None
-    if not isinstance(data, dict):
-        raise InputError(f"{path} must hold keys and values, not {type(data).__name__}")
-    return data
-
-
-_HINTS = {
-    "extra_forbidden": "unknown key: correct its spelling or remove it",
-    "missing": "this key is missing",
-    "string_type": "must be text: write it in quotes",
-    "float_type": "must be a number, without quotes",
-    "int_type": "must be a whole number, without quotes",
-    "bool_type": "must be true or false",
-}
-
-
-def explain(path: Path, error: ValidationError) -> InputError:
-    """One line per fault: file, key, what is wrong."""
-    lines = []
-    for fault in error.errors(include_url=False):
-        key = ".".join(str(part) for part in fault["loc"])
-        text = _HINTS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
-        lines.append(f"{path}: {key}: {text}" if key else f"{path}: {text}")
-    return InputError("\n".join(lines))
 
 
 def load_config(path: Path = CONFIG_FILE) -> Config:

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .arrays import Columns, missing, rows, take
 from .features import features
-from .table import Columns, rows, take
 
 Encoding = Literal["ordinal", "onehot"]
 MAX_CATEGORIES = {"ordinal": 254, "onehot": 50}  # 254: histogram gradient boosting has 255 bins
@@ -55,6 +55,8 @@ class Encoder:
         """Matrix (n, width) float64, C order, of `columns` (arrays of n; see table.columns_of)."""
         known = {name: columns[name] for name in self.inputs}
         known |= features(known)
+        if rows(known) == 1:
+            return self._apply_one(known)
         matrix = np.empty((rows(known), self.width))
         at = 0
         for column in self.state:
@@ -76,12 +78,27 @@ class Encoder:
             at += column.get("width", 1)
         return matrix
 
+    def _apply_one(self, known: Columns) -> np.ndarray:
+        """The same arithmetic on Python's floats: a third of the time for one row."""
+        row: list[float] = []
+        for column in self.state:
+            kind, values = column["kind"], known[column["name"]]
+            if kind == "number":
+                row.append(_one_number(values))
+            elif kind == "ordinal":
+                row.append(column["codes"].get(values.item(), np.nan))
+            elif kind == "standard":
+                number = _one_number(values)
+                number = column["fill"] if number != number else number
+                row.append((number - column["mean"]) / column["scale"])
+            else:
+                index = column["codes"].get(values.item(), -1)
+                row += [float(at == index) for at in range(column["width"])]
+        return np.array([row], dtype=np.float64)
 
-def present(values: np.ndarray) -> np.ndarray:
-    """Booleans (n,): False where the value is missing."""
-    if values.dtype == object:
-        return values != None  # noqa: E711 - elementwise
-    return ~(np.isnat(values) if values.dtype.kind == "M" else np.isnan(values))
+
+def _one_number(values: np.ndarray) -> float:
+    return float((_number(values) if values.dtype.kind == "M" else values).item())
 
 
 def _number(values: np.ndarray) -> np.ndarray:
@@ -108,7 +125,7 @@ def fit(columns: Columns, inputs: list[str], texts: set[str], encoding: Encoding
     for name, values in known.items():
         if name in texts:
             continue
-        if not present(values).any():
+        if missing(values).all():
             raise ValueError(f"{name!r} is empty in all training rows: give it feature: false")
         if values.dtype == object:
             state.append({"name": name} | _fit_categories(values, encoding))
@@ -166,7 +183,7 @@ def _fit_number(values: np.ndarray, encoding: Encoding) -> dict[str, Any]:
 def _fit_categories(values: np.ndarray, encoding: Encoding) -> dict[str, Any]:
     from sklearn.preprocessing import OrdinalEncoder
 
-    known = values[present(values)]
+    known = values[~missing(values)]
     distinct = set(known)
     if len(distinct) <= MAX_CATEGORIES[encoding]:  # no rare ones to join: counts do not matter
         known = np.array(list(distinct), dtype=object)

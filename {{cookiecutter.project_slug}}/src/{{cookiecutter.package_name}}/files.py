@@ -66,9 +66,9 @@ def read_json(path: Path, remedy: str) -> Any:
     """JSON in `path`; raises InputError naming the file and the remedy where it is not whole."""
     try:
         return json.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path} is missing: {remedy}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error}): {remedy}") from None
 
 

@@ -13,6 +13,7 @@ from .files import digest, digest_json
 _HERE = Path(__file__).parent
 CODE = [_HERE / name for name in ("features.py", "model.py", "encoder.py", "forms.py")]
 LOCKS = [Path("requirements/dev.txt"), Path("requirements/extra.txt")]
+CONFIG = "config.json"  # in a model folder: model_config.yaml as it was in training
 COMMITTED = ("src", "model_config.yaml", "gates.yaml", "dvc.yaml", "requirements")
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 STARTER = Path("data/starter.csv")  # sample
 PREPARED = Path("data/prepared")  # prepare
 CANDIDATE = Path("models/candidate")  # train
-METRICS_FILE = Path("reports/metrics.json")  # evaluate
-EVALUATION = Path("reports/evaluation.json")  # evaluate
-VERDICT = Path("reports/verdict.json")  # gate
-REPORT = Path("reports/report.html")  # report
+REPORTS = Path("reports")
+VALIDATION = REPORTS / "validation.json"  # validate
+METRICS_FILE = REPORTS / "metrics.json"  # evaluate
+EVALUATION = REPORTS / "evaluation.json"  # evaluate
+VERDICT = REPORTS / "verdict.json"  # gate
+REPORT = REPORTS / "report.html"  # report

@@ -1,7 +1,12 @@
-"""What the training data looked like: enough to notice later that the world has changed."""
+"""What the training data looked like: enough to notice later that the world has changed.
+
+A profile is counts, never rows; of texts it keeps their number only, because they may be names.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,65 +14,84 @@ import numpy as np
 from .config import Config
 from .table import Columns
 
+FILE = "profile.json"  # in a model folder
 BINS = 10
+CUTS = 49  # inner cut points of a number: every fifth one is a decile
+DISCRETE = 20  # up to so many different numbers are each a bin of their own
 MAX_LABELS = 50
 
+Profile = dict[str, dict[str, Any]]
 
-def profile(columns: Columns, config: Config) -> dict[str, dict[str, Any]]:
-    """For each column: rows, missing, and bin edges with counts, or the labels with counts."""
+
+def profile(columns: Columns, config: Config) -> Profile:
+    """For each column: rows, missing, and cut points with counts, or the labels with counts."""
     return {
-        name: _without_labels(found) if config.columns[name].type == "text" else found
-        for name, found in ((name, column_profile(columns[name])) for name in config.columns)
+        name: column_profile(columns[name], texts=column.type == "text")
+        for name, column in config.columns.items()
     }
 
 
-def _without_labels(found: dict[str, Any]) -> dict[str, Any]:
-    """Text is kept out of the profile: it may name people."""
-    return {key: value for key, value in found.items() if key != "labels"}
+def reference(columns: Columns, outputs: np.ndarray, config: Config) -> dict[str, Any]:
+    """Profile of the training rows `columns`, and of the answers (n, k) or (n,) to the hold-out."""
+    answers = answer_columns(outputs, config.data.labels)
+    return {
+        "columns": profile(columns, config),
+        "answers": {name: column_profile(values) for name, values in answers.items()},
+    }
 
 
-def column_profile(values: np.ndarray) -> dict[str, Any]:
-    """Profile of one column (n,): object columns by label, others by deciles."""
+def answer_columns(outputs: np.ndarray, labels: Sequence[str]) -> Columns:
+    """Answers as columns: `value`; or the predicted `label` and the probability of the last one."""
+    if outputs.ndim == 1:
+        return {"value": outputs}
+    chosen = np.array(labels, dtype=object)[outputs.argmax(axis=1)]
+    return {"label": chosen, f"probability_{labels[-1]}": outputs[:, -1]}
+
+
+def column_profile(values: np.ndarray, texts: bool = False) -> dict[str, Any]:
+    """Profile of one column (n,): object columns by label, others by quantiles."""
     if values.dtype == object:
-        return _labels(values)
+        return _labels(values, texts)
     if values.dtype.kind == "M":
         kind, number = "datetime", values.astype("datetime64[s]").astype(np.float64)
         number[np.isnat(values)] = np.nan
     else:
         kind, number = "number", values
-    present = number[~np.isnan(number)]
+    present = np.sort(number[~np.isnan(number)])
     facts: dict[str, Any] = {
         "kind": kind,
         "rows": len(values),
         "missing": len(values) - len(present),
     }
     if len(present) == 0:
-        return facts | {"edges": [], "counts": []}
+        return facts | {"edges": [], "cuts": [], "below": []}
     edges = np.unique(np.quantile(present, np.linspace(0, 1, BINS + 1)))
-    counts = np.histogram(present, np.concatenate([[-np.inf], edges[1:-1], [np.inf]]))[0]
-    with np.errstate(over="ignore"):
-        mean, sd = present.mean(), present.std()
+    cuts = _cuts(present)
     return facts | {
-        "mean": _finite(mean),
-        "sd": _finite(sd),
+        "mean": float(present.mean()),
+        "sd": float(present.std()),
         "edges": edges.tolist(),
-        "counts": counts.tolist(),
+        "cuts": cuts.tolist(),
+        "below": np.searchsorted(present, cuts, side="right").tolist(),
     }
 
 
-def _finite(value: float) -> float | None:
-    """None where huge values overflow."""
-    return float(value) if np.isfinite(value) else None
+def _cuts(present: np.ndarray) -> np.ndarray:
+    """Cut points of sorted numbers; a value at a cut point belongs below it."""
+    different = present[np.flatnonzero(np.diff(present, prepend=-np.inf))]
+    if len(different) <= DISCRETE:
+        return different[:-1]
+    return np.unique(np.quantile(present, np.linspace(0, 1, CUTS + 2)[1:-1]))
 
 
-def _labels(values: np.ndarray) -> dict[str, Any]:
+def _labels(values: np.ndarray, texts: bool) -> dict[str, Any]:
     missing = values == None  # noqa: E711 - elementwise
-    labels, counts = np.unique(values[~missing].astype(str), return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:MAX_LABELS]
+    counts = Counter(values[~missing].tolist())
+    often = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_LABELS]
     return {
-        "kind": "label",
+        "kind": "text" if texts else "label",
         "rows": len(values),
         "missing": int(missing.sum()),
-        "distinct": len(labels),
-        "labels": {str(labels[at]): int(counts[at]) for at in order},
+        "distinct": len(counts),
+        "labels": {} if texts else dict(often),
     }

@@ -24,6 +24,8 @@ def header(path: Path, delimiter: str, encoding: str) -> list[str]:
             names = next(csv.reader(file, delimiter=delimiter), [])
     except (UnicodeDecodeError, LookupError) as error:
         raise _not_encoded(path, encoding, str(error)) from None
+    except csv.Error as error:
+        raise InputError(f"{path}: the header cannot be read ({error}): export it again") from None
     if not names:
         raise InputError(f"{path} is empty: give it a header and rows")
     twice = sorted({name for name in names if name.strip() and names.count(name) > 1})

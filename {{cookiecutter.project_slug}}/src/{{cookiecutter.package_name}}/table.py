@@ -9,25 +9,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from .arrays import FALSE as FALSE
+from .arrays import ROW as ROW
+from .arrays import TRUE as TRUE
+from .arrays import Columns as Columns
+from .arrays import parse_datetime as parse_datetime
+from .arrays import rows as rows
+from .arrays import take as take
 from .config import CONFIG_FILE, Column, Config, InputError
 from .load import load
 from .reading import require
 
-Columns = dict[str, np.ndarray]
-ROW = "__row__"  # 1-based row of the data file, so that a later refusal can name it
-TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
-FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
 _MAX_SHOWN = 5
-
-
-def rows(columns: Columns) -> int:
-    """Number of rows; 0 for no columns."""
-    return len(next(iter(columns.values()), ()))
-
-
-def take(columns: Columns, index: np.ndarray) -> Columns:
-    """The rows `index` (integers or booleans) of every column."""
-    return {name: values[index] for name, values in columns.items()}
 
 
 def read_raw(config: Config) -> pa.Table:
@@ -100,6 +93,8 @@ def _convert_text(
     if column.type in ("categorical", "text"):
         index = pa.array(codes, mask=absent[codes])
         return pa.DictionaryArray.from_arrays(index, pa.array(texts, pa.string()))
+    if column.type == "numeric":
+        texts = [text.replace(config.data.decimal, ".") for text in texts]
     parse = {"boolean": _boolean, "datetime": _datetime, "numeric": _number}[column.type]
     values, valid = (
         zip(*(parse(text, column) for text in texts), strict=True) if texts else ((), ())
@@ -129,20 +124,6 @@ def _boolean(text: str, column: Column) -> tuple[float | None, bool]:
 def _datetime(text: str, column: Column) -> tuple[object, bool]:
     moment = parse_datetime(text, column.format)
     return moment, moment is not None
-
-
-def parse_datetime(text: str, format: str | None) -> object:
-    """Time without zone (UTC where the text names a zone), or None where `text` is no time.
-
-    `format` is a strptime pattern; without one the text is ISO 8601.
-    """
-    from datetime import UTC, datetime
-
-    try:
-        moment = datetime.strptime(text, format) if format else datetime.fromisoformat(text)
-        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    except (ValueError, OverflowError):  # no time, or one before year 1 in UTC
-        return None
 
 
 def columns_of(table: pa.Table) -> Columns:

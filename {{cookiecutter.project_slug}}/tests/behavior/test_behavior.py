@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ..conftest import Trained
+from {{ cookiecutter.package_name }} import artifact, table
 
-NOTHING = {"categorical": None, "text": None, "datetime": "NaT"}
+from ..conftest import Trained
 
 
 def test_columns_that_are_no_features_do_not_change_the_answer(trained: Trained) -> None:
@@ -32,6 +32,56 @@ def test_a_category_never_seen_still_gets_an_answer(trained: Trained) -> None:
         if column.type == "categorical":
             strange = np.full_like(trained.test[name], "never seen before")
             assert np.isfinite(trained.model.predict(trained.test | {name: strange})).all()
+
+
+def test_a_sensitive_column_moves_no_answer_unless_it_is_a_feature(trained: Trained) -> None:
+    """Swapped from group to group; where it is allowed as a feature, by little in the mean."""
+    answers = trained.model.predict(trained.test)
+    for name in trained.config.sensitive:
+        swapped = trained.test | {name: np.roll(trained.test[name], 1)}
+        moved = np.abs(trained.model.predict(swapped) - answers)
+        scale = 1.0 if answers.ndim == 2 else answers.std()
+        bound = SENSITIVE_BOUND * scale if name in trained.config.features else 0.0
+        assert moved.mean() <= bound, f"{name} moves the mean answer by {moved.mean():.3f}"
+
+
+def test_every_known_category_gets_an_answer_of_its_own_kind(trained: Trained) -> None:
+    """Minimum cases by slice: each value that model_config.yaml lists is answered."""
+    row = table.take(trained.test, np.array([0]))
+    for name, column in trained.config.features.items():
+        for value in column.values or ():
+            answer = trained.model.predict(row | {name: np.array([value], dtype=object)})
+            assert np.isfinite(answer).all(), f"{name}={value}"
+
+
+def test_the_ends_of_every_range_get_an_answer(trained: Trained) -> None:
+    row = table.take(trained.test, np.array([0]))
+    for name, column in trained.config.features.items():
+        for end in (column.min, column.max):
+            if end is not None:
+                answer = trained.model.predict(row | {name: np.array([end])})
+                assert np.isfinite(answer).all(), f"{name}={end}"
+
+
+# Yours: how far a sensitive column that is a feature may move an answer (share of 1, or of an sd).
+SENSITIVE_BOUND = 0.1
+
+# Yours: single people and things that every model must get right: the columns that matter (the
+# others are those of a typical row), and the least and most of the last answer: probability of the
+# positive class, or value.
+CASES = {
+    "little debt, a guarantor": ({"debt_ratio": 0.02, "has_guarantor": 1.0, "age": 60.0}, 0.0, 0.4),
+    "a large loan, much debt": ({"debt_ratio": 0.9, "loan_amount": 60_000.0}, 0.4, 1.0),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_minimum_case_is_right(trained: Trained, case: str) -> None:
+    values, least, most = CASES[case]
+    if set(values) <= set(trained.config.features):
+        row = table.take(artifact.known_rows(trained.model.identity), np.array([2]))
+        asked = row | {name: np.array([value]) for name, value in values.items()}
+        assert least <= np.ravel(trained.model.predict(asked))[-1] <= most
 
 
 # Yours: a column, and whether more of it must raise (+1) or lower (-1) the mean answer.

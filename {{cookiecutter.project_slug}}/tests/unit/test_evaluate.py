@@ -10,8 +10,10 @@ from sklearn.metrics import accuracy_score
 
 from {{ cookiecutter.package_name }} import places
 from {{ cookiecutter.package_name }}.config import Config, InputError
+from {{ cookiecutter.package_name }}.metrics import METRICS
 from {{ cookiecutter.package_name }}.pipeline import evaluate
 from {{ cookiecutter.package_name }}.pipeline.evaluation import fairness, importance, plots
+from {{ cookiecutter.package_name }}.pipeline.evaluation import figures as judged
 from {{ cookiecutter.package_name }}.pipeline.evaluation.slices import Groups, group
 
 from ..conftest import Trained
@@ -77,7 +79,7 @@ def test_a_slice_with_one_class_only_has_a_reason_and_no_value() -> None:
     random = np.random.default_rng(5)
     truth = np.array([0] * 20 + [0, 1] * 10)
     score = chances(random.random(40))
-    found = evaluate.measure(BINARY, truth, score, {"side": halves(40)})["slices"]
+    found = judged.measure(BINARY, truth, score, {"side": halves(40)}, METRICS["binary"])["slices"]
     assert [(part["group"], part["rows"]) for part in found] == [("first", 20), ("second", 20)]
     assert found[0]["value"] is None
     assert found[0]["reason"] == "too few rows of class 'yes' (0)"
@@ -100,7 +102,7 @@ def test_a_metric_that_cannot_be_computed_is_refused(
     if settings.data.labels:
         prediction = random.dirichlet(np.ones(len(settings.data.labels)), len(truth))
     with pytest.raises(InputError, match=reason):
-        evaluate.measure(settings, truth, prediction, {})
+        judged.measure(settings, truth, prediction, {}, METRICS[settings.data.task])
 
 
 def test_a_prediction_that_is_not_finite_is_refused() -> None:
@@ -110,7 +112,7 @@ def test_a_prediction_that_is_not_finite_is_refused() -> None:
 
 def test_the_naive_model_answers_what_was_usual_in_training() -> None:
     training = np.array(["no", "no", "no", "yes"], dtype=object)
-    found = evaluate.baseline(BINARY, np.array([0, 1, 1, 1]), training)
+    found = judged.baseline(BINARY, np.array([0, 1, 1, 1]), training)
     assert found["roc_auc"] == 0.5
     assert found["accuracy"] == 0.25  # it says "no"
     assert found["neg_brier_score"] == pytest.approx(-(0.25**2 + 3 * 0.75**2) / 4)
@@ -118,10 +120,10 @@ def test_the_naive_model_answers_what_was_usual_in_training() -> None:
 
 def test_calibration_error_is_zero_when_chances_come_true() -> None:
     truth = np.array([1, 0, 0, 0, 1, 1, 1, 0])
-    right = evaluate.calibrate(truth, chances([0.25] * 4 + [0.75] * 4))
+    right = judged.calibrate(truth, chances([0.25] * 4 + [0.75] * 4))
     assert right["error"] == 0
     assert [part["rows"] for part in right["bins"]] == [4, 4]
-    wrong = evaluate.calibrate(truth, chances([0.75] * 4 + [0.25] * 4))
+    wrong = judged.calibrate(truth, chances([0.75] * 4 + [0.25] * 4))
     assert wrong["error"] == pytest.approx(0.5)
 
 
@@ -198,7 +200,7 @@ def test_hostile_labels_make_plots_that_parse(tmp_path: Path) -> None:
 
     labels = ["_under", "<script>--></script>", r"$\frac{x$", "日本\x00\n" + "x" * 99]
     truth, prediction = random.integers(4, size=90), random.dirichlet(np.ones(4), 90)
-    bins = evaluate.calibrate(truth, prediction)["bins"]
+    bins = judged.calibrate(truth, prediction)["bins"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         made = plots.classification(tmp_path, truth, prediction, labels, bins)

@@ -22,6 +22,13 @@ def ends_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
     return command.main(["summary"])
 
 
+def made_of_an_interrupt() -> ValueError:
+    """What numpy makes of an interrupt that comes while it reads a buffer."""
+    error = ValueError("not a valid buffer")
+    error.__cause__ = KeyboardInterrupt()
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "code", "says"),
     [
@@ -30,6 +37,7 @@ def ends_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
         (PermissionError(errno.EACCES, "denied", "x"), 1, "x: permission denied"),
         (OSError(errno.EROFS, "read-only", "x"), 1, "x: permission denied"),
         (KeyboardInterrupt(), 130, "interrupted: no half-written result was kept"),
+        (made_of_an_interrupt(), 130, "interrupted: no half-written result was kept"),
     ],
 )
 def test_a_fault_is_one_message_without_a_traceback(

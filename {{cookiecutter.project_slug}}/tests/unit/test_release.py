@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,58 @@ def test_promote_makes_the_challenger_champion_and_says_why(models: list[str]) -
     assert release.promote({"WHY": "more data"})
     assert current() == models[1]
     assert [record["why"] for record in champion.history()] == ["the first model", "more data"]
+
+
+def test_rollback_brings_back_model_configuration_and_image(
+    models: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = [f"registry.example.com/model@sha256:{sign * 64}" for sign in "ab"]
+    first = json.loads(CHAMPION.read_text())
+    CHAMPION.write_text(json.dumps(first | {"image": images[0]}))
+    release.promote({"IMAGE": images[1]})
+    assert (champion.read(CHAMPION) or {})["image"] == images[1]
+    assert release.rollback({})
+    record = champion.read(CHAMPION) or {}
+    assert (record["digest"], record["image"]) == (models[0], images[0])
+    said = capsys.readouterr().out
+    assert f"{record['model']}/config.json" in said
+    assert images[0] in said
+
+
+def test_the_image_of_the_champion_can_be_named_later(models: list[str]) -> None:
+    release.promote({})
+    image = f"registry.example.com/model@sha256:{'c' * 64}"
+    release.promote({"IMAGE": image})
+    assert (champion.read(CHAMPION) or {})["image"] == image
+    assert release.rollback({})
+    assert current() == models[0]
+
+
+@pytest.mark.parametrize("image", ["model:latest", "model", f"model@sha256:{'c' * 63}"])
+def test_an_image_without_a_digest_is_refused(models: list[str], image: str) -> None:
+    with pytest.raises(InputError, match="by digest"):
+        release.promote({"IMAGE": image})
+    assert current() == models[0]
+
+
+def test_a_pointer_from_before_images_is_read(models: list[str]) -> None:
+    old = json.loads(CHAMPION.read_text())
+    del old["image"]
+    CHAMPION.write_text(json.dumps(old))
+    HISTORY.write_text(json.dumps(old) + "\n")
+    assert current() == models[0]
+    assert len(champion.history()) == 1
+
+
+def test_promote_refuses_a_challenger_whose_champion_was_not_here_to_compare(
+    project: Path, models: list[str]
+) -> None:
+    shutil.rmtree(project / (champion.read(CHAMPION) or {})["model"])
+    gate.VERDICT.unlink()
+    assert gate.run()
+    assert register.run()
+    with pytest.raises(InputError, match="dvc pull"):
+        release.promote({})
 
 
 def test_promoting_the_champion_again_changes_nothing(models: list[str]) -> None:

@@ -103,7 +103,7 @@ def project(in_folder: Path) -> Path:
     write("models/candidate/model.json", {"digest": DIGEST, "identity": IDENTITY})
     write("reports/evaluation.json", EVALUATION)
     profile = {"group": LABELS | {"labels": {HOSTILE: 38}}, "a|b": NUMBERS, "person": LABELS}
-    write("reports/validation.json", {"profile": profile})
+    write("models/candidate/profile.json", {"columns": profile})
     write("reports/plots/roc.svg", "<svg/>")
     return in_folder
 

@@ -48,6 +48,8 @@ def test_delimiter_decimal_comma_and_byte_order_mark(tmp_path: Path) -> None:
     text = "\ufeffamount;kind;paid;when;y\n1,5;ä;1;2024-01-02;no\n"
     columns = read(tmp_path / "x.csv", text, delimiter=";", decimal=",")
     assert (columns["amount"][0], columns["kind"][0]) == (1.5, "ä")
+    with pytest.raises(InputError, match=r"in 1 of 2 rows \(rows 2\)"):
+        read(tmp_path / "x.csv", f"{text}ten;a;1;2024-01-02;no\n", delimiter=";", decimal=",")
 
 
 @pytest.mark.parametrize(

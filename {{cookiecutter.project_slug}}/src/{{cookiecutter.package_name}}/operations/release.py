@@ -8,6 +8,7 @@ from .. import champion, tracking
 from ..champion import CHALLENGER, CHAMPION, Record
 from ..config import GATES_FILE, InputError
 from ..files import digest
+from ..lineage import CONFIG
 
 
 def promote(settings: dict[str, str]) -> bool:
@@ -17,25 +18,30 @@ def promote(settings: dict[str, str]) -> bool:
         raise InputError(f"{CHALLENGER} is missing: no model passed the gate yet: run `make run`")
     verdict = champion.verify(challenger)
     name = challenger["digest"][:16]
-    if current and current["digest"] == challenger["digest"]:
+    why, image = settings.get("WHY", ""), settings.get("IMAGE") or None
+    if current and current["digest"] == challenger["digest"] and image in (None, current["image"]):
         champion.history()
         return _mirrored(f"promote: model {name} is the champion already")
     if verdict["inputs"]["gates"] != digest(GATES_FILE):
         raise InputError(
             f"{GATES_FILE} changed after model {name} was judged: run `make gate register`"
         )
-    if current and verdict["inputs"]["champion"] != current["digest"]:
+    if current and current["digest"] != challenger["digest"] and not _compared(verdict, current):
         raise InputError(
             f"model {name} was not compared with the champion {current['digest'][:16]}: "
-            f"run `make gate register`"
+            f"fetch its folder (dvc pull), then run `make gate register`"
         )
     for check in verdict["checks"]:
         if check["verdict"] == "warning":
             print(f"promote: warning: {check['gate']}: {check['reason']}")
-    champion.enthrone(
-        champion.pointer(challenger["digest"], verdict, "promote", settings.get("WHY", ""))
-    )
+    champion.enthrone(champion.pointer(challenger["digest"], verdict, "promote", why, image))
     return _mirrored(f"promote: model {name} is champion")
+
+
+def _compared(verdict: Record, current: Record) -> bool:
+    """Whether the verdict compared its model with the champion of today, whose folder was here."""
+    same = verdict["inputs"]["champion"] == current["digest"]
+    return bool(same and verdict["rival"]["state"] != "absent")
 
 
 def rollback(settings: dict[str, str]) -> bool:
@@ -46,10 +52,10 @@ def rollback(settings: dict[str, str]) -> bool:
         except (InputError, OSError) as error:
             print(f"rollback: {record['digest'][:16]} passed over: {error}", file=sys.stderr)
             continue
-        champion.enthrone(
-            champion.pointer(record["digest"], verdict, "rollback", settings.get("WHY", ""))
-        )
-        return _mirrored(f"rollback: model {record['digest'][:16]} is champion again")
+        why, image = settings.get("WHY", ""), record.get("image")
+        champion.enthrone(champion.pointer(record["digest"], verdict, "rollback", why, image))
+        with_it = f", configuration {record['model']}/{CONFIG}, image {image or 'not recorded'}"
+        return _mirrored(f"rollback: model {record['digest'][:16]} is champion again{with_it}")
     raise InputError("there is no earlier champion that verifies: the present one stays")
 
 

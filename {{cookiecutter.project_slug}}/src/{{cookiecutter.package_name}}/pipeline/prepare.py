@@ -13,6 +13,7 @@ from ..config import CONFIG_FILE, Config, InputError, load_config
 from ..files import digest, new_folder, write_json
 from ..places import PREPARED
 from ..table import Columns
+from . import split
 
 
 def run() -> None:
@@ -25,9 +26,8 @@ def run() -> None:
     unlabelled = total - data.num_rows
     check_target(config, data)
     columns = table.columns_of(data)
-    same = equal_rows(columns)
-    test = hold_out(config, columns, same)
-    repeated = data.num_rows - int(same.max()) - 1
+    test, cuts = split.hold_out(config, columns)
+    repeated = repetitions(columns)
     with new_folder(PREPARED) as folder:
         table.write_parquet(folder / "train.parquet", data.filter(pa.array(~test)))
         table.write_parquet(folder / "test.parquet", data.filter(pa.array(test)))
@@ -40,6 +40,8 @@ def run() -> None:
             "repeated": repeated,
             "train": int((~test).sum()),
             "test": int(test.sum()),
+            "split": split.rule(config),
+            "cuts": cuts,
         }
         write_json(folder / "data.json", record)
     note = f", {unlabelled:,} left out: they have no {config.data.target}" if unlabelled else ""
@@ -88,52 +90,8 @@ def _counts(data: pa.Table, name: str) -> dict[str, int]:
     return {pair["values"]: pair["counts"] for pair in pairs}
 
 
-def hold_out(config: Config, columns: Columns, same: np.ndarray) -> np.ndarray:
-    """Booleans (n,): True for test rows, by time, by group, or at random (stratified by class).
-
-    `same` are the numbers of `equal_rows`.
-    """
-    split, n = config.split, table.rows(columns)
-    random = np.random.default_rng(config.seed)
-    if split.time:
-        moments = columns[split.time]
-        if np.isnat(moments).any():
-            table.refuse_rows(Path(config.data.path), split.time, np.isnat(moments), "is missing")
-        test = moments >= np.sort(moments)[min(n - 1, round(n * (1 - split.test)))]
-    elif split.group:
-        groups, members = np.unique(columns[split.group].astype(str), return_inverse=True)
-        chosen = random.permutation(len(groups))[: max(1, round(len(groups) * split.test))]
-        test = np.isin(members, chosen)
-    else:
-        test = np.zeros(n, dtype=bool)
-        for rows in _strata(config, columns):
-            test[rows] = _drawn(same[rows], split.test, random)
-    if not 0 < test.sum() < n:
-        raise InputError(f"{CONFIG_FILE}: split leaves no rows to learn or none to test: change it")
-    return test
-
-
-def equal_rows(columns: Columns) -> np.ndarray:
-    """A number (n,) for each row, the same for rows that are equal in every column."""
+def repetitions(columns: Columns) -> int:
+    """How many rows are equal to an earlier one in every column."""
     frame = pd.DataFrame({name: v for name, v in columns.items() if name != table.ROW}, copy=False)
-    return np.unique(pd.util.hash_pandas_object(frame, index=False), return_inverse=True)[1]
-
-
-def _drawn(same: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
-    """Booleans (n,) for a share of the rows; rows with the same number stay together."""
-    if (same == same[0]).all():  # equal in all that is read: they cannot stay together
-        same = np.arange(len(same))
-    groups, members, sizes = np.unique(same, return_inverse=True, return_counts=True)
-    order = random.permutation(len(groups))
-    wanted = max(1, round(len(same) * share))
-    chosen = order[: max(1, int(np.searchsorted(np.cumsum(sizes[order]), wanted, "right")))]
-    if len(chosen) == len(groups):
-        chosen = chosen[:-1]
-    return np.isin(members, chosen)
-
-
-def _strata(config: Config, columns: Columns) -> list[np.ndarray]:
-    if config.data.task == "regression":
-        return [np.arange(table.rows(columns))]
-    labels = columns[config.data.target]
-    return [np.flatnonzero(labels == label) for label in config.data.labels]
+    hashes = pd.util.hash_pandas_object(frame, index=False)
+    return len(hashes) - int(hashes.nunique())

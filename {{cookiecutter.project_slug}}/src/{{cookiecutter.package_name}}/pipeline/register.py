@@ -8,12 +8,11 @@ anywhere, nothing points to something unfinished, and the next run goes on from 
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-from .. import champion, tracking
+from .. import champion, manifest, tracking
 from ..champion import CHALLENGER, CHAMPION, VERDICTS, Record
 from ..config import InputError
 from ..files import new_folder, write_json
@@ -45,14 +44,14 @@ def keep(verdict: Record) -> Path:
     folder = champion.folder(verdict["model"])
     path = VERDICTS / f"{verdict['digest'][:16]}.json"
     if not _whole(folder, verdict["model"]):
-        manifest = champion.check_files(CANDIDATE, verdict["model"])
-        manifest |= {key: verdict[key] for key in ("metrics", "lineage")}
-        manifest |= {"verdict": {key: verdict[key] for key in ("verdict", "digest", "checks")}}
+        kept, files = manifest.read(CANDIDATE, verdict["model"])
+        kept |= {key: verdict[key] for key in ("metrics", "lineage")}
+        kept |= {"verdict": {key: verdict[key] for key in ("verdict", "digest", "checks")}}
         with new_folder(folder) as new:
-            for name in manifest["identity"]["files"]:
-                shutil.copyfile(CANDIDATE / name, new / name)
-            write_json(new / "model.json", manifest)
-            champion.check_files(new, verdict["model"])
+            for name, content in files.items():
+                (new / name).write_bytes(content)
+            write_json(new / manifest.FILE, kept)
+            manifest.read(new, verdict["model"])
     if not path.exists():
         write_json(path, verdict)
     return folder
@@ -62,7 +61,7 @@ def _whole(folder: Path, digest: str) -> bool:
     if not folder.exists():
         return False
     try:
-        champion.check_files(folder, digest)
+        manifest.read(folder, digest)
     except (InputError, OSError) as error:
         print(f"register: {error}: kept again", file=sys.stderr)
         return False

@@ -8,12 +8,12 @@ from typing import Any
 
 from ..config import InputError, load_config
 from ..files import read_json, write_text
-from ..places import CANDIDATE, EVALUATION, REPORT, VERDICT
+from ..places import CANDIDATE, EVALUATION, REPORT, REPORTS, VERDICT
+from ..profile import FILE
 from .reporting.card import card
 from .reporting.facts import Facts, gather
 from .reporting.page import page
 
-REPORTS = Path("reports")
 MODEL = CANDIDATE / "model.json"
 
 
@@ -22,7 +22,7 @@ def run() -> None:
     facts = read_facts()
     write_text(REPORTS / "model_card.md", card(facts))
     write_text(REPORT, page(facts, REPORTS / "plots"))
-    print(f"report: model {facts.model[:16]}, {facts.verdict} -> {REPORTS / 'report.html'}")
+    print(f"report: model {facts.model[:16]}, {facts.verdict} -> {REPORT}")
 
 
 def read_facts() -> Facts:
@@ -31,10 +31,10 @@ def read_facts() -> Facts:
     manifest = read_json(MODEL, "run `make train`")
     if manifest["digest"] != evaluation["model"]:
         raise InputError(
-            f"{REPORTS / 'evaluation.json'} is of model {evaluation['model'][:16]}, {MODEL} is "
+            f"{EVALUATION} is of model {evaluation['model'][:16]}, {MODEL} is "
             f"{manifest['digest'][:16]}: run `make evaluate`"
         )
-    validation = read_json(REPORTS / "validation.json", "run `make validate`")
+    profile = read_json(CANDIDATE / FILE, "run `make train`")
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
     return gather(
         project,
@@ -42,7 +42,7 @@ def read_facts() -> Facts:
         evaluation,
         _verdict(evaluation["model"]),
         manifest["identity"],
-        validation["profile"],
+        profile["columns"],
     )
 
 

@@ -14,7 +14,7 @@ from ..places import PREPARED
 from ..progress import say
 from ..table import Columns
 from .fit import fit
-from .prepare import equal_rows, hold_out
+from .split import hold_out
 
 SEARCH = Path("reports/search.json")
 
@@ -69,8 +69,7 @@ def folds(config: Config, columns: Columns) -> list[np.ndarray]:
     split = config.split.model_copy(update={"test": 1 / (config.search.folds + 1)})
     seeds = range(config.seed + 1, config.seed + 1 + config.search.folds)
     configs = [config.model_copy(update={"split": split, "seed": seed}) for seed in seeds]
-    same = equal_rows(columns)
-    return [hold_out(fold, columns, same) for fold in configs]
+    return [hold_out(fold, columns)[0] for fold in configs]
 
 
 def _suggest(config: Config, trial: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import artifact, encoder, forms, lineage, table
+from .. import arrays, artifact, forms, lineage, profile, table
 from ..config import Config, load_config
 from ..files import read_json
 from ..places import CANDIDATE, PREPARED
@@ -28,9 +28,14 @@ def run() -> None:
     fitted, estimator = fit(config, columns, **params)
     check = np.concatenate([fitted.apply(test), fitted.apply(edge_rows(config, columns))])
     spec, content = forms.export(estimator, check)
-    model = artifact.save(
-        CANDIDATE, fitted, spec, content, identity(config, params), probe_rows(config, columns)
-    )
+    outputs = forms.scorer(spec, content)(fitted.apply(test))
+    beside = {
+        profile.FILE: profile.reference(columns, outputs, config),
+        lineage.CONFIG: config.model_dump(mode="json"),
+    }
+    probe = probe_rows(config, columns)
+    named = identity(config, params)
+    model = artifact.save(CANDIDATE, fitted, spec, content, named, probe, beside)
     size = sum(facts["bytes"] for facts in model.identity["files"].values())
     print(
         f"train: {config.model.estimator} on {table.rows(columns):,} rows -> {CANDIDATE} "
@@ -69,9 +74,9 @@ def probe_rows(config: Config, columns: Columns) -> Columns:
 
 def _spread(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
     if values.dtype == object:
-        labels = sorted(set(values[encoder.present(values)])) or [None]
+        labels = sorted(set(values[~arrays.missing(values)])) or [None]
         return np.array([labels[int(share * len(labels))] for share in shares], dtype=object)
-    known = np.sort(values[encoder.present(values)])
+    known = np.sort(values[~arrays.missing(values)])
     return known[(shares * (len(known) - 1)).astype(int)]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ... import arrays
 from ...config import Task
 from ...table import Columns
 from . import leakage_sets
@@ -121,7 +122,7 @@ def _is_part(values: np.ndarray, truth: np.ndarray) -> bool:
 def _classification(values: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> str:
     """Reason why `values` (n,) give the class index `truth` (n,) of `labels` away, or nothing."""
     classes = len(labels)
-    absent = _absent(values)
+    absent = arrays.missing(values)
     for mark, empty, filled in _marks(values, absent):
         if classes == 2 and recall(mark.astype(np.int64), truth) >= COPY_RECALL:
             return f"whether it {filled} says what the target is"
@@ -137,14 +138,6 @@ def _classification(values: np.ndarray, truth: np.ndarray, labels: np.ndarray) -
         if rarer >= FEWEST and max(area, 1 - area) >= AUC:
             return f"it gives the target away: AUC {max(area, 1 - area):.3f} alone"
     return ""
-
-
-def _absent(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind == "M":
-        return np.isnat(values)
-    if values.dtype == object:
-        return np.asarray(values == None)  # noqa: E711
-    return np.isnan(values.astype(np.float64))
 
 
 def _marks(values: np.ndarray, absent: np.ndarray) -> Iterator[tuple[np.ndarray, str, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.stats import binom, rankdata
 
 Array = NDArray[np.float64]
 
@@ -73,10 +72,18 @@ def pure_groups(groups: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.n
         own = table[:, label] / max(totals[label], 1)
         wrong = sizes - table[:, label]
         others = len(truth) - totals[label]
-        chance = binom.cdf(wrong, sizes, others / len(truth))
-        pure = own >= PURE * (own + wrong / max(others, 1))
-        named[pure & (sizes > 0) & (chance < CHANCE / (k * classes))] = label
+        pure = np.flatnonzero((own >= PURE * (own + wrong / max(others, 1))) & (sizes > 0))
+        if len(pure):  # seldom: SciPy is not read for an honest column
+            chance = _binomial(wrong[pure], sizes[pure], others / len(truth))
+            named[pure[chance < CHANCE / (k * classes)]] = label
     return named, table
+
+
+def _binomial(most: np.ndarray, n: np.ndarray, share: float) -> Array:
+    """Probability of at most `most` successes among `n`, each of the probability `share`."""
+    from scipy.special import bdtr
+
+    return np.asarray(bdtr(most.astype(np.float64), n, share))
 
 
 def r_squared(groups: np.ndarray, truth: np.ndarray) -> float:
@@ -97,7 +104,7 @@ def order_share(groups: np.ndarray, truth: np.ndarray) -> float:
     counts = np.bincount(groups)
     if len(counts) < 2 or counts.min() < 5:
         return 0.0
-    ranks = rankdata(truth) - (len(truth) + 1) / 2
+    ranks = _ranks(truth) - (len(truth) + 1) / 2
     means = np.bincount(groups, ranks) / counts
     order = np.argsort(means)
     ends = np.cumsum(counts[order])
@@ -117,7 +124,7 @@ def auc(values: np.ndarray, truth: np.ndarray) -> float:
     negative = len(truth) - positive
     if not positive or not negative:
         return 0.5
-    ranks = rankdata(values)[truth == 1].sum()
+    ranks = _ranks(values)[truth == 1].sum()
     return float((ranks - positive * (positive + 1) / 2) / (positive * negative))
 
 
@@ -130,4 +137,10 @@ def correlation(left: np.ndarray, right: np.ndarray) -> float:
 
 def spearman(left: np.ndarray, right: np.ndarray) -> float:
     """Correlation of the ranks."""
-    return correlation(rankdata(left), rankdata(right))
+    return correlation(_ranks(left), _ranks(right))
+
+
+def _ranks(values: np.ndarray) -> Array:
+    """Ranks (n,) from 1; equal values share the mean of theirs."""
+    _, at, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[at]

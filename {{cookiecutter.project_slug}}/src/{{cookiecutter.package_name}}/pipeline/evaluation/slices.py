@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ... import arrays
 from ...config import CONFIG_FILE, InputError
 
 MAX_VALUES = 10  # a number or time with more different values is cut into quarters
@@ -32,8 +33,8 @@ def group(name: str, kind: str, values: np.ndarray, training: np.ndarray) -> Gro
         index = {name: at for at, name in enumerate(names)}
         codes = np.array([index.get(value, len(names)) for value in values], dtype=np.intp)
     else:
-        names, codes = _numbers(kind, values, training[~_absent(training)])
-        codes = np.where(_absent(values), len(names), codes)
+        names, codes = _numbers(kind, values, training[~arrays.missing(training)])
+        codes = np.where(arrays.missing(values), len(names), codes)
     if len(names) > MAX_GROUPS:
         raise InputError(
             f"{CONFIG_FILE}: column {name!r} has {len(names):,} different values in the test set, "
@@ -42,15 +43,10 @@ def group(name: str, kind: str, values: np.ndarray, training: np.ndarray) -> Gro
     return Groups([*names, MISSING], codes)
 
 
-def _absent(values: np.ndarray) -> np.ndarray:
-    absent: np.ndarray = np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
-    return absent
-
-
 def _numbers(kind: str, values: np.ndarray, training: np.ndarray) -> tuple[list[str], np.ndarray]:
     if len(np.unique(training)) > MAX_VALUES:
         return _quarters(values, training)
-    different = np.unique(values[~_absent(values)])
+    different = np.unique(values[~arrays.missing(values)])
     return [_text(value, kind) for value in different], np.searchsorted(different, values)
 
 

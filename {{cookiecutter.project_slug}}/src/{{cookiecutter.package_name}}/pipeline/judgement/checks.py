@@ -47,15 +47,22 @@ def champion(evidence: Evidence, rule: rules.Champion) -> Lines:
     }
     if rival["state"] in simple:
         return [line(gate, simple[rival["state"]], rival["reason"])]
+    lines = [_difference(gate, rival, rule.max_drop)]
+    if "kept" in rival:  # labels that are noise harm both models alike: only the past tells
+        lines.append(_difference(f"{gate}.kept", rival["kept"], rule.max_drop))
+    return lines
+
+
+def _difference(gate: str, rival: dict[str, Any], max_drop: float) -> dict[str, Any]:
     value, low, high = (rival[key] for key in ("value", "low", "high"))
     wrong = next(filter(None, map(rules.fault, (value, low, high))), None)
     if wrong or not low <= value <= high:
-        return [line(gate, "refused", wrong or "an interval that does not hold its value")]
+        return line(gate, "refused", wrong or "an interval that does not hold its value")
     reason = f"{rival['reason']}, 95 % interval [{low:.4g}, {high:.4g}]"
-    found = compare(gate, value, ">=", -rule.max_drop, reason)
+    found = compare(gate, value, ">=", -max_drop, reason)
     if found["verdict"] == "refused" and high >= 0:
         found |= {"verdict": "passed", "reason": f"{reason}: not shown to be worse"}
-    return [found]
+    return found
 
 
 def calibration(evidence: Evidence, rule: rules.Calibration) -> Lines:

@@ -13,21 +13,15 @@ from ... import artifact, champion
 from ...config import Config, InputError
 from ...metrics import HEADLINE, METRICS, Interval, encode_target, interval, paired_interval
 from ...table import ROW, Columns
+from .. import split
+
+FEWEST = 100  # rows of a comparison where rows were added
 
 
-def hold_out(data: dict[str, Any], test: Columns) -> str:
+def rows_digest(data: dict[str, Any], test: Columns) -> str:
     """Name of the hold-out rows: SHA-256 of the data's digest and the row numbers."""
     rows = np.ascontiguousarray(test[ROW], dtype="<i8").tobytes()
     return hashlib.sha256(bytes.fromhex(data["sha256"]) + rows).hexdigest()
-
-
-def measured_again(config: Config, folder: Path, test: Columns) -> float | None:
-    """Headline metric of the model in `folder` on the rows `test`; None where it is not finite."""
-    metric = METRICS[config.data.task][HEADLINE[config.data.task]]
-    known = encode_target(test[config.data.target], config.data.labels)
-    prediction = artifact.load(folder).predict(test)
-    value = float(metric(known, prediction, np.ones((1, len(known))))[0])
-    return value if math.isfinite(value) else None
 
 
 def compare(
@@ -36,9 +30,9 @@ def compare(
     """{state, champion, reason, value, low, high}: headline of the candidate minus the champion's.
 
     States: first, same, absent, other (another question), turned (the other class is positive),
-    damaged, and the compared ones: paired
-    (same rows, same resamples) and apart (the champion's kept figure from other rows: it may have
-    been trained on some of these, which would flatter it).
+    damaged, and the compared ones: paired (same rows, same resamples; where rows were added, those
+    that neither was trained on) and apart (the champion's kept figure, from other rows: it may have
+    been trained on these, which would flatter it). Where rows were added, `kept` has both.
     """
     try:
         record = champion.read(champion.CHAMPION)
@@ -67,13 +61,42 @@ def compare(
     ours = artifact.load(candidate).predict(test)
     reason = f"difference to champion {record['digest'][:16]}"
     gap = _gap(model, test)
-    if not gap and verdict["lineage"]["hold_out"] == lineage["hold_out"]:
-        difference = paired_interval(metric, known, ours, model.predict(test), config.seed)
-        return found | _numbers("paired", difference, f"{reason} on the same rows")
+    same = verdict["lineage"]["hold_out"] == lineage["hold_out"]
+    rows = None if gap else _fair(config, model, lineage["data"], test, known, same)
+    if rows is not None:
+        theirs = model.predict(test)
+        difference = paired_interval(metric, known[rows], ours[rows], theirs[rows], config.seed)
+        text = "the same rows" if same else f"{len(rows):,} rows that neither was trained on"
+        found |= _numbers("paired", difference, f"{reason} on {text}")
+        if same:
+            return found
     kept = Interval(**verdict["metrics"][HEADLINE[config.data.task]])
     apart = _apart(interval(metric, known, ours, config.seed), kept)
     why = gap or "was measured on other data, split or seed"
-    return found | _numbers("apart", apart, f"{reason}'s kept figure: it {why}")
+    last = _numbers("apart", apart, f"{reason}'s kept figure: it {why}")
+    return found | (last if rows is None else {"kept": last})
+
+
+def _fair(
+    config: Config,
+    model: artifact.Model,
+    data: dict[str, Any],
+    test: Columns,
+    known: np.ndarray,
+    same: bool,
+) -> np.ndarray | None:
+    """Numbers of the hold-out rows that the champion `model` was not trained on either.
+
+    None where the split does not tell, or too few are left to judge.
+    """
+    if same:
+        return np.arange(len(known))
+    theirs = model.identity["data"]
+    if theirs.get("split") is None or theirs["split"] != data.get("split"):
+        return None
+    rows = np.flatnonzero(split.held(config, test, theirs["cuts"]))
+    whole = not model.labels or len(np.unique(known[rows])) == len(model.labels)
+    return rows if len(rows) >= FEWEST and whole else None
 
 
 def _numbers(state: str, found: Interval, reason: str) -> dict[str, Any]:

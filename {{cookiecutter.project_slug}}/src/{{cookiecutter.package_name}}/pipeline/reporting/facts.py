@@ -45,7 +45,7 @@ def gather(
 ) -> Facts:
     """Facts of the evaluated model; `verdict` is the one on this model, or None.
 
-    `identity` is that of model.json, `data` the profile of validation.json by column.
+    `identity` is that of model.json, `data` the profile of the training rows by column.
     """
     best = evaluation["metrics"][evaluation["headline"]]
     state, notes = _verdict(verdict)

@@ -1,0 +1,46 @@
+"""Columns in memory, without any library but numpy: what training and serving share.
+
+numeric and boolean: float64, NaN is missing.   datetime: datetime64[us], NaT is missing.
+categorical and text: object, None is missing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+Columns = dict[str, np.ndarray]
+ROW = "__row__"  # 1-based row of the data file, so that a later refusal can name it
+# What a table may say for a boolean, in any case.
+TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
+FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
+
+
+def rows(columns: Columns) -> int:
+    """Number of rows; 0 for no columns."""
+    return len(next(iter(columns.values()), ()))
+
+
+def take(columns: Columns, index: np.ndarray) -> Columns:
+    """The rows `index` (integers or booleans) of every column."""
+    return {name: values[index] for name, values in columns.items()}
+
+
+def missing(values: np.ndarray) -> np.ndarray:
+    """Booleans (n,): True where the value is missing."""
+    if values.dtype == object:
+        return np.asarray(values == None)  # noqa: E711 - elementwise
+    return np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
+
+
+def parse_datetime(text: str, format: str | None) -> datetime | None:
+    """Time without zone (UTC where the text names a zone), or None where `text` is no time.
+
+    `format` is a strptime pattern; without one the text is ISO 8601.
+    """
+    try:
+        moment = datetime.strptime(text, format) if format else datetime.fromisoformat(text)
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (ValueError, OverflowError):  # the zone may lead out of the years 1 to 9999
+        return None

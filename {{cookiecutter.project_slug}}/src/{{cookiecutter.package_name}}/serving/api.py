@@ -1,0 +1,71 @@
+"""The FastAPI application: /predict, /health, /ready, /version, /metrics, /openapi.json."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.routing import Route
+
+from ..artifact import Model, known_rows
+from ..schema import predict_operation
+from .predict import Predict
+from .records import column_specs
+from .settings import Settings
+
+
+def create(model: Model, settings: Settings) -> FastAPI:
+    """The service of one loaded model."""
+    predict = Predict(model, settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        predict.close()
+
+    app = FastAPI(
+        title=f"Model {model.digest[:16]}",
+        version=model.digest[:16],
+        lifespan=lifespan,
+        docs_url=None,  # the pages would load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.predict = predict
+    app.router.routes.append(Route("/predict", predict, methods=["POST"]))
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        """Alive; computes nothing."""
+        return {"status": "alive"}
+
+    @app.get("/ready", responses={503: {"description": "The service is about to stop"}})
+    async def ready(response: Response) -> dict[str, Any]:
+        """Whether to send requests here; the model has answered its known answers before."""
+        response.status_code = 503 if predict.draining else 200
+        return {"ready": not predict.draining, "model": model.digest[:16]}
+
+    @app.get("/version")
+    async def version() -> dict[str, Any]:
+        """Where the model comes from: data, code, configuration, locks, metrics, verdict."""
+        identity = {k: v for k, v in model.identity.items() if k != "known_answers"}
+        return model.manifest | {"identity": identity}
+
+    @app.get("/metrics", response_class=Response)
+    async def metrics() -> Response:
+        """Counts and times in the format of Prometheus."""
+        return Response(predict.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    _document(app, model, settings)
+    return app
+
+
+def _document(app: FastAPI, model: Model, settings: Settings) -> None:
+    """Add /predict, which FastAPI does not see, to /openapi.json."""
+    described = app.openapi()
+    columns, known = column_specs(model), known_rows(model.identity)
+    operation = predict_operation(columns, known, model.labels, settings.max_rows)
+    described["paths"]["/predict"] = {"post": operation}

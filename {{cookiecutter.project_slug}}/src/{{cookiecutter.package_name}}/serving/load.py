@@ -1,0 +1,145 @@
+"""load: a load test of the service with locust, judged by the thresholds of gates.yaml."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from .. import gates
+from ..config import InputError
+from ..files import write_json
+
+LOCUSTFILE = Path("tests/load/locustfile.py")
+REPORT = Path("reports/load.html")
+RESULT = Path("reports/load.json")
+SHAPES = ("steady", "ramp", "spike")
+
+
+def run(settings: dict[str, str]) -> bool:
+    """SHAPE=steady|ramp|spike, USERS, DURATION (seconds), URL of a running service or MODEL=folder.
+
+    Writes reports/load.html and load.json; False when a threshold is missed.
+    """
+    rule = gates.load_gates().load
+    shape = settings.get("SHAPE") or "steady"
+    if shape not in SHAPES:
+        raise InputError(f"SHAPE={shape}: choose one of {', '.join(SHAPES)}")
+    words = {
+        "LOAD_SHAPE": shape,
+        "LOAD_USERS": _positive("USERS", settings.get("USERS") or "8"),
+        "LOAD_DURATION": _positive("DURATION", settings.get("DURATION") or "30"),
+    }
+    with _service(settings) as url:
+        found = _locust(url, words)
+    lines = _judge(found, rule) if rule else [gates.line("load", "off", "off in gates.yaml")]
+    write_json(RESULT, words | found | {"lines": lines})
+    for line in lines:
+        print(f"load: {line['gate']}: {line['verdict']} ({line['value']} {line['limit']})")
+    print(f"load: {found['requests']:,} requests, {shape}, {words['LOAD_USERS']} users -> {REPORT}")
+    return all(line["verdict"] != "refused" for line in lines)
+
+
+def _judge(found: dict[str, Any], rule: gates.Load) -> list[dict[str, Any]]:
+    return [
+        gates.compare("p95_ms", found["p95_ms"], "<=", rule.max_p95_ms),
+        gates.compare("p99_ms", found["p99_ms"], "<=", rule.max_p99_ms),
+        gates.compare("error_rate", found["error_rate"], "<=", rule.max_error_rate),
+        gates.compare(
+            "requests_per_second",
+            found["requests_per_second"],
+            ">=",
+            rule.min_requests_per_second,
+        ),
+    ]
+
+
+def _positive(name: str, text: str) -> str:
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"{name}={text}: must be a whole number, 1 or more")
+    return text
+
+
+def _locust(url: str, words: dict[str, str]) -> dict[str, Any]:
+    """Run locust to its end; what it counted."""
+    if not LOCUSTFILE.is_file():
+        raise InputError(f"{LOCUSTFILE} is missing: restore it from git")
+    REPORT.parent.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "locust", "--locustfile", str(LOCUSTFILE), "--host", url]
+    command += ["--headless", "--skip-log", "--json", "--html", str(REPORT)]
+    command += ["--exit-code-on-error", "0", "--loglevel", "ERROR"]
+    done = subprocess.run(command, env=os.environ | words, stdout=subprocess.PIPE)
+    try:
+        entry = next(e for e in json.loads(done.stdout) if e["name"] == "/predict")
+    except (ValueError, StopIteration):
+        raise InputError("load: locust made no request: its message stands above") from None
+    return _summary(entry)
+
+
+def _summary(entry: dict[str, Any]) -> dict[str, Any]:
+    """Counts and percentiles of locust's histogram {milliseconds: requests}."""
+    times = sorted((float(ms), count) for ms, count in entry["response_times"].items())
+    total = sum(count for _, count in times)
+    seconds = max(entry["last_request_timestamp"] - entry["start_time"], 1e-9)
+
+    def percentile(share: float) -> float:
+        seen = 0
+        for ms, count in times:
+            seen += count
+            if seen >= share * total:
+                return ms
+        return float("nan")
+
+    requests, failed = entry["num_requests"], entry["num_failures"]
+    return {
+        "requests": requests,
+        "p50_ms": percentile(0.5),
+        "p95_ms": percentile(0.95),
+        "p99_ms": percentile(0.99),
+        "error_rate": failed / requests if requests else 1.0,
+        "requests_per_second": (requests - failed) / seconds,
+    }
+
+
+@contextlib.contextmanager
+def _service(settings: dict[str, str]) -> Iterator[str]:
+    """Address of the service: the one at URL, or one of our own on a free port."""
+    if settings.get("URL"):
+        url = settings["URL"].rstrip("/")
+        if not url.startswith(("http://", "https://")) or not _is_ready(url):
+            raise InputError(f"URL={url}: nothing is ready there: it is http://host:port")
+        yield url
+        return
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    command = [sys.executable, "-m", __name__.partition(".")[0], "serve"]
+    command += [f"PORT={port}", f"MODEL={settings.get('MODEL') or ''}"]
+    process = subprocess.Popen(command)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        while not _is_ready(url):
+            if process.poll() is not None:
+                raise InputError("load: the service did not start: its message stands above")
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        with urlopen(f"{url}/ready", timeout=10) as answer:  # noqa: S310 - our own address
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False

@@ -1,0 +1,88 @@
+"""What /metrics tells: counts and times, never a value that was sent."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+TENTHS = tuple(n / 10 for n in range(1, 11))
+CODES = ("200", "400", "408", "413", "415", "422", "500", "503")
+
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class Metrics:
+    """The series of one service; children with few labels are made once, here."""
+
+    def __init__(self, digest: str, labels: tuple[str, ...], columns: list[str]) -> None:
+        registry = self.registry = CollectorRegistry()
+        requests = Counter(
+            "predict_requests", "Answers of /predict by status code", ["code"], registry=registry
+        )
+        self.requests = {int(code): requests.labels(code) for code in CODES}
+        self.seconds = Histogram(
+            "predict_seconds",
+            "From the whole body to the answer",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.rows = Counter("predict_rows", "Records that were answered", registry=registry)
+        unseen = Counter(
+            "predict_unseen", "Categories training did not know", ["column"], registry=registry
+        )
+        self.unseen = {name: unseen.labels(name) for name in columns}
+        self.not_finite = Counter(
+            "predict_not_finite", "Requests whose answer was not finite", registry=registry
+        )
+        self.dropped = Counter(
+            "prediction_log_dropped", "Lines the full log queue left out", registry=registry
+        )
+        info = Gauge(
+            "model_info",
+            "The model that is served",
+            ["digest"],
+            registry=registry,
+            multiprocess_mode="max",
+        )
+        info.labels(digest[:16]).set(1)
+        self.positive = Histogram(
+            "predict_probability",
+            "Probability of the last class (classification)",
+            buckets=TENTHS,
+            registry=registry,
+        )
+        answers = Counter(
+            "predict_answers", "Answers by class (classification)", ["label"], registry=registry
+        )
+        self.answers = [answers.labels(label) for label in labels]
+        ProcessCollector(registry=registry)
+
+    def count(self, outputs: np.ndarray, seconds: float) -> None:
+        """One answered request: its outputs (n, k) or (n,)."""
+        self.seconds.observe(seconds)
+        self.rows.inc(len(outputs))
+        if outputs.ndim == 2:
+            for row in outputs.tolist():
+                self.positive.observe(row[-1])
+                self.answers[row.index(max(row))].inc()
+
+    def text(self) -> bytes:
+        """The exposition format; of all worker processes where there are several."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self.registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)

@@ -1,0 +1,136 @@
+"""The service answers as the training code does."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from {{ cookiecutter.package_name }} import table
+from {{ cookiecutter.package_name }}.pipeline import train
+from {{ cookiecutter.package_name }}.serving import score
+
+from ..conftest import Trained
+from .conftest import Service, sent, write_csv
+
+ROWS = 1000
+
+
+def numbers(answer: dict[str, Any]) -> np.ndarray:
+    """Outputs in the shape of Model.predict."""
+    predictions = answer["predictions"]
+    if "value" in predictions[0]:
+        return np.array([prediction["value"] for prediction in predictions])
+    return np.array([list(prediction["probabilities"].values()) for prediction in predictions])
+
+
+def some_rows(trained: Trained) -> table.Columns:
+    return table.take(trained.test, np.resize(np.arange(table.rows(trained.test)), ROWS))
+
+
+def test_t31_a_thousand_rows_get_the_same_numbers_from_training_code_batch_and_http(
+    trained: Trained, service: Service, tmp_path: Path
+) -> None:
+    rows = some_rows(trained)
+    expected = trained.model.predict(rows)
+    records = sent(trained, rows)
+    status, answer = service.post({"records": records})
+    assert status == 200
+    np.testing.assert_array_equal(numbers(answer), expected)
+
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    write_csv(source, records, trained.config.data)
+    model = str(trained.folder / train.CANDIDATE)
+    score.run({"DATA": str(source), "OUT": str(target), "MODEL": model})
+    with target.open(encoding="utf-8", newline="") as file:
+        batch = [
+            [float(p) for k, p in row.items() if k not in ("line", "label")]
+            for row in csv.DictReader(file)
+        ]
+    np.testing.assert_array_equal(np.array(batch).reshape(expected.shape), expected)
+
+
+def test_one_record_gets_the_answer_it_gets_among_others(
+    trained: Trained, service: Service
+) -> None:
+    records = sent(trained, table.take(trained.test, np.arange(50)))
+    order = np.random.default_rng(0).permutation(50)
+    together = service.post({"records": [records[at] for at in order]})[1]["predictions"]
+    for at in range(10):
+        alone = service.post({"records": [records[order[at]]]})[1]["predictions"]
+        assert alone == [together[at]]
+
+
+def test_the_label_is_the_class_of_the_highest_probability(
+    trained: Trained, service: Service
+) -> None:
+    if trained.config.data.task == "regression":
+        pytest.skip("a regression has no labels")
+    records = sent(trained, table.take(trained.test, np.arange(100)))
+    for prediction in service.post({"records": records})[1]["predictions"]:
+        probabilities = prediction["probabilities"]
+        assert prediction["label"] == max(probabilities, key=probabilities.__getitem__)
+
+
+def test_the_example_in_the_description_works_as_it_stands(service: Service) -> None:
+    status, text = service.get("/openapi.json")
+    operation = json.loads(text)["paths"]["/predict"]["post"]
+    body = operation["requestBody"]["content"]["application/json"]["example"]
+    assert status == 200
+    assert service.post(body)[0] == 200
+
+
+def test_the_description_has_the_columns_and_their_ranges(
+    trained: Trained, service: Service
+) -> None:
+    operation = json.loads(service.get("/openapi.json")[1])["paths"]["/predict"]["post"]
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    record = schema["properties"]["records"]["items"]
+    assert list(record["properties"]) == list(trained.config.columns)
+    assert record["required"] == list(trained.config.features)
+    for name, column in trained.config.columns.items():
+        assert record["properties"][name].get("minimum") == column.min
+        assert record["properties"][name].get("maximum") == column.max
+
+
+def test_version_tells_where_the_model_comes_from(trained: Trained, service: Service) -> None:
+    version = json.loads(service.get("/version")[1])
+    assert version["digest"] == trained.model.digest
+    assert version["identity"]["data"]["sha256"] == trained.model.identity["data"]["sha256"]
+    assert {"code", "config", "lock", "schema", "versions"} <= version["identity"].keys()
+
+
+def test_it_is_alive_ready_and_counts(service: Service) -> None:
+    assert service.get("/health") == (200, '{"status":"alive"}')
+    assert json.loads(service.get("/ready")[1])["ready"] is True
+    service.post({"records": [service.example]})
+    assert 'predict_requests_total{code="200"}' in service.get("/metrics")[1]
+
+
+def test_t41_probes_are_answered_while_a_large_request_is(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, release = threading.Event(), threading.Event()
+    model = service.predict.model
+
+    def slow(matrix: np.ndarray) -> np.ndarray:
+        begun.set()
+        assert release.wait(30)
+        return model.score(matrix)
+
+    monkeypatch.setattr(service.predict, "model", dataclasses.replace(model, score=slow))
+    answers = []
+    body = {"records": [service.example] * 1000}
+    asking = threading.Thread(target=lambda: answers.append(service.post(body)[0]))
+    asking.start()
+    assert begun.wait(30)
+    assert service.get("/health")[0] == service.get("/ready")[0] == 200
+    release.set()
+    asking.join()
+    assert answers == [200]
