@@ -1,6 +1,6 @@
 # The template's own words; the generated project has its own Makefile.
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo check test test-fast test-slow test-full figures bench sync lock clean
+.PHONY: help setup tools demo check test test-fast test-slow test-full figures bench faults sync lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -43,11 +43,11 @@ check: setup  ## lint, format and types of the template's own code; copier.yml a
 
 test: check test-fast test-slow  ## everything that proves the template
 
-test-fast: setup  ## rendering, parity, answers, hooks, files, updates (under 2 minutes)
+test-fast: setup  ## rendering, parity, answers, hooks, files, updates (minutes)
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
 
 test-slow: setup  ## projects really set up, checked, tested and run
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n 2 --dist loadgroup -m slow
 
 test-full: export FULL_MATRIX := 1
 test-full: export SCHEMATHESIS_REQUESTS := 10000
@@ -58,6 +58,9 @@ figures: setup  ## measure, and write docs/figures.md (minutes; on a quiet machi
 
 bench: setup  ## measure the service next to its rivals (needs wrk), and write docs/figures.md; WORDS="soak" DURATION=1800
 	PYTHONPATH=tests $(BIN)/python tools/bench.py $(WORDS) $(DURATION)
+
+faults: setup  ## plant every fault, and write docs/figures.md (minutes)
+	PYTHONPATH=tests $(BIN)/python tools/fault_table.py $(NAMES)
 
 sync: setup  ## write copier.yml from cookiecutter.json
 	$(BIN)/python tools/sync_copier.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,19 @@ def replace_environment(environment: dict[str, str]) -> None:
         place.update(environment)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked `full` are for `make test-full` alone; slow tests of a file stay together."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("xdist_group"):
+            together = item.nodeid if item.get_closest_marker("apart") else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(together))
+    if not os.environ.get("FULL_MATRIX"):
+        full = [item for item in items if item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=full)
+        items[:] = [item for item in items if item not in full]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test sees the host's settings (T10), and .venv (with uv) comes first on the PATH."""
@@ -31,6 +45,8 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     clean = bake.scrubbed(before, tmp_path_factory.mktemp("home"))
     clean["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
     replace_environment(clean)
+    # A run in the background has SIGINT ignored, and every program it starts with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     replace_environment(before)
     assert bake.host(before) == host, "T10: a test changed the host"

@@ -15,6 +15,7 @@ import service as services
 from engine import base_image, docker, engine
 from service import Service
 
+pytestmark = pytest.mark.xdist_group("engine")  # one engine at a time
 CANARY = "CANARY-5150-SECRET"
 HARDENED = [
     *("--read-only", "--tmpfs", "/tmp:size=16m,noexec,nosuid", "--cap-drop", "ALL"),

@@ -63,6 +63,7 @@ def edit(project: Path) -> dict[str, list[str]]:
     return kept
 
 
+@pytest.mark.apart
 @pytest.mark.parametrize("tag", bake.releases())
 @pytest.mark.parametrize("engine", ["cookiecutter", "copier"])
 def test_T07_a_project_that_is_lived_in_takes_the_update_and_stays_green(

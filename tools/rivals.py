@@ -108,9 +108,15 @@ def ceiling(port: int) -> None:
     application = api.create(model, settings)
     gc.collect()
     gc.freeze()  # as serve.py does
-    options = {"access_log": False, "log_level": "warning", "ws": "none", "proxy_headers": False}
     config = uvicorn.Config(
-        application, port=port, http=protocol.Guarded, server_header=False, **options
+        application,
+        port=port,
+        http=protocol.Guarded,
+        access_log=False,
+        log_level="warning",
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
     )
     protocol.Server(config).run()
 

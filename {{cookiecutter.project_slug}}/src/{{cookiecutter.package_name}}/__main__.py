@@ -31,7 +31,16 @@ STAGES = {
     "load": ("serving.load", "run", "a load test of the service, judged by gates.yaml"),
     "image": ("operations.image", "image", "build the container image of the champion"),
     "join": ("operations.labels", "join", "put labels that came later to logged predictions"),
+    "monitor": ("operations.monitor", "run", "drift, quality and health of what is served"),
+    "retrain": ("operations.monitor", "retrain", "train again, if a trigger asks for it"),
     "history": ("operations.release", "history", "what was champion when, by whom, why"),
+}
+# (stage, exit code): what people are told of, see operations/notify.py
+EVENTS = {
+    ("summary", 0): "run finished",
+    ("gate", 1): "gate refused",
+    ("monitor", 3): "drift found",
+    ("rollback", 0): "rollback done",
 }
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, a quota, a limit of the shell
 RUN = [
@@ -48,7 +57,10 @@ RUN = [
 
 
 def main(words: Sequence[str]) -> int:
-    """Exit code: 0 done, 1 refused or a fault a person can put right, 2 misuse, 130 interrupted."""
+    """Exit code: 0 done, 1 refused or a fault a person can put right, 2 misuse, 130 interrupted.
+
+    `monitor` also says 3 for an alarm and 4 for too little data to judge.
+    """
     verbose = "-v" in words
     names = [word for word in words if "=" not in word and word != "-v"]
     if not names or {"-h", "--help"} & set(names):
@@ -88,12 +100,21 @@ def _expand(names: Sequence[str]) -> list[str]:
 
 
 def _run(name: str, settings: dict[str, str]) -> int:
-    """Run one stage; it takes `settings` when its function has a parameter, and may say False."""
+    """Run one stage; it takes `settings` when its function has a parameter.
+
+    It may say False, or an exit code of its own.
+    """
     _limit_threads(name)
     module, function, _ = STAGES[name]
     stage = getattr(importlib.import_module(f".{module}", __package__), function)
     arguments = [settings] if inspect.signature(stage).parameters else []
-    return int(_shown(name, lambda: stage(*arguments)) is False)
+    said = _shown(name, lambda: stage(*arguments))
+    code: int = said if type(said) is int else int(said is False)
+    if (name, code) in EVENTS:
+        from .operations.notify import tell
+
+        tell(EVENTS[name, code])
+    return code
 
 
 def _shown(name: str, stage: Callable[[], object]) -> object:

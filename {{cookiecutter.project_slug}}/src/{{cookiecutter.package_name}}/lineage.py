@@ -18,8 +18,11 @@ COMMITTED = ("src", "model_config.yaml", "gates.yaml", "dvc.yaml", "requirements
 
 
 def digests(config: Config) -> dict[str, str]:
-    """SHA-256 of what a model is made from, apart from its data: code, config, lock, schema."""
-    full = config.model_dump(mode="json")
+    """SHA-256 of what a model is made from, apart from its data: code, config, lock, schema.
+
+    What only judges data or watches the model (checks, monitoring) makes no other model.
+    """
+    full = config.model_dump(mode="json", exclude={"checks", "monitoring"})
     return {
         "code": digest_json({path.name: digest(path) for path in CODE}),
         "config": digest_json(full),

@@ -75,7 +75,7 @@ def test_registering_twice_changes_no_file(project: Path) -> None:
 def test_a_verdict_on_files_that_changed_since_registers_nothing(project: Path, name: str) -> None:
     gate.run()
     Path(name).write_bytes(Path(name).read_bytes() + b"\n")
-    with pytest.raises(InputError, match="is stale"):
+    with pytest.raises(InputError, match=r"is stale|is of other rows"):
         register.run()
     assert not CHAMPION.exists()
 

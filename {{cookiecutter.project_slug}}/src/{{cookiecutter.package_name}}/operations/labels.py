@@ -1,4 +1,4 @@
-"""join: labels that came later, put to the predictions in the log."""
+"""join: labels that came later, put to the predictions in the log, for monitoring."""
 
 from __future__ import annotations
 

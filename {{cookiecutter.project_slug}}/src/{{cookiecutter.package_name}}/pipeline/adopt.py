@@ -15,11 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import versioning
-from ..config import CONFIG_FILE, Config, InputError, load_config
+from .. import arrays, versioning
+from ..config import CONFIG_FILE, Column, Config, InputError, load_config
+from ..contract import CONTRACT
 from ..files import digest, new_file, write_text
 from ..table import ROW
 from .adoption import columns, config_text, leakage, source, target
+from .validation import personal
+from .validation.table_checks import repeated
 
 DATA = Path("data")
 KEYS = ("DATA", "TARGET", "SENSITIVE", "TASK", "ENCODING")
@@ -77,6 +80,7 @@ def run(arguments: dict[str, str]) -> None:
     )
     _bring_in(path, place)
     _replace_config(text)
+    CONTRACT.unlink(missing_ok=True)  # the next champion answers other requests
     print("\n".join(_summary(proposal)))
 
 
@@ -108,7 +112,7 @@ def propose(table: source.Source, place: Path, given: Mapping[str, str]) -> Prop
             raise InputError(
                 f"SENSITIVE: {key!r} cannot be compared group by group: {left_out[key]}"
             )
-    left_out |= _leaks(found, wanted, sensitive)
+    left_out |= _leaks(found, wanted, sensitive) | _personal(found, sensitive)
     if table.unnamed:
         left_out[""] = f"{table.unnamed} without a name"
     config = _config(table, place, name, wanted, missing, found, left_out, sensitive)
@@ -181,6 +185,16 @@ def _leaks(
     return reasons
 
 
+def _personal(found: Mapping[str, columns.Found], sensitive: list[str]) -> dict[str, str]:
+    """Reason for each column whose texts hold personal data or formulas."""
+    reasons: dict[str, str] = {}
+    for name, column in found.items():
+        if column.values is not None and column.values.dtype == object and name not in sensitive:
+            for _, what, _ in personal.findings(column.values):
+                reasons[name] = f"it holds {what}"
+    return reasons
+
+
 def _config(
     table: source.Source,
     place: Path,
@@ -212,6 +226,7 @@ def _config(
     }
     return Config.model_validate(
         {
+            "checks": _checks(table, name, found, described),
             "data": data,
             "columns": {key: column.model_dump() for key, column in described.items()},
             "left_out": left_out,
@@ -221,6 +236,31 @@ def _config(
             "search": {"space": SPACE},
         }
     )
+
+
+def _checks(
+    table: source.Source,
+    name: str,
+    found: Mapping[str, columns.Found],
+    described: Mapping[str, Column],
+) -> dict[str, Any]:
+    """Limits for the next table, with room beside what this one holds."""
+    values = {key: found[key].values for key in described if described[key].type != "text"}
+    here = {key: array for key, array in values.items() if array is not None}
+    gappy = [array for key, array in here.items() if described[key].missing]
+    gaps = [float(arrays.missing(array).mean()) for array in gappy]
+    again = repeated(here | {name: table.texts(name).codes}).mean()
+    return {
+        "min_rows": max(20, table.rows // 2),
+        "duplicates": _with_room(float(again)),
+        "missing": _with_room(max(gaps, default=0.0), 0.1),
+        "unseen": 0.05,
+        "unknown_columns": "refuse",
+    }
+
+
+def _with_room(share: float, room: float = 0.01) -> float:
+    return min(1.0, math.ceil(100 * (share * 1.5 + room)) / 100)
 
 
 def _params(rows: int, classes: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ..config import GATES_FILE, InputError, load_config
 from ..files import digest, read_json, write_json
 from ..gates import line, load_gates
 from ..places import CANDIDATE, EVALUATION, METRICS_FILE, PREPARED, VERDICT
+from .validation import record
 
 FORMAT = 1
 _MEASURED = ("model", "test", "package")  # what the figures of a model depend on
@@ -41,6 +42,9 @@ def inputs() -> dict[str, Any]:
     source = Path(data["path"])
     if _digest(source, "run `dvc pull`, or `make run`") != data["sha256"]:
         raise InputError(f"{source} changed after data/prepared was made from it: {_AGAIN}")
+    for part in record.PARTS:
+        _digest(PREPARED / f"{part}.parquet", _AGAIN)
+    record.require(config)
     return {
         "model": manifest.read(CANDIDATE)[0]["digest"],
         "metrics": _digest(METRICS_FILE, _AGAIN),

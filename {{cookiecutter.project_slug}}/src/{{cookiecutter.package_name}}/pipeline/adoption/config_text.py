@@ -22,6 +22,11 @@ _COLUMNS = """\
 # missing: true = may be empty;  min, max = a value outside is refused (wider than what was seen)
 # values = the known categories;  unseen: allow or refuse others
 """
+_CHECKS = """\
+# The table as a whole: fewest rows; largest shares of repeated rows, of missing values in a column
+# and of categories that are not in values. Yours to add: max_rows: 100000, unique: [[id]],
+# freshness: {column: date, max_days: 30}, rules: ["a <= 2 * b"], allow: {leakage: [column]}
+"""
 _LEFT_OUT = """\
 # Not read at all, and why. To use one all the same, describe it under columns; of a set that
 # makes up the target, that may be the one you know before the target is known.
@@ -68,6 +73,8 @@ def render(
     if config.left_out:
         lines += ["", _LEFT_OUT + "left_out:"]
         lines += [_entry(scalar(name), scalar(why)) for name, why in config.left_out.items()]
+    checks = config.checks.model_dump(mode="json", exclude_defaults=True)
+    lines += ["", _CHECKS + "checks:", *(_entry(key, flow(v)) for key, v in checks.items())]
     compared = "compared group by group in evaluation and gates"
     lines += ["", f"sensitive: {flow(config.sensitive)}  # {compared}", ""]
     lines += [

@@ -1,0 +1,1 @@
+"""Planted faults: each row plants one in a copy of a trained project, which must refuse it."""

@@ -1,0 +1,173 @@
+"""Whether a window of rows still looks like the training rows, from their stored profile.
+
+Numbers: two-sample Kolmogorov-Smirnov at the stored cut points (Kolmogorov's asymptotic p-value;
+conservative, because the largest distance may lie between two cut points). Labels: chi-square of
+homogeneity, rare labels together. Missing rate: chi-square of two rates. Each p-value is compared
+with alpha divided by the number of tests in the window (Bonferroni), and counts only together with
+an effect: PSI, sum of (p - q) ln(p / q) over deciles or labels (Siddiqi 2006), at least `min_psi`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from .. import arrays
+from ..config import Monitoring
+from ..table import Columns
+
+Result = dict[str, Any]  # column, verdict, reason, test, statistic, p, psi, missing
+FEW = 5  # expected rows of a label; rarer ones are put together (Cochran's rule)
+MISSING_EFFECT = 0.05  # smallest difference of missing rates that counts
+OTHER = "other labels"
+
+
+def compare(reference: dict[str, Any], columns: Columns, settings: Monitoring) -> list[Result]:
+    """One result for each column of the profile `reference`, for a window `columns` of n rows.
+
+    Verdicts: drift, steady, not judged (times and texts move on by themselves), not enough data.
+    """
+    found = [_column(name, facts, columns.get(name), settings) for name, facts in reference.items()]
+    tests = sum(result[key] is not None for result in found for key in ("p", "missing_p"))
+    limit = settings.alpha / max(tests, 1)
+    for result in found:
+        _judge(result, limit, settings)
+    return found
+
+
+def _column(
+    name: str, facts: dict[str, Any], values: np.ndarray | None, settings: Monitoring
+) -> Result:
+    result: Result = {"column": name, "verdict": "", "reason": "", "test": None, "statistic": None}
+    result |= {"p": None, "psi": None, "missing": None, "missing_p": None}
+    if values is None:
+        return result | {"verdict": "drift", "reason": "the column is not there any more"}
+    absent = arrays.missing(values)
+    result["missing"] = float(absent.mean()) if len(values) else None
+    if len(values) < settings.min_rows:
+        reason = f"{len(values)} rows, {settings.min_rows} are needed"
+        return result | {"verdict": "not enough data", "reason": reason}
+    result["missing_p"] = _rates(facts["missing"], facts["rows"], int(absent.sum()), len(values))
+    result["missing_before"] = facts["missing"] / max(facts["rows"], 1)
+    present = values[~absent]
+    if facts["kind"] in ("datetime", "text"):
+        return result | {"verdict": "not judged", "reason": f"a {facts['kind']} moves on by itself"}
+    if len(present) < settings.min_rows:
+        reason = f"{len(present)} values, {settings.min_rows} are needed"
+        return result | {"verdict": "not enough data", "reason": reason}
+    if facts["kind"] == "label":
+        return result | _label(facts, present.astype(str))
+    return result | _number(facts, present.astype(np.float64))
+
+
+def _rates(before: int, rows: int, now: int, n: int) -> float:
+    """P-value of equal missing rates."""
+    if before + now in (0, rows + n):
+        return 1.0
+    table = [[before, rows - before], [now, n - now]]
+    return float(stats.chi2_contingency(table, correction=True).pvalue)
+
+
+def _number(facts: dict[str, Any], values: np.ndarray) -> Result:
+    m, n = facts["rows"] - facts["missing"], len(values)
+    cuts, before = np.array(facts["cuts"]), np.array(facts["below"], dtype=np.float64) / max(m, 1)
+    if m and len(cuts) == 0:  # it was constant
+        cuts, before = np.array([facts["edges"][0]]), np.array([1.0])
+        below = np.array([(values == cuts[0]).mean()])
+    else:
+        below = np.searchsorted(np.sort(values), cuts, side="right") / n
+    distance = float(abs(below - before).max()) if m else 1.0
+    p = float(stats.kstwobign.sf(np.sqrt(m * n / (m + n)) * distance)) if m else 0.0
+    coarse = slice(4, None, 5) if len(cuts) > 20 else slice(None)
+    size = psi(_shares(before[coarse]) * m, _shares(below[coarse]) * n)
+    reason = _constant(values) if len(cuts) > 1 else ""
+    shift = (values.mean() - facts["mean"]) / facts["sd"] if facts.get("sd") else 0.0
+    return {
+        "test": "Kolmogorov-Smirnov",
+        "statistic": distance,
+        "p": p,
+        "psi": size,
+        "reason": reason or f"mean moved by {shift:+.2f} sd",
+    }
+
+
+def _shares(below: np.ndarray) -> np.ndarray:
+    return np.diff(np.concatenate([[0.0], below, [1.0]]))
+
+
+def _constant(values: np.ndarray) -> str:
+    first = values[0]
+    return f"it has one value only: {first}" if bool((values == first).all()) else ""
+
+
+def _label(facts: dict[str, Any], values: np.ndarray) -> Result:
+    names, counts = np.unique(values, return_counts=True)
+    now = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    before = dict(facts["labels"])
+    rest = facts["rows"] - facts["missing"] - sum(before.values())
+    known = set(before)
+    unseen = {name: count for name, count in now.items() if name not in known}
+    pairs = [(before[name], now.get(name, 0)) for name in before]
+    pairs.append((rest, sum(unseen.values())))
+    table = _merged(pairs)
+    if len(table) < 2:
+        statistic, p = 0.0, 1.0
+    else:
+        test = stats.chi2_contingency(np.array(table).T, correction=False)
+        statistic, p = float(test.statistic), float(test.pvalue)
+    reason = _constant(values) if len(known) > 1 else ""
+    if unseen and not rest:
+        shown = ", ".join(map(repr, sorted(unseen, key=lambda name: -unseen[name])[:3]))
+        share = sum(unseen.values()) / len(values)
+        reason = f"{share:.1%} are labels training did not see: {shown}"
+    else:
+        m, n = max(sum(before.values()) + rest, 1), len(values)
+        moved = max(known, key=lambda k: abs(before[k] / m - now.get(k, 0) / n), default="")
+        was, is_ = before.get(moved, 0) / m, now.get(moved, 0) / n
+        reason = reason or f"{moved!r} went from {was:.1%} to {is_:.1%}"
+    size = psi(*np.array(pairs, dtype=np.float64).T)
+    return {
+        "test": "chi-square", "statistic": statistic, "p": p, "psi": size, "reason": reason
+    }  # fmt: skip
+
+
+def _merged(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Pairs of counts, the rare ones added up, so that each has FEW expected rows on both sides."""
+    totals = np.array(pairs).sum(axis=0)
+    share = totals.min() / max(totals.sum(), 1)
+    common = [pair for pair in pairs if sum(pair) * share >= FEW]
+    rare = [pair for pair in pairs if sum(pair) * share < FEW]
+    together = (sum(pair[0] for pair in rare), sum(pair[1] for pair in rare))
+    if sum(together) == 0:
+        return common
+    if sum(together) * share < FEW and together[1] * 20 < totals[1] and common:
+        smallest = min(range(len(common)), key=lambda at: sum(common[at]))
+        common[smallest] = (
+            common[smallest][0] + together[0],
+            common[smallest][1] + together[1],
+        )
+        return common
+    return [*common, together]
+
+
+def psi(before: np.ndarray, now: np.ndarray) -> float:
+    """Population stability index of counts (k,) and counts (k,); half a row is added to each."""
+    p, q = before + 0.5, now + 0.5
+    p, q = p / p.sum(), q / q.sum()
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+def _judge(result: Result, limit: float, settings: Monitoring) -> None:
+    """Set the verdict; a missing rate may drift where the values do not."""
+    if result["missing_p"] is not None and result["missing_p"] < limit:
+        change = result["missing"] - result["missing_before"]
+        if abs(change) >= MISSING_EFFECT:
+            rates = f"from {result['missing_before']:.1%} to {result['missing']:.1%}"
+            result |= {"verdict": "drift", "reason": f"the missing rate went {rates}"}
+    if result["p"] is not None and result["verdict"] != "drift":
+        drifts = result["p"] < limit and result["psi"] >= settings.min_psi
+        result["verdict"] = "drift" if drifts else "steady"
+        if not drifts:
+            result["reason"] = ""

@@ -1,0 +1,221 @@
+"""monitor: what is served today next to what was trained on; retrain: whether to train again.
+
+Drift is found where a column drifts in N of the newest M windows (`monitoring` in
+model_config.yaml). Retraining needs a trigger and no brake; each says its reason in
+models/retraining.jsonl. It ends at the gate: only `make promote` moves the champion.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import yaml
+
+from .. import artifact, champion, lineage
+from ..champion import CHAMPION, MODELS
+from ..config import Config, InputError, load_config
+from ..files import digest, digest_json, read_json, write_json, write_text
+from . import monitor_page, prometheus, watch
+from .watch import Facts, Reasons
+
+REPORT = Path("reports/monitoring.json")
+PAGE = Path("reports/monitoring.html")
+METRICS = Path("reports/monitoring.prom")
+JOURNAL = MODELS / "retraining.jsonl"
+STEADY, ALARM, TOO_LITTLE = 0, 3, 4
+PIPELINE = ("reproduce", "gate", "register", "report", "summary")
+
+
+def run(settings: dict[str, str]) -> int:
+    """LOG=folder of the prediction log, or DATA=table. Exit code: STEADY, ALARM or TOO_LITTLE."""
+    found = watch.look(settings)
+    write_json(REPORT, found)
+    write_text(PAGE, monitor_page.page(found))
+    write_text(METRICS, prometheus.text(found))  # last: its time says that the look was whole
+    for text in found["alarms"]:
+        print(f"monitor: {text}")
+    drifts = [w for w in found["windows"] if w["drifting"]]
+    print(
+        f"monitor: model {found['model'][:16]}: {found['state']}; {len(drifts)} of "
+        f"{len(found['windows'])} windows drift; quality {found['quality']['verdict']} -> {PAGE}"
+    )
+    return {"steady": STEADY, "alarm": ALARM, "not enough data": TOO_LITTLE}[found["state"]]
+
+
+def retrain(settings: dict[str, str]) -> int:
+    """Train again when a trigger asks for it and no brake holds; WHY=... is a trigger itself."""
+    found = decide(settings.get("WHY", ""))
+    _note(found)
+    for kind in ("triggers", "brakes"):
+        for name, reason in found[kind].items():
+            print(f"retrain: {kind[:-1]} {name}: {reason}")
+    print(f"retrain: {found['decision']} -> {JOURNAL}")
+    if found["decision"] != "retrain":
+        return STEADY
+    from ..__main__ import main
+
+    code = main(PIPELINE)
+    made = champion.read(champion.CHALLENGER)
+    _note(found | {"decision": "finished", "code": code, "made": made and made["digest"]})
+    return code
+
+
+@dataclass(frozen=True)
+class Now:
+    """What triggers and brakes look at. `current`: digests of data, code, config, lock today."""
+
+    config: Config
+    model: artifact.Model
+    current: Reasons
+    seen: Facts | None  # the last report of `monitor`, if it was about this champion
+    journal: list[Facts]
+    why: str
+
+    @property
+    def made_of(self) -> Reasons:
+        """The same digests as `current`, of the champion."""
+        identity = self.model.identity
+        made = {key: identity[key] for key in ("code", "config", "lock")}
+        return made | {"data": identity["data"]["md5"]}
+
+    @property
+    def asked(self) -> str:
+        """A retraining for the same digests of the same champion is the same retraining."""
+        return digest_json([self.current, self.model.digest])
+
+    def started(self, days: float) -> list[Facts]:
+        """Retrainings of the last `days` days."""
+        after = _now() - timedelta(days=days)
+        starts = [entry for entry in self.journal if entry["decision"] == "retrain"]
+        return [entry for entry in starts if datetime.fromisoformat(entry["time"]) > after]
+
+
+def decide(why: str) -> Facts:
+    """{decision, triggers, brakes, asked, model, time}: retrain, held, or nothing to do."""
+    config, model = load_config(), watch.current_model()
+    made = lineage.digests(config)
+    current = {key: made[key] for key in ("code", "config", "lock")} | {"data": _data(config)}
+    seen = read_json(REPORT, "run `make monitor`") if REPORT.exists() else None
+    seen = seen if seen and seen["model"] == model.digest else None
+    now = Now(config, model, current, seen, read_journal(), " ".join(why.split()))
+    triggers = {name: reason for name, look in TRIGGERS.items() if (reason := look(now))}
+    brakes = {name: reason for name, look in BRAKES.items() if triggers and (reason := look(now))}
+    return {
+        "time": _now().isoformat(timespec="seconds"),
+        "decision": "nothing to do" if not triggers else "held" if brakes else "retrain",
+        "model": model.digest,
+        "triggers": triggers,
+        "brakes": brakes,
+        "asked": now.asked,
+    }
+
+
+def _data(config: Config) -> str:
+    """MD5 of the data: as DVC tracks it, or of the file itself."""
+    tracked = Path(f"{config.data.path}.dvc")
+    if not tracked.exists():
+        return digest(config.data_file(), "md5")
+    try:
+        return str(yaml.safe_load(tracked.read_text(encoding="utf-8"))["outs"][0]["md5"])
+    except (yaml.YAMLError, KeyError, IndexError, TypeError):
+        raise InputError(f"{tracked} is damaged: restore it from git") from None
+
+
+def _schedule(now: Now) -> str | None:
+    record, days = champion.read(CHAMPION), now.config.monitoring.retrain.every_days
+    if record is None or days is None:
+        return None
+    age = _now() - datetime.fromisoformat(record["since"])
+    return f"champion for {age.days} days, {days} are the most" if age.days >= days else None
+
+
+def _code(now: Now) -> str | None:
+    changed = [key for key in ("code", "config", "lock") if now.made_of[key] != now.current[key]]
+    return f"{', '.join(changed)} changed after the champion was trained" if changed else None
+
+
+def _new_data(now: Now) -> str | None:
+    changed = now.made_of["data"] != now.current["data"]
+    return f"{now.config.data.path} changed after the champion was trained" if changed else None
+
+
+def _drift(now: Now) -> str | None:
+    found = now.seen["drifting"] if now.seen else {}
+    return "; ".join(f"{name}: {reason}" for name, reason in found.items()) or None
+
+
+def _quality(now: Now) -> str | None:
+    dropped = now.seen is not None and now.seen["quality"]["verdict"] == "dropped"
+    return now.seen["quality"]["reason"] if now.seen and dropped else None
+
+
+def _volume(now: Now) -> str | None:
+    share, trained = now.config.monitoring.retrain.new_rows, now.model.identity["data"]["train"]
+    came = now.seen["quality"]["rows"] if now.seen else 0
+    if share is None or came < share * trained:
+        return None
+    return f"{came:,} labels came, the champion learned from {trained:,} rows"
+
+
+def _event(now: Now) -> str | None:
+    return now.why or None
+
+
+def _nothing_new(now: Now) -> str | None:
+    same = now.made_of == now.current
+    return "data, code, configuration and locks are those of the champion" if same else None
+
+
+def _cooldown(now: Now) -> str | None:
+    days = now.config.monitoring.retrain.cooldown_days
+    return f"the last one was less than {days:g} days ago" if now.started(days) else None
+
+
+def _duplicate(now: Now) -> str | None:
+    same = [e for e in now.journal if e["decision"] == "retrain" and e["asked"] == now.asked]
+    return f"the same data, code and configuration were tried {same[-1]['time']}" if same else None
+
+
+def _budget(now: Now) -> str | None:
+    most, started = now.config.monitoring.retrain.budget, len(now.started(30))
+    return f"{started} in 30 days, {most} are the most" if started >= most else None
+
+
+TRIGGERS: dict[str, Callable[[Now], str | None]] = {
+    "schedule": _schedule,
+    "code": _code,
+    "data": _new_data,
+    "drift": _drift,
+    "quality": _quality,
+    "volume": _volume,
+    "event": _event,
+}
+BRAKES: dict[str, Callable[[Now], str | None]] = {
+    "nothing new": _nothing_new,
+    "cooldown": _cooldown,
+    "duplicate": _duplicate,
+    "budget": _budget,
+}
+
+
+def read_journal() -> list[Facts]:
+    """Every decision of `retrain`, oldest first."""
+    if not JOURNAL.exists():
+        return []
+    try:
+        return [json.loads(line) for line in JOURNAL.read_bytes().splitlines()]
+    except ValueError as error:
+        raise InputError(f"{JOURNAL} is damaged ({error}): restore it from git") from None
+
+
+def _note(entry: Facts) -> None:
+    lines = [json.dumps(known, ensure_ascii=False) for known in [*read_journal(), entry]]
+    write_text(JOURNAL, "\n".join(lines) + "\n")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,76 @@
+"""What monitoring found in the text format of Prometheus, for the textfile collector.
+
+`monitor_last_run_timestamp_seconds` is the dead-man's switch: it stands still when monitoring does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+Sample = tuple[str, dict[str, str], float]
+
+
+def text(found: dict[str, Any]) -> str:
+    """The exposition format of the samples of one look."""
+    lines, named = [], set()
+    for name, labels, value in samples(found):
+        if name not in named:
+            named.add(name)
+            lines += [f"# HELP {name} {HELP[name]}", f"# TYPE {name} gauge"]
+        inside = ",".join(f'{key}="{_escaped(label)}"' for key, label in labels.items())
+        lines.append(name + ("{" + inside + "}" if inside else "") + f" {value!r}")
+    return "\n".join(lines) + "\n"
+
+
+HELP = {
+    "monitor_last_run_timestamp_seconds": "When monitoring last ended well",
+    "monitor_alarm": "1 where drift or a drop of quality was found",
+    "monitor_judged": "0 where there was too little data to judge",
+    "monitor_window_rows": "Rows of the newest window",
+    "monitor_drift": "1 where the column drifts in N of M windows",
+    "monitor_psi": "Population stability index of the newest window",
+    "monitor_missing_ratio": "Share of missing values in the newest window",
+    "monitor_quality": "Headline metric of the labelled answers, with its 95 % interval",
+    "monitor_labels": "Labelled answers of the champion",
+    "monitor_log_silent_seconds": "Since the last logged prediction",
+    "monitor_log_p99_milliseconds": "99th percentile of logged answers",
+}
+
+
+def samples(found: dict[str, Any]) -> Iterator[Sample]:
+    """Every sample, those of one name together."""
+    yield (
+        "monitor_last_run_timestamp_seconds",
+        {},
+        datetime.fromisoformat(found["time"]).timestamp(),
+    )
+    yield "monitor_alarm", {}, float(found["state"] == "alarm")
+    yield "monitor_judged", {}, float(found["state"] != "not enough data")
+    newest: dict[str, Any] = {"rows": 0, "results": []}
+    if found["windows"]:
+        newest = found["windows"][-1]
+    yield "monitor_window_rows", {}, float(newest["rows"])
+    for result in newest["results"]:
+        column = {"column": result["column"]}
+        yield "monitor_drift", column, float(result["column"] in found["drifting"])
+    for name, key in (("monitor_psi", "psi"), ("monitor_missing_ratio", "missing")):
+        for result in newest["results"]:
+            if result[key] is not None:
+                yield name, {"column": result["column"]}, result[key]
+    quality = found["quality"]
+    for bound in ("value", "low", "high"):
+        if bound in quality:
+            yield "monitor_quality", {"metric": quality["metric"], "bound": bound}, quality[bound]
+    yield "monitor_labels", {}, float(quality["rows"])
+    for name, key in (
+        ("monitor_log_silent_seconds", "silent_seconds"),
+        ("monitor_log_p99_milliseconds", "p99_ms"),
+    ):
+        if found["health"].get(key) is not None:
+            yield name, {}, found["health"][key]
+
+
+def _escaped(label: str) -> str:
+    return label.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

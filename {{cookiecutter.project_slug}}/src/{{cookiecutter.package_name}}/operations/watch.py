@@ -1,0 +1,104 @@
+"""What monitoring looks at: windows of inputs and answers, quality, health of the log."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .. import artifact, champion, table
+from ..champion import CHAMPION
+from ..config import Config, InputError, load_config
+from ..files import read_json
+from ..profile import FILE
+from . import drift, quality, window
+
+Facts = dict[str, Any]
+Reasons = dict[str, str]
+
+
+def look(settings: dict[str, str]) -> Facts:
+    """All that monitoring knows: model, windows, drifting, quality, health, alarms, state."""
+    config = load_config()
+    model = current_model()
+    windows, health = _served(settings, model, config)
+    profile = _profile(model) if windows else {}
+    judged = [_judge(part, model, profile, config) for part in windows]
+    drifting = _persistent(judged, config)
+    labelled = quality.measure(model, config)
+    alarms = [f"{name} drifts: {reason}" for name, reason in drifting.items()]
+    if labelled["verdict"] == "dropped":
+        alarms.append(f"quality dropped: {labelled['reason']}")
+    judgeable = any(
+        result["verdict"] in ("drift", "steady") for part in judged for result in part["results"]
+    )
+    enough = judgeable or labelled["verdict"] == "kept"
+    return {
+        "model": model.digest,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "windows": judged,
+        "drifting": drifting,
+        "quality": labelled,
+        "health": health,
+        "alarms": alarms,
+        "state": "alarm" if alarms else "steady" if enough else "not enough data",
+    }
+
+
+def current_model() -> artifact.Model:
+    """The champion; raises InputError where there is none, or where it does not verify."""
+    record = champion.read(CHAMPION)
+    if record is None:
+        raise InputError(f"{CHAMPION} is missing: there is no champion to watch: run `make run`")
+    return artifact.load(Path(record["model"]), record["digest"])
+
+
+def _served(
+    settings: dict[str, str], model: artifact.Model, config: Config
+) -> tuple[list[window.Window], Facts]:
+    if settings.get("DATA"):
+        there = config.data.model_copy(update={"path": settings["DATA"]})
+        data = table.read_raw(config.model_copy(update={"data": there}))
+        return window.of_table(table.columns_of(data), model, config), {}
+    log = window.read_log(Path(settings.get("LOG") or "predictions"), model.digest)
+    return window.of_log(log, model, config), window.health(log)
+
+
+def _profile(model: artifact.Model) -> Facts:
+    path = champion.folder(model.digest) / FILE
+    remedy = "the model is from before monitoring: `make run` makes a new one"
+    profile: Facts = read_json(path, remedy)
+    return profile
+
+
+def _judge(part: window.Window, model: artifact.Model, profile: Facts, config: Config) -> Facts:
+    """One window: every column and answer next to the profile that is kept with the model."""
+    reference = dict(profile["columns"]) if part.inputs is not None else {}
+    there = part.inputs or {}
+    inputs = set(model.identity["known_answers"]["types"])
+    reference = {name: f for name, f in reference.items() if name in inputs or name in there}
+    answers = {f"answer {name}": values for name, values in part.answers.items()}
+    expected = {f"answer {name}": facts for name, facts in profile["answers"].items()}
+    results = drift.compare(reference | expected, there | answers, config.monitoring)
+    return {
+        "from": part.first,
+        "to": part.last,
+        "rows": part.rows,
+        "inputs": part.inputs is not None,
+        "results": results,
+        "drifting": [result["column"] for result in results if result["verdict"] == "drift"],
+    }
+
+
+def _persistent(judged: list[Facts], config: Config) -> Reasons:
+    """Columns that drift in N of the M windows (in all, where there are fewer than N)."""
+    needed = min(config.monitoring.alarms, len(judged))
+    counts: dict[str, int] = {}
+    reasons: Reasons = {}
+    for part in judged:
+        for result in part["results"]:
+            if result["verdict"] == "drift":
+                name = result["column"]
+                counts[name] = counts.get(name, 0) + 1
+                reasons[name] = f"{result['reason']} ({counts[name]} of {len(judged)} windows)"
+    return {name: reasons[name] for name, count in counts.items() if count >= needed}

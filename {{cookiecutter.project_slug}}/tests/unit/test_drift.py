@@ -1,0 +1,80 @@
+"""Drift is found by its size and its certainty, and its column is named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from {{ cookiecutter.package_name }}.config import Monitoring
+from {{ cookiecutter.package_name }}.operations import drift
+from {{ cookiecutter.package_name }}.profile import column_profile
+
+DRAW = np.random.default_rng(4)
+FEW_NEW = np.arange(2000) < 200
+BEFORE = {
+    "x": DRAW.normal(size=8000),
+    "flag": (DRAW.random(8000) < 0.3).astype(np.float64),
+    "kind": DRAW.choice(np.array(["a", "b", "c"], object), 8000, p=[0.6, 0.3, 0.1]),
+    "when": np.array("2025-01-01", "M8[us]") + np.arange(8000) * np.timedelta64(1, "h"),
+}
+REFERENCE = {name: column_profile(values) for name, values in BEFORE.items()}
+NOW = {name: values[::4].copy() for name, values in BEFORE.items()}
+
+
+def verdicts(**changes: Any) -> dict[str, dict[str, Any]]:
+    columns = {name: values for name, values in (NOW | changes).items() if values is not None}
+    results = drift.compare(REFERENCE, columns, Monitoring())
+    return {result["column"]: result for result in results}
+
+
+def test_the_same_rows_are_steady_and_time_is_not_judged() -> None:
+    found = {name: result["verdict"] for name, result in verdicts().items()}
+    assert found == {"x": "steady", "flag": "steady", "kind": "steady", "when": "not judged"}
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "reason"),
+    [
+        ("x", NOW["x"] + 0.3, "mean moved by +0.3"),
+        ("x", np.full(2000, 1.5), "one value only: 1.5"),
+        ("x", np.where(np.arange(2000) % 4 == 0, np.nan, NOW["x"]), "missing rate went from 0.0%"),
+        ("x", None, "not there any more"),
+        ("flag", 1 - NOW["flag"], "mean moved"),
+        ("kind", np.full(2000, "a", object), "one value only: a"),
+        ("kind", np.where(FEW_NEW, "new", NOW["kind"]), "training did not see: 'new'"),
+        ("kind", NOW["kind"][NOW["kind"] != "c"], "'c' went from"),
+    ],
+)
+def test_a_change_is_drift_with_its_reason(column: str, values: Any, reason: str) -> None:
+    found = verdicts(**{column: values})
+    assert found.pop(column)["verdict"] == "drift"
+    assert reason in verdicts(**{column: values})[column]["reason"]
+    assert "drift" not in {result["verdict"] for result in found.values()}
+
+
+def test_a_certain_but_tiny_change_is_none() -> None:
+    many = {"x": DRAW.normal(size=200_000) + 0.03}
+    result = drift.compare({"x": REFERENCE["x"]}, many, Monitoring())[0]
+    assert result["verdict"] == "steady"
+    assert result["psi"] < Monitoring().min_psi
+
+
+def test_few_rows_are_not_judged() -> None:
+    few = {name: values[:499] for name, values in NOW.items()}
+    found = {result["verdict"] for result in drift.compare(REFERENCE, few, Monitoring())}
+    assert found == {"not enough data"}
+
+
+def test_the_distance_is_that_of_scipy_up_to_the_cut_points() -> None:
+    shifted = NOW["x"] + 0.2
+    exact = stats.ks_2samp(BEFORE["x"], shifted).statistic
+    assert exact - 0.02 <= verdicts(x=shifted)["x"]["statistic"] <= exact
+
+
+def test_psi_of_equal_shares_is_zero_and_grows_with_the_shift() -> None:
+    shares = np.array([100.0, 200.0, 300.0])
+    assert drift.psi(shares, shares) == 0
+    assert 0 < drift.psi(shares, shares[[1, 0, 2]]) < drift.psi(shares, shares[::-1])

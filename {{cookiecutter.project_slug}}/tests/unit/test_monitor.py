@@ -1,0 +1,155 @@
+"""Monitoring looks at what was served; retraining needs a trigger and no brake."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from {{ cookiecutter.package_name }} import __main__, champion, table
+from {{ cookiecutter.package_name }}.config import InputError, load_config
+from {{ cookiecutter.package_name }}.operations import monitor
+from {{ cookiecutter.package_name }}.pipeline import gate, register
+
+WHY = "the bank changed its terms"
+
+
+@pytest.fixture
+def served(project: Path) -> Path:
+    """The project with a champion."""
+    assert gate.run()
+    assert register.run()
+    return project
+
+
+@pytest.fixture
+def started(served: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The pipelines that retraining started."""
+    runs: list[tuple[str, ...]] = []
+    monkeypatch.setattr(__main__, "main", lambda words: runs.append(tuple(words)) or 0)
+    return runs
+
+
+def change_code(monkeypatch: pytest.MonkeyPatch, name: str = "1") -> None:
+    kept = monitor.lineage.digests
+    monkeypatch.setattr(monitor.lineage, "digests", lambda config: kept(config) | {"code": name})
+
+
+def test_the_training_table_is_steady_and_the_time_of_the_look_is_told(served: Path) -> None:
+    rows = table.rows(table.columns_of(table.read_raw(load_config())))
+    code = monitor.run({"DATA": load_config().data.path})
+    enough = rows >= load_config().monitoring.min_rows
+    assert code == (monitor.STEADY if enough else monitor.TOO_LITTLE)
+    text = monitor.METRICS.read_text()
+    assert "monitor_last_run_timestamp_seconds 1" in text
+    assert "monitor_alarm 0.0" in text
+    page = monitor.PAGE.read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert champion.read(champion.CHAMPION) is not None
+
+
+def test_a_moved_column_is_an_alarm_that_names_it(served: Path) -> None:
+    import pyarrow.parquet as pq
+
+    config = load_config()
+    data = pq.read_table(config.data.path)
+    name = next((n for n, c in config.features.items() if c.type == "numeric"), None)
+    if name is None or data.num_rows < 2 * config.monitoring.min_rows:
+        pytest.skip("needs a number and enough rows")
+    values = data[name].to_numpy(zero_copy_only=False).astype(np.float64)
+    moved = data.set_column(data.column_names.index(name), name, [values + 3 * np.nanstd(values)])
+    pq.write_table(moved, "data/moved.parquet")
+    assert monitor.run({"DATA": "data/moved.parquet"}) == monitor.ALARM
+    alarms = json.loads(monitor.REPORT.read_text())["alarms"]
+    assert any(alarm.startswith(f"{name} drifts") for alarm in alarms)
+
+
+def test_without_a_log_it_says_how_to_have_one(served: Path) -> None:
+    with pytest.raises(InputError, match="SERVE_LOG="):
+        monitor.run({})
+    assert not monitor.METRICS.exists()
+
+
+def test_nothing_to_do_without_a_trigger(started: list[Any]) -> None:
+    assert monitor.retrain({}) == monitor.STEADY
+    assert started == []
+    assert monitor.read_journal()[-1]["decision"] == "nothing to do"
+
+
+def test_the_same_data_and_code_would_make_the_same_model(started: list[Any]) -> None:
+    monitor.retrain({"WHY": WHY})
+    entry = monitor.read_journal()[-1]
+    assert started == []
+    assert (entry["decision"], entry["triggers"]) == ("held", {"event": WHY})
+    assert "those of the champion" in entry["brakes"]["nothing new"]
+
+
+def test_changed_code_trains_again_up_to_the_gate_and_says_why(
+    started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = champion.read(champion.CHAMPION)
+    change_code(monkeypatch)
+    monitor.retrain({})
+    assert started == [monitor.PIPELINE]
+    assert "promote" not in monitor.PIPELINE
+    assert champion.read(champion.CHAMPION) == before
+    first, last = monitor.read_journal()
+    assert "code changed" in first["triggers"]["code"]
+    assert (first["decision"], last["decision"]) == ("retrain", "finished")
+
+
+def test_changed_data_is_a_trigger(started: list[Any]) -> None:
+    path = Path(load_config().data.path)
+    path.write_bytes(path.read_bytes() + b" ")
+    assert "data" in monitor.decide("")["triggers"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "trigger"),
+    [
+        ({"drifting": {"age": "mean moved"}}, "drift"),
+        ({"quality": {"verdict": "dropped", "reason": "auc 0.5", "rows": 0}}, "quality"),
+        ({"quality": {"verdict": "kept", "reason": "", "rows": 10**6}}, "volume"),
+    ],
+)
+def test_what_monitoring_saw_is_a_trigger(served: Path, seen: dict[str, Any], trigger: str) -> None:
+    model = (champion.read(champion.CHAMPION) or {})["digest"]
+    steady = {"drifting": {}, "quality": {"verdict": "kept", "reason": "", "rows": 0}}
+    monitor.REPORT.write_text(json.dumps({"model": model} | steady | seen))
+    assert list(monitor.decide("")["triggers"]) == [trigger]
+    monitor.REPORT.write_text(json.dumps({"model": "0" * 64} | steady | seen))
+    assert monitor.decide("")["triggers"] == {}
+
+
+def test_an_old_champion_is_a_trigger(served: Path) -> None:
+    record = champion.read(champion.CHAMPION) or {}
+    old = (datetime.now(UTC) - timedelta(days=91)).isoformat(timespec="seconds")
+    champion.CHAMPION.write_text(json.dumps(record | {"since": old}))
+    assert "champion for 91 days" in monitor.decide("")["triggers"]["schedule"]
+
+
+@pytest.mark.parametrize(
+    ("days", "asked", "brake"),
+    [([0.5], "other", "cooldown"), ([20], "same", "duplicate"), ([3, 5, 8, 13], "other", "budget")],
+)
+def test_a_brake_holds_and_says_why(
+    started: list[Any], monkeypatch: pytest.MonkeyPatch, days: list[float], asked: str, brake: str
+) -> None:
+    change_code(monkeypatch)
+    found = monitor.decide("")
+    entries = [
+        found | {
+            "time": (datetime.now(UTC) - timedelta(days=ago)).isoformat(),
+            "asked": found["asked"] if asked == "same" else "0" * 64,
+        }
+        for ago in days
+    ]  # fmt: skip
+    monitor.JOURNAL.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    monitor.retrain({})
+    last = monitor.read_journal()[-1]
+    assert started == []
+    assert (last["decision"], list(last["brakes"])) == ("held", [brake])

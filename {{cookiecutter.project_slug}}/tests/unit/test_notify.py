@@ -1,0 +1,75 @@
+"""People are told through a webhook, or on the screen; and never what they must not see."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from {{ cookiecutter.package_name }}.operations import notify
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    """Keeps what it is sent and answers with `status`."""
+
+    status = 200
+    texts: list[str] = []  # noqa: RUF012 - one server a test
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.texts.append(json.loads(body)["text"])
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hook]]:
+    kind = type("OneHook", (Hook,), {"texts": []})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv(notify.WEBHOOK, f"http://127.0.0.1:{server.server_port}/secret")
+    yield kind
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_webhook_gets_the_text(hook: type[Hook], capsys: pytest.CaptureFixture[str]) -> None:
+    assert notify.send("drift found")
+    assert hook.texts == ["drift found"]
+    assert capsys.readouterr().out == ""
+
+
+def test_a_webhook_that_fails_stops_nothing_and_its_address_is_not_told(
+    hook: type[Hook], capsys: pytest.CaptureFixture[str]
+) -> None:
+    hook.status = 500
+    assert not notify.send("drift found")
+    said = capsys.readouterr()
+    assert said.out == "notify: drift found\n"
+    assert "status 500" in said.err
+    assert "secret" not in said.out + said.err
+
+
+@pytest.mark.parametrize("address", ["http://hooks.example.com/x", "file:///etc/passwd", "x"])
+def test_only_https_or_this_machine_is_sent_to(
+    address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(notify.WEBHOOK, address)
+    assert not notify.send("drift found")
+    assert "must be an https:// address" in capsys.readouterr().err
+
+
+def test_without_a_webhook_it_prints(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(notify.WEBHOOK, raising=False)
+    assert not notify.send("run finished")
+    assert capsys.readouterr().out == "notify: run finished\n"
