@@ -11,7 +11,7 @@ help:  ## show the words
 
 setup: .venv/.ready  ## install the template's own tools into .venv (on demand)
 
-.venv/.ready: requirements/dev.txt
+.venv/.ready: requirements/dev.txt tests/ci/package-lock.json
 	@command -v $(PYTHON) > /dev/null || { echo "Python 3.11 or newer is needed and $(PYTHON) is not found; name one: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed and $(PYTHON) is " + sys.version.split()[0] + "; name another: make $(MAKECMDGOALS) PYTHON=python3.12")'
 	@echo "Setting up .venv"
@@ -22,9 +22,14 @@ setup: .venv/.ready  ## install the template's own tools into .venv (on demand)
 	  $(PYTHON) -m venv --clear .venv && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt; \
 	fi
+	@if command -v npm > /dev/null; then \
+	  npm ci --silent --no-audit --no-fund --prefix tests/ci; \
+	else \
+	  echo "npm is missing: the tests that run workflows are skipped"; \
+	fi
 	@touch $@
 
-tools:  ## install what the tests need besides Python: docker, wrk ... (Debian; root or sudo)
+tools:  ## install what the tests need besides Python: docker, wrk, node, groovy ... (Debian; root or sudo)
 	@tools/install.sh
 
 demo: setup  ## generate a project with the default answers and run its whole life cycle
@@ -79,5 +84,5 @@ lock: setup  ## renew the locks of the template, its benchmark and its projects
 	  done
 
 clean:  ## delete .venv, build/ and caches
-	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build tests/ci/node_modules .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -114,7 +114,7 @@ def write_answers(source, commit):
         file.write(WARNING + text)
 
 
-for path, keep in CONTEXT["__keep"].items():
+for path, keep in sorted(CONTEXT["__keep"].items(), reverse=True):  # files before their folder
     if keep != "True":
         remove = shutil.rmtree if os.path.isdir(path) else os.remove
         remove(path)

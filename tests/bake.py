@@ -75,15 +75,17 @@ def host(environment: Mapping[str, str]) -> list[str]:
     ]
 
 
-def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; the caller looks at `returncode`, `stdout` and `stderr`."""
+def run(
+    *command: str | Path, cwd: Path, text: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end on the input `text`; the caller looks at what came of it."""
     return subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
         env=os.environ | {"PWD": str(cwd)} | environment,
         capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        input=text,
         check=False,
     )
 

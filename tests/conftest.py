@@ -13,7 +13,7 @@ from pathlib import Path
 import bake
 import plumbum
 import pytest
-from answers import cases
+from answers import SOURCE, cases
 from life import make
 
 
@@ -67,9 +67,13 @@ def questions(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("cookiecutter.json", "copier.yml", "hooks"):
         copy = shutil.copytree if (template / name).is_dir() else shutil.copy2
         copy(template / name, folder / name)
-    (folder / bake.TREE / ".github").mkdir(parents=True)
-    for name in (".github/CODEOWNERS", "LICENSE", "{{cookiecutter.__answers_file}}"):
-        shutil.copy2(template / bake.TREE / name, folder / bake.TREE / name)
+    for name in (*SOURCE["__keep"], "LICENSE", "{{cookiecutter.__answers_file}}"):
+        source, target = template / bake.TREE / name, folder / bake.TREE / name
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
     return folder
 
 

@@ -7,18 +7,22 @@ from pathlib import Path
 
 import bake
 import pytest
+from answers import CHOICES
 from conftest import Twins
 from reach import orphans
 
-# One path a line; "question: path" where an answer to that question brings the file.
+# One path a line; before it what brings the file: "question: " an answer to that question,
+# "question=one,other: " one of these answers.
 LISTED = (bake.ROOT / "tests" / "files.txt").read_text(encoding="utf-8").splitlines()
 
 
 def expected(answers: dict[str, str], package: str) -> set[str]:
     names = set()
     for line in LISTED:
-        question, _, name = line.rpartition(": ")
-        if not question or answers.get(question):
+        condition, _, name = line.rpartition(": ")
+        question, _, choices = condition.partition("=")
+        answer = answers.get(question) or CHOICES.get(question, [""])[0]
+        if not question or (answer in choices.split(",") if choices else answer):
             names.add(name.replace("PACKAGE", package))
     return names
 

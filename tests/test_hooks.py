@@ -10,7 +10,7 @@ import bake
 import pytest
 from cookiecutter.exceptions import FailedHookException
 
-GUARDED = [".copier-answers.yml", *answers.SOURCE["_skip_if_exists"], ".github"]
+GUARDED = [".copier-answers.yml", *answers.SOURCE["_skip_if_exists"], ".github", "Jenkinsfile"]
 
 
 @pytest.mark.parametrize("name", GUARDED)
@@ -22,7 +22,7 @@ def test_force_never_overwrites_or_deletes_what_is_a_users(
     mine.parent.mkdir(parents=True)
     mine.write_text("mine\n")
     with pytest.raises(FailedHookException):
-        bake.by_cookiecutter(template, tmp_path, {}, overwrite_if_exists=True)
+        bake.by_cookiecutter(template, tmp_path, {"ci": "none"}, overwrite_if_exists=True)
     assert f"ERROR: {name} already exists here and would be lost" in capfd.readouterr().err
     assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["mine\n"]
 
@@ -36,10 +36,12 @@ def test_force_into_a_folder_with_nothing_of_ours_generates(template: Path, tmp_
 
 
 def test_what_is_switched_off_is_not_there(template: Path, tmp_path: Path) -> None:
-    without = bake.by_cookiecutter(template, tmp_path / "without", {})
-    named = bake.by_cookiecutter(template, tmp_path / "with", {"reviewers": "@org/team"})
-    assert not (without / ".github").exists()
-    assert "@org/team" in (named / ".github" / "CODEOWNERS").read_text(encoding="utf-8")
+    without = bake.by_cookiecutter(template, tmp_path / "without", {"ci": "none"})
+    assert not {".github", ".jenkins", "Jenkinsfile"} & {path.name for path in without.iterdir()}
+    named = {"reviewers": "@org/team", "ci": "jenkins"}
+    born = bake.by_cookiecutter(template, tmp_path / "with", named)
+    assert [path.name for path in (born / ".github").iterdir()] == ["CODEOWNERS"]
+    assert "@org/team" in (born / ".github" / "CODEOWNERS").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("licence", answers.CHOICES["licence"])

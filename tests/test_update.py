@@ -158,5 +158,20 @@ def test_answers_can_be_changed_later(engine: str, two_releases: Path, tmp_path:
         command = ["copier", "update", "--defaults", "-r", ":current:", "-d", answer]
         done = bake.run(*command, cwd=project)
         assert done.returncode == 0, done.stderr
-        assert (project / ".github").exists() == bool(reviewers)
+        assert (project / ".github" / "CODEOWNERS").exists() == bool(reviewers)
         bake.commit(project, "New reviewers")
+
+
+@pytest.mark.parametrize("engine", BORN_BY)
+def test_ci_can_be_changed_later(engine: str, two_releases: Path, tmp_path: Path) -> None:
+    project = born(engine, two_releases, tmp_path, "v0.2.0")
+    for ci, found in {
+        "jenkins": (False, True),
+        "none": (False, False),
+        "both": (True, True),
+    }.items():
+        command = ["copier", "update", "--defaults", "-r", ":current:", "-d", f"ci={ci}"]
+        done = bake.run(*command, cwd=project)
+        assert done.returncode == 0, done.stderr
+        assert ((project / ".github").exists(), (project / "Jenkinsfile").exists()) == found
+        bake.commit(project, "New CI")

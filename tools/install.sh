@@ -8,6 +8,10 @@ docker: docker.io
 dockerd: docker.io
 iptables: iptables
 mmdebstrap: mmdebstrap
+node: nodejs
+npm: npm
+groovy: groovy
+/usr/lib/jvm/java-1[17]-*: openjdk-17-jre-headless
 wrk: wrk
 "
 PATH=$PATH:/usr/sbin

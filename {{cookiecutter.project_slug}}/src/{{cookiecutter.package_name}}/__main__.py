@@ -34,6 +34,11 @@ STAGES = {
     "monitor": ("operations.monitor", "run", "drift, quality and health of what is served"),
     "retrain": ("operations.monitor", "retrain", "train again, if a trigger asks for it"),
     "history": ("operations.release", "history", "what was champion when, by whom, why"),
+    "doctor": ("operations.doctor", "run", "what is ready, what is missing, what to set"),
+    "pull": ("versioning", "pull", "data and results from the DVC remote"),
+    "push": ("versioning", "push", "data and results to the DVC remote"),
+    "notify": ("operations.notify", "run", "tell how a run of CI ended"),
+    "start": ("operations.start", "run", "have CI train"),
 }
 # (stage, exit code): what people are told of, see operations/notify.py
 EVENTS = {

@@ -115,9 +115,17 @@ class Search(Strict):
 
 
 class Compute(Strict):
-    """Threads of training. More threads can change the last bits of a model."""
+    """Threads of training (more can change the last bits of a model), and where CI trains."""
 
     threads: Annotated[int, Field(ge=1)] = 1
+    runner: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "ubuntu-latest"
+    gpu: bool = False
+
+
+class Notification(Strict):
+    """Which ends of CI runs people are told of; refusals, drift and rollbacks always."""
+
+    runs: Literal["all", "failures"] = "all"
 
 
 class Sample(Strict):
@@ -205,6 +213,7 @@ class Config(Strict):
     model: ModelSpec = ModelSpec()
     search: Search = Search()
     compute: Compute = Compute()
+    notification: Notification = Notification()
     sample: Sample = Sample()
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
 

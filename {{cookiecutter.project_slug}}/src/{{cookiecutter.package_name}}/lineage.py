@@ -14,15 +14,17 @@ _HERE = Path(__file__).parent
 CODE = [_HERE / name for name in ("features.py", "model.py", "encoder.py", "forms.py")]
 LOCKS = [Path("requirements/dev.txt"), Path("requirements/extra.txt")]
 CONFIG = "config.json"  # in a model folder: model_config.yaml as it was in training
+# Settings that only judge data, watch the model or steer CI: they make no other model.
+NO_PART: dict[str, Any] = {
+    **dict.fromkeys(("checks", "monitoring", "notification"), True),
+    "compute": {"runner", "gpu"},
+}
 COMMITTED = ("src", "model_config.yaml", "gates.yaml", "dvc.yaml", "requirements")
 
 
 def digests(config: Config) -> dict[str, str]:
-    """SHA-256 of what a model is made from, apart from its data: code, config, lock, schema.
-
-    What only judges data or watches the model (checks, monitoring) makes no other model.
-    """
-    full = config.model_dump(mode="json", exclude={"checks", "monitoring"})
+    """SHA-256 of what a model is made from, apart from its data: code, config, lock, schema."""
+    full = config.model_dump(mode="json", exclude=NO_PART)
     return {
         "code": digest_json({path.name: digest(path) for path in CODE}),
         "config": digest_json(full),

@@ -69,3 +69,30 @@ def add(path: Path) -> None:
             repository.add(str(path))
     except DvcException as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def pull() -> None:
+    """Fetch data and results from the remote, where there is one; what nobody pushed stays away."""
+    _exchange("pull", allow_missing=True)
+
+
+def push() -> None:
+    """Send data and results to the remote, where there is one."""
+    _exchange("push")
+
+
+def _exchange(word: str, **options: bool) -> None:
+    """Raises InputError for what DVC cannot do, such as a login that is refused."""
+    from dvc.exceptions import DvcException
+
+    try:
+        with _repository() as repository:
+            remote = repository.config["core"].get("remote")
+            if not remote:
+                print(f"{word}: no DVC remote: everything stays on this machine")
+                return
+            count = getattr(repository, word)(**options)
+    except DvcException as error:
+        raise InputError(f"{word}: {error}") from error
+    files = count["fetched"] if isinstance(count, dict) else count
+    print(f"{word}: {files} files, remote {remote}")

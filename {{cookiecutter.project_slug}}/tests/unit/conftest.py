@@ -56,7 +56,8 @@ def project(
     folder = tmp_path / "project"
     shutil.copytree(evaluated, folder)
     monkeypatch.chdir(folder)
-    monkeypatch.delenv("CI", raising=False)
+    for name in ("CI", "JENKINS_JOB", "GITHUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(measure, "measure", lambda _: figures)
     monkeypatch.setattr(tracking, "mirror", lambda *_: {})
     return folder

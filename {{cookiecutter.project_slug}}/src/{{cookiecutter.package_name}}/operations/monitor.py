@@ -19,7 +19,7 @@ from .. import artifact, champion, lineage
 from ..champion import CHAMPION, MODELS
 from ..config import Config, InputError, load_config
 from ..files import digest, digest_json, read_json, write_json, write_text
-from . import monitor_page, prometheus, watch
+from . import monitor_page, prometheus, start, watch
 from .watch import Facts, Reasons
 
 REPORT = Path("reports/monitoring.json")
@@ -47,14 +47,19 @@ def run(settings: dict[str, str]) -> int:
 
 
 def retrain(settings: dict[str, str]) -> int:
-    """Train again when a trigger asks for it and no brake holds; WHY=... is a trigger itself."""
+    """Train again when a trigger asks for it and no brake holds; WHY=... is a trigger itself.
+
+    Where the environment says that CI trains, it is started there instead (see start.py).
+    """
     found = decide(settings.get("WHY", ""))
-    _note(found)
     for kind in ("triggers", "brakes"):
         for name, reason in found[kind].items():
             print(f"retrain: {kind[:-1]} {name}: {reason}")
-    print(f"retrain: {found['decision']} -> {JOURNAL}")
-    if found["decision"] != "retrain":
+    asked = found["decision"] == "retrain"
+    place = start.elsewhere("; ".join(found["triggers"].values())) if asked else None
+    _note(found)  # what did not start is not noted: no brake may hold the next attempt
+    print(f"retrain: {found['decision']}{f': {place} trains' if place else ''} -> {JOURNAL}")
+    if not asked or place:
         return STEADY
     from ..__main__ import main
 

@@ -1,4 +1,4 @@
-"""Tell people: a Slack-compatible webhook in NOTIFY_WEBHOOK, or a printed line without one.
+"""notify: tell people through a Slack-compatible webhook in NOTIFY_WEBHOOK, or print a line.
 
 A message says what happened and to which model, never a value of the data. A webhook that does not
 answer stops nothing: the line is printed instead, with the reason.
@@ -6,25 +6,52 @@ answer stops nothing: the line is printed instead, with the reason.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tomllib
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from .. import champion
-from ..config import InputError
+from .. import champion, lineage
+from ..config import InputError, load_config
 from ..files import read_json
 from ..places import VERDICT
+from . import web
 
 WEBHOOK = "NOTIFY_WEBHOOK"
-SECONDS = 5.0
 MONITORING = Path("reports/monitoring.json")
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def run(settings: dict[str, str]) -> None:
+    """How a run of CI ended: RESULT=success or failure, WHY it ran.
+
+    In Jenkins, where GITHUB_REPOSITORY is set, the result is also given back as a commit status.
+    """
+    result = settings.get("RESULT", "")
+    if result not in ("success", "failure"):
+        raise InputError("notify: RESULT=success or RESULT=failure is needed")
+    text = f"run ended with {result} ({_why(settings)})"
+    if result == "success" and load_config().notification.runs == "failures":
+        print(f"notify: {text}: only failures are sent (notification in model_config.yaml)")
+    else:
+        send(f"{_project()}: {text}")
+    if os.environ.get("JENKINS_URL") and os.environ.get("GITHUB_REPOSITORY"):
+        _commit_status(result, text)
+
+
+def _why(settings: dict[str, str]) -> str:
+    return " ".join((settings.get("WHY") or "no reason given").split())[:200]
+
+
+def _commit_status(result: str, text: str) -> None:
+    commit = lineage.commit()["commit"]
+    if not (commit and os.environ.get("GITHUB_TOKEN")):
+        raise InputError("notify: a commit and GITHUB_TOKEN are needed for the commit status")
+    status = {"state": result, "context": "jenkins", "description": text[:140]}
+    address = os.environ.get("BUILD_URL", "")
+    refused = web.github(f"statuses/{commit}", status | {"target_url": address})
+    if refused:
+        raise InputError(f"notify: GitHub did not take the commit status: {refused}")
 
 
 def tell(event: str) -> None:
@@ -35,31 +62,12 @@ def tell(event: str) -> None:
 def send(text: str) -> bool:
     """Whether the webhook took `text`; printed where there is none, or where it did not."""
     address = os.environ.get(WEBHOOK, "")
-    reason = _post(address, text) if address else ""
+    reason = web.post(address, {"text": text}) if address else ""
     if not address or reason:
         print(f"notify: {text}")
     if reason:
         print(f"notify: {WEBHOOK} did not take it: {reason}", file=sys.stderr)
     return bool(address) and not reason
-
-
-def _post(address: str, text: str) -> str:
-    """Why the webhook did not take `text`; empty when it did. The address is a secret: not told."""
-    parts = urlsplit(address)
-    if parts.scheme != "https" and (parts.scheme, parts.hostname in _LOOPBACK) != ("http", True):
-        return "it must be an https:// address (http:// on this machine only)"
-    request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-        address,
-        data=json.dumps({"text": text}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
-            return "" if answer.status < 300 else f"status {answer.status}"
-    except urllib.error.HTTPError as error:
-        return f"status {error.code}"
-    except (OSError, ValueError) as error:
-        return type(getattr(error, "reason", error)).__name__
 
 
 def _project() -> str:

@@ -1,4 +1,8 @@
-"""search: better parameters by Optuna, judged on folds of the training rows only."""
+"""search: better parameters by Optuna, judged on folds of the training rows only.
+
+A search has two parts that know nothing of each other: two machines can share it, and find the same
+as one.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import forms, metrics, table
+from .. import forms, lineage, metrics, table
 from ..config import CONFIG_FILE, Config, InputError, load_config
-from ..files import write_json
+from ..files import digest_json, read_json, write_json
 from ..places import PREPARED
 from ..progress import say
 from ..table import Columns
@@ -17,14 +21,25 @@ from .fit import fit
 from .split import hold_out
 
 SEARCH = Path("reports/search.json")
+PARTS = 2
 
 
-def run() -> None:
-    """Write reports/search.json and print the best parameters; train uses them by itself."""
+def run(settings: dict[str, str]) -> None:
+    """Write reports/search.json and print the best parameters; train uses them by itself.
+
+    PART=1 or 2 tries the trials of that part only and keeps them in reports/search.
+    """
     config = load_config()
     if not config.search.trials:
         raise InputError(f"{CONFIG_FILE}: search.trials is 0: set a number of trials, e.g. 30")
-    found = search(config, table.read_parquet(PREPARED / "train.parquet"))
+    columns, part = table.read_parquet(PREPARED / "train.parquet"), settings.get("PART", "")
+    if part not in ("", *map(str, range(1, PARTS + 1))):
+        raise InputError(f"search: PART={part}: it is 1 to {PARTS}, or nothing for all parts")
+    if part:
+        tried = tries(config, columns, int(part))
+        print(f"search: {len(tried)} trials on {config.search.folds} folds -> {kept(int(part))}")
+        return
+    found = search(config, columns)
     write_json(SEARCH, found)
     print(
         f"search: {config.search.trials} trials on {config.search.folds} folds -> {SEARCH}\n"
@@ -34,34 +49,62 @@ def run() -> None:
 
 
 def search(config: Config, columns: Columns) -> dict[str, Any]:
-    """{metric, value, configured, params, trials}: the first trial is the configuration as it is.
+    """{metric, value, configured, params, trials}: the best of all parts and the configuration.
 
     `columns` are training rows; each trial is the mean of the headline metric over the folds.
     Equal arguments give equal results. Raises InputError for a range that cannot be searched.
     """
+    metric = metrics.HEADLINE[config.data.task]
+    trials = [trial for part in range(1, PARTS + 1) for trial in tries(config, columns, part)]
+    configured = _score(config, columns, list(folds(config, columns)), metric, {})
+    best = max(trials, key=lambda trial: trial["value"])
+    better = best["value"] > configured
+    return {
+        "metric": metric,
+        "value": best["value"] if better else configured,
+        "configured": configured,
+        "params": best["params"] if better else {},
+        "trials": trials,
+    }
+
+
+def tries(config: Config, columns: Columns, part: int) -> list[dict[str, Any]]:
+    """[{value, params}] of one part; kept, so that what another machine tried is not tried again.
+
+    Kept trials count only for the same code, configuration, locks and data.
+    """
+    data = read_json(PREPARED / "data.json", "run `make run`")
+    asked = digest_json([lineage.package(), lineage.digests(config), data])
+    if kept(part).exists():
+        found = read_json(kept(part), "remove it")
+        if found["asked"] == asked:
+            return list(found["trials"])
+    trials = _study(config, columns, part)
+    write_json(kept(part), {"asked": asked, "trials": trials})
+    return trials
+
+
+def kept(part: int) -> Path:
+    """Where the trials of that part are kept."""
+    return SEARCH.with_suffix("") / f"{part}.json"
+
+
+def _study(config: Config, columns: Columns, part: int) -> list[dict[str, Any]]:
+    """One study of its own seed with its share of the trials."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    metric = metrics.HEADLINE[config.data.task]
-    masks = list(folds(config, columns))
+    metric, masks = metrics.HEADLINE[config.data.task], list(folds(config, columns))
+    count = (config.search.trials + PARTS - part) // PARTS
 
     def objective(trial: optuna.Trial) -> float:
-        say(f"search: trial {trial.number + 1} of {config.search.trials}")
+        say(f"search: part {part} of {PARTS}, trial {trial.number + 1} of {count}")
         return _score(config, columns, masks, metric, _suggest(config, trial))
 
-    study = optuna.create_study(
-        direction="maximize", sampler=optuna.samplers.TPESampler(seed=config.seed)
-    )
-    study.optimize(objective, n_trials=config.search.trials)
-    configured = _score(config, columns, masks, metric, {})
-    better = study.best_value > configured
-    return {
-        "metric": metric,
-        "value": study.best_value if better else configured,
-        "configured": configured,
-        "params": study.best_params if better else {},
-        "trials": [{"value": trial.value, "params": trial.params} for trial in study.trials],
-    }
+    sampler = optuna.samplers.TPESampler(seed=config.seed + part - 1)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.optimize(objective, n_trials=count)
+    return [{"value": trial.value, "params": trial.params} for trial in study.trials]
 
 
 def folds(config: Config, columns: Columns) -> list[np.ndarray]:

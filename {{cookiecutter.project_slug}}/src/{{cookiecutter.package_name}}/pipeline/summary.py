@@ -1,13 +1,18 @@
-"""summary: the last lines of `make run`: champion, headline metrics, where the report is."""
+"""summary: the last lines of `make run`: champion, headline metrics, where the report is.
+
+On GitHub the model card becomes the summary of the job as well.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from .. import champion, tracking
 from ..files import read_json
-from ..places import REPORT
+from ..places import REPORT, REPORTS
 
+CARD = REPORTS / "model_card.md"
 _SHOWN = 3  # metrics, in the order of the evaluation: the headline metric comes first
 
 
@@ -29,6 +34,9 @@ def run() -> None:
     if record and challenger and challenger["digest"] != record["digest"]:
         print(f"challenger: {challenger['model']}: `make promote` makes it champion")
     print(f"report:   {REPORT}" if REPORT.exists() else "report:   none yet: run `make report`")
+    if "GITHUB_STEP_SUMMARY" in os.environ and CARD.exists():
+        with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as page:
+            page.write(CARD.read_text(encoding="utf-8"))
 
 
 def _metrics(metrics: dict[str, dict[str, float]]) -> str:

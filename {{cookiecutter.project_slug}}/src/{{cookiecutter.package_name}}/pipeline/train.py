@@ -31,7 +31,7 @@ def run() -> None:
     outputs = forms.scorer(spec, content)(fitted.apply(test))
     beside = {
         profile.FILE: profile.reference(columns, outputs, config),
-        lineage.CONFIG: config.model_dump(mode="json", exclude={"checks", "monitoring"}),
+        lineage.CONFIG: config.model_dump(mode="json", exclude=lineage.NO_PART),
     }
     probe = probe_rows(config, columns)
     named = identity(config, params)

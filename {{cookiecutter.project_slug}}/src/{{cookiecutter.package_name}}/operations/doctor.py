@@ -1,0 +1,101 @@
+"""doctor: what is ready, what is missing and what to set; for CI also what it may do."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import shutil
+from pathlib import Path
+
+from .. import lineage
+from ..config import Config, load_config
+from ..files import write_text
+from ..places import REPORTS, STARTER
+
+Line = tuple[bool, str, str]  # ready, of what, and what is so or what to set
+
+
+def run() -> None:
+    """Print one line for each thing; write reports/doctor.txt and agent.txt.
+
+    On GitHub also the outputs of the step, and what is not set to the summary of the job.
+    """
+    config = load_config()
+    found_lines = lines(config)
+    for ready, name, text in found_lines:
+        print(f"{'ready  ' if ready else 'not set'}  {name:<11} {text}")
+    found = "".join(f"{name}={value}\n" for name, value in facts(config).items())
+    write_text(REPORTS / "doctor.txt", found)
+    write_text(REPORTS / "agent.txt", "gpu" if config.compute.gpu else "cpu")
+    missing = "".join(f"- {name}: {text}\n" for ready, name, text in found_lines if not ready)
+    for variable, content in {"GITHUB_OUTPUT": found, "GITHUB_STEP_SUMMARY": missing}.items():
+        if variable in os.environ:
+            with Path(os.environ[variable]).open("a", encoding="utf-8") as file:
+                file.write(content)
+
+
+def lines(config: Config) -> list[Line]:
+    """What a person wants to know first, in this order."""
+    commit = lineage.commit()
+    engine = next((name for name in ("docker", "podman") if shutil.which(name)), None)
+    return [
+        (
+            commit["commit"] is not None,
+            "git",
+            commit["reason"] or f"commit {commit['commit'][:12]}",
+        ),
+        _data(config),
+        _set("MLFLOW_TRACKING_URI", "runs", "a local SQLite file keeps them"),
+        (engine is not None, "containers", engine or "install docker or podman: `make image`"),
+        _set("IMAGE_REGISTRY", "release", "such as ghcr.io/org/model: images are pushed there"),
+        _set("KUBERNETES", "cluster", "yes where KUBECONFIG reaches one: `make deploy`"),
+        _set("NOTIFY_WEBHOOK", "messages", "a webhook's address: they are printed until then"),
+    ]
+
+
+def facts(config: Config) -> dict[str, str]:
+    """What CI asks before a job: yes or no, and on which machine training runs."""
+    data, _, _ = _data(config)
+    handed_over = bool(os.environ.get("GITHUB_ACTIONS") and os.environ.get("JENKINS_JOB"))
+    return {
+        "data": _yes(data),
+        "train": _yes(data and not handed_over),
+        "search": _yes(config.search.trials > 0),
+        "runner": config.compute.runner,
+        "release": _yes(bool(os.environ.get("IMAGE_REGISTRY"))),
+        "deploy": _yes(os.environ.get("KUBERNETES") == "yes"),
+    }
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _set(variable: str, name: str, otherwise: str) -> Line:
+    value = os.environ.get(variable)
+    return bool(value), name, f"{variable} is set" if value else f"{variable} is not: {otherwise}"
+
+
+def _data(config: Config) -> Line:
+    path = Path(config.data.path)
+    if path == STARTER:
+        return True, "data", f"{path} (SYNTHETIC, made by the first run)"
+    if path.exists():
+        return True, "data", str(path)
+    remote = _remote()
+    if remote is None:
+        return False, "data", f"{path} is not here, and DVC has no remote: `dvc remote add -d`"
+    if "://" not in remote:
+        there = Path(remote).is_dir()
+        return there, "data", f"{path} from {remote}" if there else f"{remote} is no folder here"
+    if remote.startswith("http") or os.environ.get("CLOUD_LOGIN"):
+        return True, "data", f"{path} from {remote}: `make pull`"
+    return False, "data", f"{path} is at {remote}: log in, say so with CLOUD_LOGIN=yes, `make pull`"
+
+
+def _remote() -> str | None:
+    """Address of the default DVC remote, from the project's or the user's settings of it."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read([".dvc/config", ".dvc/config.local"], encoding="utf-8")
+    name = parser.get("core", "remote", fallback=None)
+    return parser.get(f"'remote \"{name}\"'", "url", fallback=None) if name else None

@@ -1,0 +1,100 @@
+"""doctor: what it says of a project, and what it lets CI do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from {{ cookiecutter.package_name }}.config import Config, load_config
+from {{ cookiecutter.package_name }}.operations import doctor
+
+ROOT = Path(__file__).parents[2]
+VARIABLES = ("GITHUB_ACTIONS", "JENKINS_JOB", "IMAGE_REGISTRY", "KUBERNETES", "CLOUD_LOGIN")
+WRITTEN = ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
+
+
+@pytest.fixture(autouse=True)
+def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder, and none of the variables that doctor reads."""
+    monkeypatch.chdir(tmp_path)
+    for name in (*VARIABLES, *WRITTEN):
+        monkeypatch.delenv(name, raising=False)
+
+
+def configured(path: str = "data/starter.csv", **compute: Any) -> Config:
+    config = load_config(ROOT / "model_config.yaml")
+    data = config.data.model_copy(update={"path": path})
+    return config.model_copy(
+        update={"data": data, "compute": config.compute.model_copy(update=compute)}
+    )
+
+
+def test_without_any_account_it_trains_and_releases_nothing() -> None:
+    facts = doctor.facts(configured(runner="ubuntu-latest"))
+    assert facts == {
+        "data": "yes",
+        "train": "yes",
+        "search": "no",
+        "runner": "ubuntu-latest",
+        "release": "no",
+        "deploy": "no",
+    }
+
+
+def test_what_is_set_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGE_REGISTRY", "ghcr.io/org/model")
+    monkeypatch.setenv("KUBERNETES", "yes")
+    facts = doctor.facts(configured(runner="gpu-large"))
+    assert (facts["release"], facts["deploy"], facts["runner"]) == ("yes", "yes", "gpu-large")
+
+
+def test_a_table_that_is_out_of_reach_is_said(tmp_path: Path) -> None:
+    (line,) = [text for _, name, text in doctor.lines(configured("data/my.csv")) if name == "data"]
+    assert "data/my.csv is not here" in line
+    assert "dvc remote add" in line
+    assert doctor.facts(configured("data/my.csv"))["train"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("url", "login", "ready"),
+    [
+        ("s3://example/store", "", "no"),
+        ("s3://example/store", "arn:aws:iam::1:role/x", "yes"),
+        ("https://example.com/store", "", "yes"),
+        ("/no/such/folder", "yes", "no"),
+    ],
+)
+def test_a_remote_counts_where_it_can_be_read(
+    url: str, login: str, ready: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".dvc").mkdir()
+    text = f"[core]\n    remote = storage\n['remote \"storage\"']\n    url = {url}\n"
+    (tmp_path / ".dvc" / "config").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("CLOUD_LOGIN", login)
+    assert doctor.facts(configured("data/my.csv"))["data"] == ready
+
+
+def test_on_github_training_is_left_to_a_jenkins_that_is_connected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("JENKINS_JOB", "https://jenkins.example.com/job/model")
+    assert doctor.facts(configured())["train"] == "yes"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert doctor.facts(configured())["train"] == "no"
+
+
+@pytest.mark.parametrize(("gpu", "agent"), [(True, "gpu"), (False, "cpu")])
+def test_ci_reads_what_it_finds(
+    gpu: bool, agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "load_config", lambda: configured(gpu=gpu))
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    doctor.run()
+    assert "IMAGE_REGISTRY is not" in (tmp_path / "summary").read_text(encoding="utf-8")
+    assert (tmp_path / "reports/agent.txt").read_text(encoding="utf-8") == agent
+    found = (tmp_path / "reports/doctor.txt").read_text(encoding="utf-8")
+    assert found == (tmp_path / "output").read_text(encoding="utf-8")
+    assert "data=yes\n" in found
