@@ -87,8 +87,8 @@ class Twins:
 
 
 CASES = [
-    pytest.param(answers, id=f"case{number}", marks=pytest.mark.xdist_group(f"case{number}"))
-    for number, answers in enumerate(cases())
+    pytest.param(case, id=f"case{number}", marks=pytest.mark.xdist_group(f"case{number}"))
+    for number, case in enumerate(cases())
 ]
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+
+import yaml
 
 # What opens a file without being told its name, or who reads it.
 ROOTS = {
@@ -32,6 +35,7 @@ ROOTS = {
 }
 
 Files = dict[str, bytes]
+KUSTOMIZATION = "kustomization.yaml"
 
 
 def orphans(files: Files, package: str) -> list[str]:
@@ -52,17 +56,30 @@ def mentions(name: str, files: Files, package: str) -> Iterator[str]:
     """
     text = files[name].decode(errors="ignore")
     folder = PurePosixPath(name).parent
+    if PurePosixPath(name).name == KUSTOMIZATION:
+        yield from (path for path in built_from(folder, text) if path in files)
     for other in files:
         if not (other.startswith("src/") and other.endswith(".py")) and other != name:
             path = PurePosixPath(other)
             near = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else other
-            if re.search(rf"(?<![\w.-])({re.escape(other)}|{re.escape(near)})(?![\w-])", text):
+            by_folder = path.name == KUSTOMIZATION  # kubectl is told the name of its folder
+            names = {f"{path.parent}/"} if by_folder else {other, near}
+            if re.search(rf"(?<![\w.-])({'|'.join(map(re.escape, names))})(?![\w-])", text):
                 yield other
     if f"-m {package}" in text:
         yield f"src/{package}/__main__.py"
     if name.endswith(".py"):
         for module in modules(name, ast.parse(text), package):
             yield from (path for path in paths_of(module) if path in files)
+
+
+def built_from(folder: PurePosixPath, text: str) -> Iterator[str]:
+    """Files and folders that a kustomization in `folder` is made of."""
+    made = yaml.safe_load(text)
+    for path in [*made.get("resources", []), *made.get("components", [])]:
+        found = posixpath.normpath(folder / path)
+        yield found
+        yield f"{found}/{KUSTOMIZATION}"
 
 
 def modules(name: str, code: ast.Module, package: str) -> Iterator[str]:

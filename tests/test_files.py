@@ -58,7 +58,16 @@ def test_T08_every_file_is_used(twins: Twins) -> None:
     assert orphans(files, package_of(twins.cookiecutter)) == []
 
 
-@pytest.mark.parametrize("name", ["src/PACKAGE/forgotten.py", "docs/forgotten.md", "forgotten.sh"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "src/PACKAGE/forgotten.py",
+        "docs/forgotten.md",
+        "forgotten.sh",
+        "deploy/k8s/base/forgotten.yaml",
+        "deploy/k8s/forgotten/kustomization.yaml",
+    ],
+)
 def test_T08_a_forgotten_file_is_found(name: str, project: Path) -> None:
     package = package_of(project)
     planted = name.replace("PACKAGE", package)

@@ -1,0 +1,162 @@
+"""deploy and status: bring a release to an environment without touching what answers there."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from ..config import InputError
+from . import cluster, manifests
+from .cluster import Object
+from .manifests import Release
+
+WAIT_SECONDS = 300.0
+POLL_SECONDS = 1.0
+
+
+def deploy(settings: dict[str, str]) -> None:
+    """ENV, STRATEGY, IMAGE: stable where nothing runs yet, else the track that is tried.
+
+    The same call again changes nothing. Where another release is being tried, it says what it
+    would end and does it only with APPLY=yes. WAIT: seconds for the pods to be ready (0: do not).
+    """
+    space, env = cluster.namespace(settings), settings["ENV"]
+    strategy = manifests.checked(settings.get("STRATEGY") or "canary")
+    release = manifests.wanted(settings)
+    now = running(space)
+    stable, tried = now["stable"], now["canary"]
+    if stable is None:
+        _apply(documents(manifests.render(env, release)))
+        _done(env, "stable", release, f"kubectl delete namespace {space}", settings)
+    elif stable == release:
+        if tried is None:
+            _apply(_known(documents(manifests.render(env, release))))
+        print(f"deploy: {env}: stable serves model {release.model[:16]} already")
+    elif tried == release and weight(space):
+        print(f"deploy: {env}: model {release.model[:16]} is being tried already: `make status`")
+    else:
+        parts = list(_known(documents(manifests.render(env, stable, release, strategy))))
+        if tried not in (None, release) and settings.get("APPLY") != "yes":
+            _would_end(env, tried, release)
+            return
+        _apply(part for part in parts if part["kind"] == "HTTPRoute")  # first nobody is sent there
+        _apply(part for part in parts if not _is_stable(part))
+        _done(env, f"{strategy} with weight 0", release, f"make rollback ENV={env}", settings)
+
+
+def running(space: str) -> dict[str, Release | None]:
+    """The releases in `space` by track: stable and canary; None where there are no pods of it."""
+    found: dict[str, Release | None] = {}
+    for track, suffix in (("stable", ""), ("canary", "-canary")):
+        deployment = cluster.find("deployment", cluster.project() + suffix, space)
+        there = deployment and (track == "stable" or deployment["spec"].get("replicas"))
+        found[track] = release_of(deployment) if deployment and there else None
+    return found
+
+
+def release_of(deployment: Object) -> Release:
+    """Which release the pods of a Deployment are; raises InputError where it does not say."""
+    pod = deployment["spec"]["template"]
+    notes = pod["metadata"].get("annotations", {})
+    try:
+        facts = (notes["model-digest"], notes["verdict"], notes["revision"])
+    except KeyError as error:
+        name = deployment["metadata"]["name"]
+        said = f"deployment {name} has no annotation {error}: delete it if it is not ours"
+        raise InputError(said) from None
+    return Release(pod["spec"]["containers"][0]["image"], *facts)
+
+
+def weight(space: str) -> int:
+    """Percent of the requests that the tried release answers."""
+    route = cluster.get("httproute", cluster.project(), space)
+    return next(
+        int(backend.get("weight", 1))
+        for backend in route["spec"]["rules"][0]["backendRefs"]
+        if backend["name"].endswith("-canary")
+    )
+
+
+def documents(text: str) -> Iterator[Object]:
+    """The objects of a YAML text."""
+    return (part for part in yaml.safe_load_all(text) if part)
+
+
+def _known(parts: Iterator[Object]) -> Iterator[Object]:
+    """Without the namespace: an account that is limited to it may deploy again."""
+    return (part for part in parts if part["kind"] != "Namespace")
+
+
+def _is_stable(part: Object) -> bool:
+    return part["kind"] == "Deployment" and part["metadata"]["name"] == cluster.project()
+
+
+def _apply(parts: Any) -> None:
+    """Server-side apply: the fields that others own, such as replicas, stay theirs."""
+    text = "\n---\n".join(json.dumps(part) for part in parts)
+    words = ("apply", "--server-side", "--force-conflicts", "--field-manager=deploy")
+    print(cluster.ask(*words, "--filename=-", stdin=text), end="")
+
+
+def _would_end(env: str, tried: Release | None, release: Release) -> None:
+    old = tried.model[:16] if tried else "none"
+    print(
+        f"deploy: {env}: nothing was done: model {old} is being tried, and model "
+        f"{release.model[:16]} would take its place; to do that: the same with APPLY=yes"
+    )
+
+
+def _done(env: str, where: str, release: Release, undo: str, settings: dict[str, str]) -> None:
+    print(f"deploy: {env}: model {release.model[:16]} goes to {where}: {release.image}")
+    print(f"deploy: to undo it: {undo}")
+    track = "stable" if where == "stable" else "canary"
+    wait(f"{cluster.project()}-{env}", track, float(settings.get("WAIT") or WAIT_SECONDS))
+
+
+def wait(space: str, track: str, seconds: float) -> None:
+    """Until every pod of `track` is of its newest template and ready; raises InputError after
+    `seconds`.
+    """
+    name = cluster.project() + ("" if track == "stable" else "-canary")
+    deadline = time.monotonic() + seconds
+    while seconds:
+        found = cluster.get("deployment", name, space)
+        if ready(found):
+            print(f"deploy: {name} is ready")
+            return
+        if time.monotonic() > deadline:
+            raise InputError(
+                f"{name} was not ready after {seconds:g} s: kubectl -n {space} describe pods"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def ready(deployment: Object) -> bool:
+    """Whether all replicas that are wanted are of the newest template and available."""
+    wanted, status = deployment["spec"].get("replicas", 1), deployment.get("status", {})
+    seen = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
+    counts = [status.get(key, 0) for key in ("replicas", "updatedReplicas", "availableReplicas")]
+    return seen and counts == [wanted] * 3
+
+
+def status(settings: dict[str, str]) -> None:
+    """Print what runs in ENV: track, model, image, replicas, share of the requests, rollout."""
+    space = cluster.namespace(settings)
+    name = cluster.project()
+    route = cluster.get("httproute", name, space)
+    weights = {b["name"]: b.get("weight", 1) for b in route["spec"]["rules"][0]["backendRefs"]}
+    rows = [("track", "model", "ready", "weight", "image")]
+    for track, service in (("stable", name), ("canary", f"{name}-canary")):
+        found = cluster.get("deployment", service, space)
+        release, counts = release_of(found), found.get("status", {})
+        pods = f"{counts.get('readyReplicas', 0)}/{found['spec'].get('replicas', 0)}"
+        rows.append((track, release.model[:16], pods, f"{weights.get(service, 0)}", release.image))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip())
+    for key, value in sorted(route["metadata"].get("annotations", {}).items()):
+        print(f"{key}: {value}")
