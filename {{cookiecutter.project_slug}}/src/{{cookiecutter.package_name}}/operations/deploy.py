@@ -19,33 +19,66 @@ POLL_SECONDS = 1.0
 
 
 def deploy(settings: dict[str, str]) -> None:
-    """ENV, STRATEGY, IMAGE: stable where nothing runs yet, else the track that is tried.
+    """ENV, STRATEGY, IMAGE: stable where nothing runs yet, else the track that is tried; or JOB.
 
     The same call again changes nothing. Where another release is being tried, it says what it
     would end and does it only with APPLY=yes. WAIT: seconds for the pods to be ready (0: do not).
     """
-    space, env = cluster.namespace(settings), settings["ENV"]
+    space, env, work = cluster.namespace(settings), settings["ENV"], settings.get("WORK") or ""
+    if settings.get("JOB"):
+        _start(space, manifests.render_job(env, settings["JOB"], work))
+        return
     strategy = manifests.checked(settings.get("STRATEGY") or "canary")
-    release = manifests.wanted(settings)
-    now = running(space)
+    seconds = _seconds(settings)
+    release, now = manifests.wanted(settings), running(space)
     stable, tried = now["stable"], now["canary"]
     if stable is None:
-        _apply(documents(manifests.render(env, release)))
-        _done(env, "stable", release, f"kubectl delete namespace {space}", settings)
+        _apply(documents(manifests.render(env, release, work=work)))
+        _said(env, "stable", release, f"kubectl delete namespace {space}")
+        wait(space, "stable", seconds)
     elif stable == release:
         if tried is None:
-            _apply(_known(documents(manifests.render(env, release))))
+            _apply(_known(documents(manifests.render(env, release, work=work))))
         print(f"deploy: {env}: stable serves model {release.model[:16]} already")
     elif tried == release and weight(space):
-        print(f"deploy: {env}: model {release.model[:16]} is being tried already: `make status`")
+        print(f"deploy: {env}: model {release.model[:16]} is being tried: `make status ENV={env}`")
+    elif tried not in (None, release) and settings.get("APPLY") != "yes":
+        _would_end(env, tried, release)
     else:
-        parts = list(_known(documents(manifests.render(env, stable, release, strategy))))
-        if tried not in (None, release) and settings.get("APPLY") != "yes":
-            _would_end(env, tried, release)
-            return
-        _apply(part for part in parts if part["kind"] == "HTTPRoute")  # first nobody is sent there
-        _apply(part for part in parts if not _is_stable(part))
-        _done(env, f"{strategy} with weight 0", release, f"make rollback ENV={env}", settings)
+        text = manifests.render(env, stable, release, strategy, work)
+        _try(space, strategy, list(_known(documents(text))))
+        _said(env, f"{strategy}, with no request yet", release, f"make rollback ENV={env}")
+        wait(space, "stable" if strategy == "argo" else "canary", seconds)
+
+
+def _seconds(settings: dict[str, str]) -> float:
+    text = settings.get("WAIT") or f"{WAIT_SECONDS:g}"
+    if not text.isdecimal():
+        raise InputError(f"WAIT={text}: must be a whole number of seconds")
+    return float(text)
+
+
+def _start(space: str, text: str) -> None:
+    (job,) = documents(text)
+    _apply([job])
+    name = job["metadata"]["name"]
+    print(f"deploy: to watch it: kubectl --namespace {space} logs --follow job/{name}")
+    print(f"deploy: to undo it: kubectl --namespace {space} delete job {name}")
+
+
+def _try(space: str, strategy: str, parts: list[Object]) -> None:
+    """Bring the release that is tried: first nobody is sent there, then its pods change.
+
+    Stable stays as it is, but where Argo Rollouts makes the pods of both. Blue-green gets as many
+    pods as stable has now.
+    """
+    if strategy == "bluegreen":
+        count = cluster.get("deployment", cluster.project(), space)["spec"].get("replicas", 1)
+        for part in parts:
+            if part["kind"] == "Deployment" and not _is_stable(part):
+                part["spec"]["replicas"] = max(count, part["spec"]["replicas"])
+    _apply(part for part in parts if part["kind"] == "HTTPRoute")
+    _apply(part for part in parts if strategy == "argo" or not _is_stable(part))
 
 
 def running(space: str) -> dict[str, Release | None]:
@@ -110,11 +143,9 @@ def _would_end(env: str, tried: Release | None, release: Release) -> None:
     )
 
 
-def _done(env: str, where: str, release: Release, undo: str, settings: dict[str, str]) -> None:
+def _said(env: str, where: str, release: Release, undo: str) -> None:
     print(f"deploy: {env}: model {release.model[:16]} goes to {where}: {release.image}")
     print(f"deploy: to undo it: {undo}")
-    track = "stable" if where == "stable" else "canary"
-    wait(f"{cluster.project()}-{env}", track, float(settings.get("WAIT") or WAIT_SECONDS))
 
 
 def wait(space: str, track: str, seconds: float) -> None:

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1].name
 
 
 def image(settings: dict[str, str]) -> None:
-    """TAG (default package:first 16 of the digest), PYTHON_IMAGE, MODEL=folder.
+    """TAG (default package:first 16 of the digest), PYTHON_IMAGE, MODEL=folder, TARGET=stage.
 
     With CI set the base is resolved to its digest first. Raises InputError without a model that
     verifies, without docker, without that digest, or when the build fails.
@@ -26,7 +26,9 @@ def image(settings: dict[str, str]) -> None:
     engine = shutil.which("docker") or shutil.which("podman")
     if engine is None:
         raise InputError("image: neither docker nor podman is installed: install one")
-    tag = settings.get("TAG") or f"{PACKAGE.replace('_', '-')}:{digest[:16]}"
+    target = settings.get("TARGET") or "service"
+    name = PACKAGE.replace("_", "-") + ("" if target == "service" else f"-{target}")
+    tag = settings.get("TAG") or f"{name}:{digest[:16]}"
     facts = {
         "PACKAGE": PACKAGE,
         "MODEL": folder.as_posix(),
@@ -37,9 +39,10 @@ def image(settings: dict[str, str]) -> None:
     base = settings.get("PYTHON_IMAGE") or _default_base()
     facts["PYTHON_IMAGE"] = _resolved(engine, base) if "CI" in os.environ else base
     arguments = [f"--build-arg={name}={value}" for name, value in facts.items()]
-    if subprocess.run([engine, "build", "--tag", tag, *arguments, "."]).returncode:
+    build = [engine, "build", "--target", target, "--tag", tag, *arguments, "."]
+    if subprocess.run(build).returncode:
         raise InputError("image: the build failed: its message stands above")
-    print(f"image: {tag} serves model {digest[:16]}")
+    print(f"image: {tag} {'serves' if target == 'service' else 'holds'} model {digest[:16]}")
 
 
 def _default_base() -> str:

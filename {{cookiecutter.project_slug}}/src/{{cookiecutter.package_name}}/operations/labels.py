@@ -108,9 +108,10 @@ def _is_number(text: str) -> bool:
 def entries(folder: Path, keys: set[str]) -> Iterator[dict[str, Any]]:
     """Entries of every file of the log, each with `keys`; a last line cut off is left out.
 
+    Services that share a volume write a folder each.
     Raises InputError naming file and line of any other that is no entry.
     """
-    paths = sorted(folder.glob("*.jsonl"))
+    paths = sorted(folder.rglob("*.jsonl"))
     if not paths:
         raise InputError(f"LOG={folder} holds no prediction log: serve with SERVE_LOG={folder}")
     for path in paths:

@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from ..files import read_json, write_text
 from .cluster import kubectl, namespace, project
 
 HOME = Path("deploy/k8s")
-STRATEGIES = ("canary", "bluegreen", "shadow")
+STRATEGIES = ("canary", "bluegreen", "shadow", "argo")
+JOBS = ("train", "rollout")
 SIGNED = Path("reports/image.json")  # of `make sign`: {image, model}
+_ARGUMENT = "/spec/template/spec/containers/0/args/1"
 _BY_DIGEST = re.compile(r"([^\s@]+)@(sha256:[0-9a-f]{64})")
 
 
@@ -41,10 +44,18 @@ class Release:
 
 
 def run(settings: dict[str, str]) -> None:
-    """Print what `deploy` would apply: ENV, STRATEGY (none: at rest), IMAGE, MODEL, OUT=file."""
+    """Print what `deploy` would apply: ENV, STRATEGY (none: at rest) or JOB, IMAGE, MODEL, WORK.
+
+    OUT=file writes it there.
+    """
     namespace(settings)
-    strategy, release = settings.get("STRATEGY") or "", wanted(settings)
-    text = render(settings["ENV"], release, release, checked(strategy) if strategy else "")
+    env, strategy = settings["ENV"], settings.get("STRATEGY") or ""
+    work = settings.get("WORK") or ""
+    if settings.get("JOB"):
+        text = render_job(env, settings["JOB"], work)
+    else:
+        release = wanted(settings)
+        text = render(env, release, release, checked(strategy) if strategy else "", work)
     if settings.get("OUT"):
         write_text(Path(settings["OUT"]), text)
         print(f"manifests: {settings['ENV']} -> {settings['OUT']}")
@@ -97,31 +108,61 @@ def by_digest(image: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
-def render(env: str, stable: Release, canary: Release | None = None, strategy: str = "") -> str:
+def render(
+    env: str,
+    stable: Release,
+    canary: Release | None = None,
+    strategy: str = "",
+    work: str = "",
+) -> str:
     """YAML of everything in `env`: stable, and `canary` by `strategy` where one is tried.
 
-    The user's files are read in place and stay as they are. Raises InputError where kubectl
-    cannot put them together.
+    `work` is the image of jobs. The user's files are read in place and stay as they are. Raises
+    InputError where kubectl cannot put them together, or an image would be without a digest.
     """
-    overlay = HOME / "overlays" / env
-    components = [HOME / strategy] if strategy else []
-    tracks = {"": stable, "-canary": canary or stable}
+    name = project()
+    tracks = {name: stable, f"{name}-canary": canary or stable}
+    if strategy == "argo":  # one Deployment, and the controller decides which pods are stable
+        tracks = {name: canary or stable}
+    images = {track: release.image for track, release in tracks.items()}
     return _built(
-        {
-            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-            "kind": "Kustomization",
-            "namespace": namespace({"ENV": env}),
-            "resources": [overlay],
-            "components": components,
-            "images": [_image(project() + suffix, r.image) for suffix, r in tracks.items()],
-            "patches": [_lineage(project() + suffix, r) for suffix, r in tracks.items()],
-        }
+        env,
+        resources=[HOME / "overlays" / env],
+        components=[HOME / strategy] if strategy else [],
+        images=images | ({f"{name}-work": work} if work else {}),
+        patches=[_lineage(*track) for track in tracks.items()]
+        + (
+            [_environment("AnalysisTemplate", f"/spec/metrics/0/provider/job{_ARGUMENT}", env)]
+            if strategy == "argo"
+            else []
+        ),
+    )
+
+
+def render_job(env: str, job: str, work: str) -> str:
+    """YAML of one run of `job` with the image `work`; its name ends with the time, in seconds."""
+    if job not in JOBS:
+        raise InputError(f"JOB={job}: must be {' or '.join(JOBS)}")
+    if not work:
+        raise InputError("WORK is missing: `make image TARGET=work`, push it, name it by digest")
+    return _built(
+        env,
+        resources=[HOME / "jobs" / job],
+        images={f"{project()}-work": work},
+        patches=[_environment("Job", _ARGUMENT, env)] if job == "rollout" else [],
+        nameSuffix=f"-{datetime.now(UTC):%Y%m%d%H%M%S}",
     )
 
 
 def _image(name: str, image: str) -> dict[str, str]:
     new, digest = by_digest(image)
     return {"name": name, "newName": new, "digest": digest}
+
+
+def _environment(kind: str, path: str, env: str) -> dict[str, Any]:
+    """The patch that tells a job in which environment it is."""
+    patch = [{"op": "replace", "path": path, "value": f"ENV={env}"}]
+    return {"patch": json.dumps(patch), "target": {"kind": kind}}
 
 
 def _lineage(name: str, release: Release) -> dict[str, Any]:
@@ -137,14 +178,26 @@ def _lineage(name: str, release: Release) -> dict[str, Any]:
     return {"patch": json.dumps(patch), "target": {"kind": "Deployment", "name": f"^{name}$"}}
 
 
-def _built(kustomization: dict[str, Any]) -> str:
+def _built(env: str, images: dict[str, str], **parts: Any) -> str:
     """What `kubectl kustomize` makes of it, in a folder that is gone afterwards."""
+    kustomization = parts | {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": namespace({"ENV": env}),
+        "images": [_image(*image) for image in images.items()],
+    }
     with tempfile.TemporaryDirectory(prefix="kustomize-") as name:
         folder = Path(name).resolve()
-        above = {
-            key: [os.path.relpath(path.resolve(), folder) for path in kustomization[key]]
-            for key in ("resources", "components")
-        }
+        for key in ("resources", "components"):
+            paths = [path.resolve() for path in parts.get(key, [])]
+            kustomization[key] = [os.path.relpath(path, folder) for path in paths]
         # JSON is YAML too, and a digest of digits stays text in it.
-        write_text(folder / "kustomization.yaml", json.dumps(kustomization | above, indent=2))
-        return kubectl("kustomize", str(folder))
+        write_text(folder / "kustomization.yaml", json.dumps(kustomization, indent=2))
+        text = kubectl("kustomize", str(folder))
+    for image in re.findall(r"^\s*(?:- )?image: (.+)$", text, re.MULTILINE):
+        if not _BY_DIGEST.fullmatch(image.strip("'\"")):
+            raise InputError(
+                f"image {image} has no digest: name WORK=registry/name@sha256:..., or write it "
+                f"into `images` of {HOME / 'overlays' / env / 'kustomization.yaml'}"
+            )
+    return text
