@@ -12,6 +12,7 @@ from .config import GATES_FILE, Number, Share, Strict, explain, read_yaml
 
 Verdict = Literal["passed", "refused", "warning", "not applicable", "off"]
 Direction = Literal[">=", "<="]
+_LATER = {"load", "rollout", "canary"}  # an older gates.yaml lacks them; they judge no candidate
 OPPOSITE = {">=": "below", "<=": "above"}
 
 
@@ -23,6 +24,7 @@ def _not_negative(value: float) -> float:
 
 Positive = Annotated[float, AfterValidator(_not_negative)]
 Rows = Annotated[int, Field(ge=1)]
+Percent = Annotated[int, Field(ge=1, le=100)]
 
 
 class Performance(Strict):
@@ -103,12 +105,50 @@ class Determinism(Strict):
 
 
 class Load(Strict):
-    """What the service must hold in a load test; the one block an older gates.yaml may lack."""
+    """What the service must hold in a load test; an older gates.yaml may lack it."""
 
     max_p95_ms: Positive = 50.0
     max_p99_ms: Positive = 100.0
     max_error_rate: Share = 0.0
     min_requests_per_second: Positive = 100.0
+
+
+class Times(Strict):
+    """Seconds of a step of a rollout: at least `step`, aborted at `deadline`."""
+
+    step: Positive
+    deadline: Positive
+
+
+class Rollout(Strict):
+    """Shares of the traffic (per cent) a canary takes one after another, and when it may go on."""
+
+    steps: Annotated[tuple[Percent, ...], Field(strict=False)] = (5, 25, 50, 100)
+    seconds: Times = Times(step=120, deadline=1800)
+    min_requests: Rows = 200
+
+    @model_validator(mode="after")
+    def _rising(self) -> Rollout:
+        if list(self.steps) != sorted(set(self.steps)) or self.steps[-1:] != (100,):
+            raise ValueError("steps must rise and end with 100")
+        if self.seconds.deadline <= self.seconds.step:
+            raise ValueError("seconds: deadline must be longer than step")
+        return self
+
+
+class Ratios(Strict):
+    """How many times as much as stable a canary may need."""
+
+    p99: Annotated[float, Field(ge=1), AfterValidator(_not_negative)]
+    memory: Annotated[float, Field(ge=1), AfterValidator(_not_negative)]
+
+
+class Canary(Strict):
+    """How much worse than stable is too much; `alpha`: healthy canaries that may be aborted."""
+
+    alpha: Annotated[float, Field(gt=0, le=0.5)] = 0.01
+    ratios: Ratios = Ratios(p99=2.0, memory=2.0)
+    max_psi: Positive = 0.25
 
 
 class Gates(Strict):
@@ -125,6 +165,8 @@ class Gates(Strict):
     sensitive_features: SensitiveFeatures | None
     determinism: Determinism | None
     load: Load | None = Load()
+    rollout: Rollout | None = Rollout()
+    canary: Canary = Canary()
 
     @model_validator(mode="before")
     @classmethod
@@ -136,7 +178,7 @@ class Gates(Strict):
 
     @model_validator(mode="after")
     def _some_rule(self) -> Gates:
-        if not any(rule for name, rule in self if name != "load"):
+        if not any(rule for name, rule in self if name not in _LATER):
             raise ValueError("every gate is switched off: nothing would be judged")
         return self
 

@@ -1,0 +1,237 @@
+"""decide: promote, hold or abort a canary by what it and stable answered. No clock, no I/O.
+
+Rates are judged by e-values: while the canary is no worse, the expectation of one never exceeds 1,
+so it ever reaches 1/a with probability at most a (Ville's inequality), however often one looks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp
+from scipy.stats import chi2_contingency
+
+from ..gates import Gates
+
+RATIOS = np.array([1.5, 2.0, 3.0, 6.0, 15.0, 50.0])  # how many times worse a canary may be
+SHARES = np.array([0.02, 0.04, 0.1, 0.3, 0.9])  # of answers slower than the limit; 1 % is allowed
+TESTS = 4  # failed, refused, slow, each output: what alpha is divided by, with the steps
+LOOKS = 1000  # at the outputs in one step: their test is not sequential by itself
+SLOW_SECONDS = 0.01  # an answer within this is never called slow
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the pods of one track answered since a step began.
+
+    `codes`: answers by status code. `seconds`: answers within each upper bound in seconds, up to
+    math.inf. `outputs`: rows by bucket or class, for each histogram of the answers. `memory`: bytes
+    of the largest process, 0 = unknown; `restarts`: of its containers. `quality`: interval of the
+    headline metric on labels that came, higher is better.
+    """
+
+    codes: Mapping[str, float]
+    seconds: Mapping[float, float] = field(default_factory=dict)
+    not_finite: float = 0.0
+    outputs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    memory: float = 0.0
+    restarts: int = 0
+    quality: tuple[float, float] | None = None
+
+    def of(self, first: str) -> float:
+        """Answers whose code begins with `first`; every one for ""."""
+        return sum(n for code, n in self.codes.items() if code.startswith(first))
+
+
+class Decision(NamedTuple):
+    """What to do, and why, in one line."""
+
+    verdict: Literal["promote", "hold", "abort"]
+    reason: str
+
+
+def decide(stable: Counts, canary: Counts, gates: Gates, elapsed: float) -> Decision:
+    """Whether this step of a rollout was passed, goes on, or ends it; `elapsed` seconds into it.
+
+    Counts or times that cannot be (NaN, negative: a counter or clock went back) never promote.
+    """
+    rollout = gates.rollout
+    if rollout is None:
+        return Decision("abort", "gates.yaml: rollout is switched off")
+    if not math.isfinite(elapsed) or elapsed < 0:
+        return Decision("hold", f"the clock jumped: {elapsed} seconds")
+    certain = _certain(canary)
+    if certain:
+        return Decision("abort", certain)
+    if elapsed >= rollout.seconds.deadline:
+        return Decision("abort", f"not decided within {rollout.seconds.deadline:g} seconds")
+    if not _possible(stable) or not _possible(canary):
+        return Decision("hold", "a count is negative or not a number: a process began anew")
+    alpha = level(gates)
+    for worse in (_errors, _slow, _shifted, _heavy, _mistaken):
+        reason = worse(stable, canary, gates, alpha)
+        if reason:
+            return Decision("abort", reason)
+    return _ripe(stable, canary, gates, elapsed)
+
+
+def level(gates: Gates) -> float:
+    """What one test of one step may spend of `alpha`, so that the rollout spends it once."""
+    steps = gates.rollout.steps if gates.rollout else ()
+    return gates.canary.alpha / (TESTS * max(len(steps), 1))
+
+
+def _certain(canary: Counts) -> str:
+    if canary.restarts > 0:
+        return f"the canary restarted {canary.restarts} times"
+    if canary.not_finite > 0:
+        return f"{canary.not_finite:.0f} answers of the canary were not finite"
+    return ""
+
+
+def _possible(counts: Counts) -> bool:
+    numbers = [*counts.codes.values(), *counts.seconds.values()]
+    numbers += [n for rows in counts.outputs.values() for n in rows.values()]
+    numbers += [counts.not_finite, counts.memory, counts.restarts]
+    return all(n >= 0 and math.isfinite(n) for n in (*numbers, *map(abs, counts.quality or ())))
+
+
+def _ripe(stable: Counts, canary: Counts, gates: Gates, elapsed: float) -> Decision:
+    assert gates.rollout  # decide() has looked
+    needed, seconds = gates.rollout.min_requests, gates.rollout.seconds.step
+    for name, counts in (("stable", stable), ("canary", canary)):
+        if counts.of("") < needed or not _within(counts):
+            return Decision("hold", f"{counts.of(''):.0f} of {needed} answers of {name}")
+    if set(stable.outputs) != set(canary.outputs):
+        return Decision("hold", "stable and canary count different outputs")
+    if elapsed < seconds:
+        return Decision("hold", f"{elapsed:.0f} of {seconds:g} seconds")
+    return Decision("promote", f"{canary.of(''):.0f} answers, none of the limits reached")
+
+
+def _within(counts: Counts) -> float:
+    """All answers whose time was taken."""
+    return max(counts.seconds.values(), default=0.0)
+
+
+def _errors(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
+    for first, name in (("5", "failed"), ("4", "refused")):
+        bad, good = canary.of(first), stable.of(first)
+        if evidence(bad, canary.of(""), good, stable.of("")) >= -math.log(alpha):
+            rates = [100 * n / all_ for n, all_ in ((bad, canary.of("")), (good, stable.of("")))]
+            return f"{name}: {rates[0]:.2g} % of the canary's answers, {rates[1]:.2g} % of stable's"
+    return ""
+
+
+def evidence(
+    bad: float | np.ndarray,
+    all_: float | np.ndarray,
+    stable_bad: float | np.ndarray,
+    stable_all: float | np.ndarray,
+) -> np.ndarray:
+    """Log e-value of "the canary's rate is higher"; arrays of one shape, or numbers.
+
+    A bad answer came from the canary with probability q, its share of all answers, or rq/(rq+1-q)
+    when its rate is r times that of stable. The likelihood ratios are averaged over RATIOS.
+    Source: the mixture SPRT (Robbins 1970) for counts under a known split, as in Lindon and Malek,
+    "Anytime-valid inference for multinomial count data", NeurIPS 2022.
+    """
+    bad, all_ = np.asarray(bad, float)[..., None], np.asarray(all_, float)[..., None]
+    stable_bad, stable_all = np.asarray(stable_bad)[..., None], np.asarray(stable_all)[..., None]
+    share = all_ / np.maximum(all_ + stable_all, 1.0)
+    known = (all_ > 0) & (stable_all > 0)
+    ratios = bad * np.log(RATIOS) - (bad + stable_bad) * np.log(RATIOS * share + 1 - share)
+    return logsumexp(np.where(known, ratios, 0.0), axis=-1) - math.log(len(RATIOS))
+
+
+def _slow(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
+    """More than 1 % of the canary's answers take longer than `ratios.p99` times stable's p99.
+
+    The e-value is the likelihood ratio of SHARES, averaged, to 1 % (a one-sample mixture SPRT).
+    """
+    if min(_within(stable), _within(canary)) == 0 or stable.of("") < _needed(gates):
+        return ""
+    usual = p99(stable.seconds)
+    limit = max(gates.canary.ratios.p99 * usual, SLOW_SECONDS)
+    bound = min((edge for edge in canary.seconds if edge >= limit), default=math.inf)
+    all_ = _within(canary)
+    slow = all_ - canary.seconds.get(bound, all_)
+    ratios = slow * np.log(SHARES / 0.01) + (all_ - slow) * np.log((1 - SHARES) / 0.99)
+    if logsumexp(ratios) - math.log(len(SHARES)) < -math.log(alpha):
+        return ""
+    return (
+        f"slow: {100 * slow / all_:.2g} % of the canary's answers take more than {1000 * bound:g} "
+        f"ms, p99 of stable is {1000 * usual:.2g} ms"
+    )
+
+
+def p99(seconds: Mapping[float, float]) -> float:
+    """99th percentile in seconds, interpolated within its bucket as Prometheus does."""
+    wanted, low, below = 0.99 * max(seconds.values()), 0.0, 0.0
+    for edge in sorted(seconds):
+        if seconds[edge] >= wanted and seconds[edge] > below:
+            if edge == math.inf:
+                return low
+            return low + (edge - low) * (wanted - below) / (seconds[edge] - below)
+        low, below = edge, seconds[edge]
+    return low
+
+
+def _needed(gates: Gates) -> int:
+    assert gates.rollout  # decide() has looked
+    return gates.rollout.min_requests
+
+
+def _shifted(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
+    """An output whose PSI is above `max_psi`, and not by chance (chi-square).
+
+    Rows of one request are alike, so a request counts once however many rows it has.
+    """
+    if min(stable.of("2"), canary.of("2")) < _needed(gates):
+        return ""
+    for name in sorted(set(stable.outputs) & set(canary.outputs)):
+        buckets = sorted(set(stable.outputs[name]) | set(canary.outputs[name]))
+        table = np.array(
+            [
+                [side.outputs[name].get(bucket, 0.0) for bucket in buckets]
+                for side in (stable, canary)
+            ]
+        )
+        rows = table.sum(axis=1, keepdims=True)
+        if rows.min() == 0:
+            continue
+        table *= np.minimum(1.0, np.array([[stable.of("2")], [canary.of("2")]]) / rows)
+        table = table[:, table.sum(axis=0) > 0]
+        index = psi(table[0], table[1])
+        if index > gates.canary.max_psi and _chance(table) < alpha / LOOKS:
+            return f"{name}: the canary answers otherwise than stable: PSI {index:.2g}"
+    return ""
+
+
+def psi(usual: np.ndarray, now: np.ndarray) -> float:
+    """Population stability index of two rows of counts (k,); an empty bucket counts as half."""
+    shares = [np.maximum(counts, 0.5) / np.maximum(counts, 0.5).sum() for counts in (usual, now)]
+    return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
+
+
+def _chance(table: np.ndarray) -> float:
+    """p-value of "both rows have one distribution", for counts (2, k)."""
+    return 1.0 if table.shape[1] < 2 else float(chi2_contingency(table).pvalue)
+
+
+def _heavy(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
+    limit = gates.canary.ratios.memory
+    if 0 in (stable.memory, canary.memory) or canary.memory <= limit * stable.memory:
+        return ""
+    megabytes = [counts.memory / 1e6 for counts in (canary, stable)]
+    return f"memory: {megabytes[0]:.0f} MB, stable has {megabytes[1]:.0f} MB"
+
+
+def _mistaken(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
+    if not stable.quality or not canary.quality or canary.quality[1] >= stable.quality[0]:
+        return ""
+    return f"quality: at most {canary.quality[1]:.4g}, stable has at least {stable.quality[0]:.4g}"
