@@ -24,7 +24,9 @@ STAGES = {
     "register": ("pipeline.register", "run", "record it; one that passed becomes challenger"),
     "report": ("pipeline.report", "run", "write reports/report.html and model_card.md"),
     "summary": ("pipeline.summary", "run", "say which model is champion"),
-    "promote": ("operations.release", "promote", "make the challenger champion"),
+    "canary": ("operations.rollout", "canary", "a release's share of the requests, step by step"),
+    "decide": ("operations.rollout", "judge", "what canary would do now"),
+    "promote": ("operations.release", "promote", "make the challenger champion (ENV=: stable too)"),
     "rollback": ("operations.release", "rollback", "go back to the last champion that verifies"),
     "serve": ("serving.serve", "run", "answer over HTTP with the champion"),
     "score": ("serving.score", "run", "answer a whole table with the champion"),
@@ -67,7 +69,8 @@ RUN = [
 def main(words: Sequence[str]) -> int:
     """Exit code: 0 done, 1 refused or a fault a person can put right, 2 misuse, 130 interrupted.
 
-    `monitor` also says 3 for an alarm and 4 for too little data to judge.
+    `monitor`, `canary` and `decide` also say 3 for an alarm or an aborted rollout, and 4 for too
+    little data to judge.
     """
     verbose = "-v" in words
     names = [word for word in words if "=" not in word and word != "-v"]

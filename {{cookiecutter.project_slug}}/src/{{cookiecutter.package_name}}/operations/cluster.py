@@ -28,6 +28,10 @@ _NO_CLUSTER = (
 Object = dict[str, Any]
 
 
+class ConflictError(InputError):
+    """The object was changed by somebody else since it was read."""
+
+
 def project() -> str:
     """Name of the project: of its Deployment, Service and HTTPRoute, and of its namespaces."""
     facts = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
@@ -51,7 +55,8 @@ def kubectl(*words: str, stdin: str | None = None) -> str:
         raise InputError("kubectl is not installed: install it (version 1.27 or newer)")
     done = subprocess.run([program, *words], input=stdin, capture_output=True, text=True)
     if done.returncode:
-        raise InputError(_meaning(words, done.stderr.strip()))
+        kind = ConflictError if "(Conflict)" in done.stderr else InputError
+        raise kind(_meaning(words, done.stderr.strip()))
     return done.stdout
 
 

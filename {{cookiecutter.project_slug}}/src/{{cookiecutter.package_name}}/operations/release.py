@@ -1,4 +1,8 @@
-"""promote, rollback and history: which kept version is champion, and why."""
+"""promote, rollback and history: which kept version is champion, and why.
+
+With ENV the cluster goes first and the champion follows: killed in between, the same command again
+finds the first done and does the rest.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from ..champion import CHALLENGER, CHAMPION, Record
 from ..config import GATES_FILE, InputError
 from ..files import digest
 from ..lineage import CONFIG
+from . import notify, stable
 
 
 def promote(settings: dict[str, str]) -> bool:
@@ -19,9 +24,23 @@ def promote(settings: dict[str, str]) -> bool:
     verdict = champion.verify(challenger)
     name = challenger["digest"][:16]
     why, image = settings.get("WHY", ""), settings.get("IMAGE") or None
+    if settings.get("ENV"):
+        _allowed(verdict, challenger, current)
+        image = stable.finish(settings, challenger["digest"])
     if current and current["digest"] == challenger["digest"] and image in (None, current["image"]):
         champion.history()
         return _mirrored(f"promote: model {name} is the champion already")
+    _allowed(verdict, challenger, current)
+    for check in verdict["checks"]:
+        if check["verdict"] == "warning":
+            print(f"promote: warning: {check['gate']}: {check['reason']}")
+    champion.enthrone(champion.pointer(challenger["digest"], verdict, "promote", why, image))
+    return _mirrored(f"promote: model {name} is champion")
+
+
+def _allowed(verdict: Record, challenger: Record, current: Record | None) -> None:
+    """Raise InputError unless the verdict is by today's gates and against today's champion."""
+    name = challenger["digest"][:16]
     if verdict["inputs"]["gates"] != digest(GATES_FILE):
         raise InputError(
             f"{GATES_FILE} changed after model {name} was judged: run `make gate register`"
@@ -31,11 +50,6 @@ def promote(settings: dict[str, str]) -> bool:
             f"model {name} was not compared with the champion {current['digest'][:16]}: "
             f"fetch its folder (dvc pull), then run `make gate register`"
         )
-    for check in verdict["checks"]:
-        if check["verdict"] == "warning":
-            print(f"promote: warning: {check['gate']}: {check['reason']}")
-    champion.enthrone(champion.pointer(challenger["digest"], verdict, "promote", why, image))
-    return _mirrored(f"promote: model {name} is champion")
 
 
 def _compared(verdict: Record, current: Record) -> bool:
@@ -45,10 +59,19 @@ def _compared(verdict: Record, current: Record) -> bool:
 
 
 def rollback(settings: dict[str, str]) -> bool:
-    """Go back to the last champion that still verifies; a damaged present one is no hindrance."""
+    """Go back to the last champion that still verifies; a damaged present one is no hindrance.
+
+    With ENV: an open rollout is ended, and that is all; else stable goes back with the champion.
+    """
+    env = settings.get("ENV")
+    if env and (state := stable.withdraw(settings)):
+        print(f"rollback: {env}: everyone is at stable; model {state.model[:16]} is not tried")
+        return True
     for record in champion.earlier(champion.history()):
         try:
             verdict = champion.verify(record)
+            if env:
+                stable.restore(settings, record)
         except (InputError, OSError) as error:
             print(f"rollback: {record['digest'][:16]} passed over: {error}", file=sys.stderr)
             continue
@@ -56,7 +79,9 @@ def rollback(settings: dict[str, str]) -> bool:
         champion.enthrone(champion.pointer(record["digest"], verdict, "rollback", why, image))
         with_it = f", configuration {record['model']}/{CONFIG}, image {image or 'not recorded'}"
         return _mirrored(f"rollback: model {record['digest'][:16]} is champion again{with_it}")
-    raise InputError("there is no earlier champion that verifies: the present one stays")
+    said = "there is no earlier champion that verifies: the present one stays"
+    notify.send(f"rollback: {said}")
+    raise InputError(said)
 
 
 def history() -> None:

@@ -1,0 +1,120 @@
+"""Counters of the pods of a track: read from /metrics, less what they were when a step began."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from . import cluster
+from .decide import Counts
+
+MEMORY = "process_resident_memory_bytes|"
+PORT = 8000
+
+Series = dict[str, float]  # "name|label" of one pod -> value
+Pods = dict[str, Series]
+
+
+def read(space: str, pods: list[cluster.Object]) -> Pods:
+    """The series of each pod that is ready, through the proxy of the API server."""
+    found = {}
+    for name in (str(pod["metadata"]["name"]) for pod in pods if is_ready(pod)):
+        path = f"/api/v1/namespaces/{space}/pods/{name}:{PORT}/proxy/metrics"
+        found[name] = series(cluster.ask("get", "--raw", path))
+    return found
+
+
+def is_ready(pod: cluster.Object) -> bool:
+    """Whether a pod is ready and not on its way out."""
+    conditions = pod.get("status", {}).get("conditions", [])
+    gone = "deletionTimestamp" in pod["metadata"]
+    return not gone and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def restarts(pods: list[cluster.Object]) -> int:
+    """How often containers of the pods were started again."""
+    states = [s for pod in pods for s in pod.get("status", {}).get("containerStatuses", [])]
+    return sum(int(state.get("restartCount", 0)) for state in states)
+
+
+def series(text: str) -> Series:
+    """Series of the service in the text of /metrics, each by its name and only label."""
+    return {
+        f"{sample.name}|{'|'.join(sample.labels.values())}": sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name.startswith("predict_") or sample.name + "|" == MEMORY
+    }
+
+
+def began_anew(now: Pods, base: Pods) -> bool:
+    """Whether a counter is lower than it was: a process began anew, and its base is worthless."""
+    return any(
+        name != MEMORY and pod.get(name, 0.0) < before
+        for key, pod in now.items()
+        for name, before in base.get(key, {}).items()
+    )
+
+
+def counts(now: Pods, base: Pods, restarted: int = 0) -> Counts:
+    """What the pods of `now` counted since `base`; a pod that is not in `base` began at 0.
+
+    Of a pod that began anew the negative difference is kept: it must not vanish in a sum.
+    """
+    memory = max((pod.get(MEMORY, 0.0) for pod in now.values()), default=0.0)
+    new: dict[str, float] = {}
+    for key, pod in now.items():
+        for name, value in pod.items():
+            part = value - base.get(key, {}).get(name, 0.0)
+            before = new.get(name, 0.0)
+            new[name] = before + part if min(before, part) >= 0 else min(before, part)
+    outputs: dict[str, dict[str, float]] = {}
+    for name, value in new.items():
+        family, _, label = name.partition("|")
+        if family == "predict_answers_total":
+            outputs.setdefault("predict_answers", {})[label] = value
+        elif family.endswith("_bucket") and family != "predict_seconds_bucket":
+            outputs.setdefault(family.removesuffix("_bucket"), {})[label] = value
+    return Counts(
+        codes=_labelled(new, "predict_requests_total"),
+        seconds={_edge(k): n for k, n in _labelled(new, "predict_seconds_bucket").items()},
+        not_finite=new.get("predict_not_finite_total|", 0.0),
+        outputs={
+            name: rows if name == "predict_answers" else _single(rows)
+            for name, rows in outputs.items()
+        },
+        memory=memory,
+        restarts=restarted,
+    )
+
+
+def _labelled(new: Mapping[str, float], family: str) -> dict[str, float]:
+    return {
+        label: value
+        for name, value in new.items()
+        for key, _, label in [name.partition("|")]
+        if key == family
+    }
+
+
+def _single(rows: Mapping[str, float]) -> dict[str, float]:
+    """Rows of each bucket alone, from the cumulative ones."""
+    below, alone = 0.0, {}
+    for edge in sorted(rows, key=_edge):
+        alone[edge], below = rows[edge] - below, rows[edge]
+    return alone
+
+
+def _edge(label: str) -> float:
+    return math.inf if label == "+Inf" else float(label)
+
+
+def kept(pods: Pods) -> Any:
+    """`pods` for the state of a rollout: without zeros, and without what is no counter."""
+    return {
+        key: {name: value for name, value in pod.items() if value and name != MEMORY}
+        for key, pod in pods.items()
+    }

@@ -1,0 +1,220 @@
+"""canary: bring the tried release to its share step by step, or send everyone back to stable.
+
+The state stands in the route. A driver that is killed is resumed by the next `make canary`; one
+whose route was taken over finds that at its next write, and ends.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from dataclasses import replace
+
+from ..config import InputError
+from ..gates import Gates, Rollout, load_gates
+from . import cluster, counts, deploy, manifests, notify, route
+from .decide import Decision, decide
+from .route import Route, State
+
+ABORTED, HELD = 3, 4  # exit codes
+
+
+def canary(settings: dict[str, str]) -> int:
+    """ENV, STRATEGY: start or resume the rollout of the release that is tried.
+
+    Exit code 0: passed, it has its share and waits for `make promote`; 3: aborted, everyone is back
+    at stable; 1: it could not be driven, or another one drives it.
+    """
+    space = cluster.namespace(settings)
+    gates = load_gates()
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    while True:
+        now = route.read(space)
+        state = _begun(now, settings, tried(space))
+        if state.phase == "aborted":
+            scale_down(space)
+            print(f"canary: model {state.model[:16]} was aborted: {state.reason}: try a new model")
+            return ABORTED
+        if state.phase == "passed":
+            return _passed(state, settings["ENV"])
+        state = replace(state, driver=name)
+        try:  # from here on the driver before, if it lives, cannot write
+            now = route.write(now, now.weight, state, state.strategy == "shadow")
+        except cluster.ConflictError:
+            continue
+        return _Driver(settings["ENV"], gates, now, state).drive()
+
+
+def tried(space: str) -> manifests.Release:
+    """The release in the canary's pods; raises InputError where there is none."""
+    found = cluster.get("deployment", f"{cluster.project()}-canary", space)
+    if not found["spec"].get("replicas"):
+        state = route.read(space).state
+        if state is None or state.phase != "aborted":
+            raise InputError("canary: nothing is tried: run `make deploy` first")
+    return deploy.release_of(found)
+
+
+def _begun(now: Route, settings: dict[str, str], release: manifests.Release) -> State:
+    """The state of the rollout of `release` by STRATEGY; a new one where another was before."""
+    strategy = settings.get("STRATEGY") or (now.state.strategy if now.state else "canary")
+    manifests.checked(strategy)
+    old = now.state
+    if old and old.model == release.model and (old.phase == "aborted" or old.strategy == strategy):
+        return old
+    return State(release.model, release.image, strategy)
+
+
+def _passed(state: State, env: str) -> int:
+    print(f"canary: model {state.model[:16]} passed: `make promote ENV={env}` makes it stable")
+    print(f"canary: to undo it: make rollback ENV={env}")
+    return 0
+
+
+def shares(strategy: str, rollout: Rollout) -> tuple[int, ...]:
+    """The canary's share of the answers in per cent, step by step."""
+    return {"canary": rollout.steps, "bluegreen": (100,), "shadow": (0,)}[strategy]
+
+
+def look(space: str, state: State) -> tuple[counts.Pods, counts.Pods, int]:
+    """Counters of stable and canary now, and restarts of the canary."""
+    pods = cluster.pods(space, "canary")
+    mine = [
+        pod for pod in pods if pod["metadata"].get("labels", {}).get("model") == state.model[:16]
+    ]
+    stable = counts.read(space, cluster.pods(space, "stable"))
+    return stable, counts.read(space, mine), counts.restarts(mine)
+
+
+class _Driver:
+    """One process that drives a rollout; `drive` ends it or says why it cannot."""
+
+    def __init__(self, env: str, gates: Gates, now: Route, state: State) -> None:
+        if gates.rollout is None:
+            raise InputError("gates.yaml: rollout is switched off: give it its keys")
+        self.env, self.gates, self.rollout = env, gates, gates.rollout
+        self.route, self.state = now, state
+        self.steps = shares(state.strategy, gates.rollout)
+        self.pause = min(max(gates.rollout.seconds.step / 24, 0.25), 5.0)
+        self.seen: tuple[counts.Pods, counts.Pods] = ({}, {})
+
+    def drive(self) -> int:
+        """Until the last step is passed (0) or the rollout is aborted (3)."""
+        self.say("resumed" if self.state.step >= 0 else "started")
+        last = time.monotonic()
+        while True:
+            decision = self.judge()
+            now = time.monotonic()
+            elapsed, last = self.state.elapsed + now - last, now
+            if decision.verdict == "abort":
+                return self.abort(decision.reason)
+            if decision.verdict == "promote" and self.state.step + 1 == len(self.steps):
+                self.write(self.route.weight, replace(self.state, phase="passed", base={}))
+                self.say(f"passed: {decision.reason}")
+                return _passed(self.state, self.env)
+            if decision.verdict == "promote":
+                self.advance(decision.reason)
+            else:
+                self.write(self.route.weight, replace(self.state, elapsed=elapsed))
+                self.say(f"hold: {decision.reason}")
+                time.sleep(self.pause)
+
+    def judge(self) -> Decision:
+        """What to do now; what cannot be read is no data."""
+        try:
+            stable, mine, restarted = look(self.route.space, self.state)
+        except InputError as error:
+            stable, mine, restarted = {}, {}, 0
+            self.say(f"no data: {error}")
+        self.seen = (stable, mine)
+        base = self.state.base
+        sides = [
+            counts.counts(now, base.get(track, {}), again)
+            for track, now, again in (("stable", stable, 0), ("canary", mine, restarted))
+        ]
+        said = decide(sides[0], sides[1], self.gates, self.state.elapsed)
+        if self.state.step < 0 and said.verdict != "abort":
+            return self.ready(len(mine))
+        if said.verdict == "hold" and any(
+            counts.began_anew(now, base.get(track, {}))
+            for track, now in (("stable", stable), ("canary", mine))
+        ):
+            self.state = replace(self.state, base=self.base())
+        return said
+
+    def ready(self, count: int) -> Decision:
+        """Whether the pods of the canary are there; the deadline is that of `decide`."""
+        name = f"{cluster.project()}-canary"
+        wanted = cluster.get("deployment", name, self.route.space)["spec"].get("replicas", 0)
+        if wanted and count >= wanted:
+            return Decision("promote", f"{count} pods are ready")
+        return Decision("hold", f"{count} of {wanted} pods are ready")
+
+    def base(self) -> dict[str, counts.Pods]:
+        """The counters a step begins with.
+
+        Where stable gets no requests, all it answered since its pods began is the reference.
+        """
+        stable, mine = (counts.kept(pods) for pods in self.seen)
+        alone = self.steps[max(self.state.step, 0)] == 100
+        return {"stable": {} if alone else stable, "canary": mine}
+
+    def advance(self, reason: str) -> None:
+        step = self.state.step + 1
+        self.state = replace(self.state, step=step, elapsed=0.0)
+        self.state = replace(self.state, base=self.base())
+        self.write(self.steps[step], self.state)
+        mirrored = ", mirrored" if self.state.strategy == "shadow" else ""
+        self.say(f"promote: {reason}; now at {self.steps[step]} %{mirrored}")
+
+    def abort(self, reason: str) -> int:
+        """Everyone back to stable first; then the pods go, and people are told."""
+        self.write(0, replace(self.state, phase="aborted", reason=reason, base={}))
+        self.say(f"abort: {reason}; everyone is at stable again")
+        scale_down(self.route.space)
+        tell(self.env, self.state)
+        return ABORTED
+
+    def write(self, weight: int, state: State) -> None:
+        mirror = state.strategy == "shadow" and state.phase == "running"
+        self.route, self.state = route.change(self.route, weight, state, mirror), state
+
+    def say(self, text: str) -> None:
+        clock, model = time.strftime("%H:%M:%S"), self.state.model[:16]
+        print(f"{clock} canary: {model} {self.route.weight:>3} %: {text}", flush=True)
+
+
+def tell(env: str, state: State) -> None:
+    """People are told of an aborted rollout."""
+    name = cluster.project()
+    notify.send(f"{name}: {env}: rollout of model {state.model[:16]} aborted: {state.reason}")
+
+
+def scale_down(space: str) -> None:
+    """No pods of the canary: for a release that is not tried any more."""
+    name = f"{cluster.project()}-canary"
+    cluster.ask("scale", "deployment", name, "--replicas=0", "--namespace", space)
+
+
+def judge(settings: dict[str, str]) -> int:
+    """Say what `canary` would do now, and change nothing: ENV.
+
+    Exit code 0: go on, 3: abort, 4: hold.
+    """
+    space = cluster.namespace(settings)
+    state = route.read(space).state
+    if state is None:
+        release = tried(space)
+        state = State(release.model, release.image, "canary")
+    stable, mine, restarted = look(space, state)
+    base = state.base
+    said = decide(
+        counts.counts(stable, base.get("stable", {})),
+        counts.counts(mine, base.get("canary", {}), restarted),
+        load_gates(),
+        state.elapsed,
+    )
+    print(f"decide: {said.verdict}: {said.reason}")
+    return {"promote": 0, "abort": ABORTED, "hold": HELD}[said.verdict]

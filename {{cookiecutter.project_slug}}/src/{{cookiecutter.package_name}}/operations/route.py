@@ -1,0 +1,120 @@
+"""The HTTPRoute: who gets which share of the requests, and the state of the rollout.
+
+Both stand in one object, and every change names the version it was made for (resourceVersion): the
+API server refuses the second of two writers, so a rollout never has two.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from ..config import InputError
+from . import cluster
+
+ANNOTATION = "rollout"
+
+
+@dataclass(frozen=True)
+class State:
+    """A rollout as its annotation holds it.
+
+    `model`: digest. `step`: number of the step it is in, -1 while its pods are not ready.
+    `elapsed`: seconds in that step while a driver lived. `base`: counters of the pods of each track
+    when the step began. `driver`: who may write.
+    """
+
+    model: str
+    image: str
+    strategy: str
+    phase: Literal["running", "passed", "aborted"] = "running"
+    step: int = -1
+    elapsed: float = 0.0
+    base: dict[str, Any] = field(default_factory=dict)
+    driver: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route as it was read: its version, the canary's share in per cent, the state."""
+
+    space: str
+    version: str
+    rules: list[Any]
+    weight: int
+    state: State | None
+
+
+def read(space: str) -> Route:
+    """The route of the project; raises InputError where its state is damaged."""
+    return _parsed(space, cluster.get("httproute", cluster.project(), space))
+
+
+def _parsed(space: str, found: cluster.Object) -> Route:
+    text = found["metadata"].get("annotations", {}).get(ANNOTATION)
+    try:
+        state = State(**json.loads(text)) if text else None
+    except (ValueError, TypeError):
+        raise InputError(
+            f"httproute {cluster.project()}: annotation {ANNOTATION} is damaged: remove it: "
+            f"kubectl -n {space} annotate httproute {cluster.project()} {ANNOTATION}-"
+        ) from None
+    rules = found["spec"]["rules"]
+    weights = [
+        int(b.get("weight", 1))
+        for b in rules[0]["backendRefs"]
+        if b["name"] == f"{cluster.project()}-canary"
+    ]
+    if not weights:
+        raise InputError(f"httproute {cluster.project()} has no backend of the canary: redeploy")
+    return Route(space, str(found["metadata"]["resourceVersion"]), rules, weights[0], state)
+
+
+def write(route: Route, weight: int, state: State | None, mirror: bool = False) -> Route:
+    """Share, mirror and state in one step; raises ConflictError where the route was changed."""
+    name = cluster.project()
+    rules = json.loads(json.dumps(route.rules))
+    for backend in rules[0]["backendRefs"]:
+        backend["weight"] = weight if backend["name"] == f"{name}-canary" else 100 - weight
+    filters = [f for f in rules[0].get("filters", []) if f["type"] != "RequestMirror"]
+    if mirror:
+        reference = {"name": f"{name}-canary", "port": 80}
+        filters.append({"type": "RequestMirror", "requestMirror": {"backendRef": reference}})
+    rules[0]["filters"] = filters
+    text = json.dumps(asdict(state), separators=(",", ":")) if state else None
+    metadata = {"resourceVersion": route.version, "annotations": {ANNOTATION: text}}
+    change = {"metadata": metadata, "spec": {"rules": rules}}
+    words = ("--namespace", route.space, "--type=merge", "--output=json")
+    told = cluster.ask("patch", "httproute", name, *words, f"--patch={json.dumps(change)}")
+    return _parsed(route.space, json.loads(told))
+
+
+def change(route: Route, weight: int, state: State, mirror: bool = False) -> Route:
+    """`write`, again where only others' parts of the route were changed (a gateway's status).
+
+    Raises InputError where somebody else drives the rollout now.
+    """
+    while True:
+        try:
+            return write(route, weight, state, mirror)
+        except cluster.ConflictError:
+            found = read(route.space)
+            mine = found.state is not None and found.state.driver == state.driver
+            if not mine or found.weight != route.weight:
+                raise InputError(
+                    f"canary: the route was changed by somebody else, who drives it now: "
+                    f"`make status ENV={route.space.rpartition('-')[2]}`"
+                ) from None
+            route = replace(route, version=found.version)
+
+
+def settle(space: str, state: State | None) -> None:
+    """Everything to stable, whoever drives: their next write is refused."""
+    while True:
+        try:
+            write(read(space), 0, state)
+            return
+        except cluster.ConflictError:
+            continue

@@ -1,0 +1,87 @@
+"""Stable in the cluster: which release it is, when a rollout is finished, withdrawn or undone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from ..champion import Record
+from ..config import InputError
+from . import cluster, deploy, rollout, route
+from .manifests import Release
+from .route import State
+
+
+def finish(settings: dict[str, str], digest: str) -> str:
+    """Make the release that passed stable, then everyone goes there; returns its image.
+
+    Killed in between, everyone is at the canary or at stable, both of the new release; the same
+    call again goes on from there. Raises InputError where model `digest` did not pass.
+    """
+    space = cluster.namespace(settings)
+    now, state = deploy.running(space), route.read(space).state
+    if state and state.model == digest and state.phase == "passed":
+        release = rollout.tried(space)
+        move(space, release, settings)
+        route.settle(space, None)
+    elif now["stable"] and now["stable"].model == digest and not state:
+        release = now["stable"]  # done before, but for what follows
+    else:
+        raise InputError(f"model {digest[:16]} did not pass `make canary ENV={settings['ENV']}`")
+    if now["canary"] == release:
+        rollout.scale_down(space)
+    print(f"promote: {settings['ENV']}: stable serves model {digest[:16]}: {release.image}")
+    return release.image
+
+
+def move(space: str, release: Release, settings: dict[str, str]) -> None:
+    """Stable gets `release`, and is waited for; raises InputError where it is not ready in time."""
+    _patch(space, release)
+    deploy.wait(space, "stable", float(settings.get("WAIT") or deploy.WAIT_SECONDS))
+
+
+def _patch(space: str, release: Release) -> None:
+    described = {"labels": {"model": release.model[:16]}, "annotations": release.annotations}
+    container = {"name": "service", "image": release.image}
+    pod = {"metadata": described, "spec": {"containers": [container]}}
+    change = json.dumps({"metadata": described, "spec": {"template": pod}})
+    name = cluster.project()
+    cluster.ask("patch", "deployment", name, "--namespace", space, f"--patch={change}")
+
+
+def withdraw(settings: dict[str, str]) -> State | None:
+    """End the rollout that runs, or has passed and was not promoted; None where there is none.
+
+    Everyone goes to stable first.
+    """
+    space = cluster.namespace(settings)
+    state = route.read(space).state
+    if state is None or state.phase == "aborted":
+        return None
+    reason = settings.get("WHY") or "rolled back by hand"
+    state = replace(state, phase="aborted", driver="", reason=reason, base={})
+    route.settle(space, state)
+    rollout.scale_down(space)
+    rollout.tell(settings["ENV"], state)
+    return state
+
+
+def restore(settings: dict[str, str], record: Record) -> None:
+    """Stable serves the release of `record` again: its image, with model and configuration inside.
+
+    Raises InputError where its image is not recorded or its pods do not get ready; the pods that
+    answered until now go on then.
+    """
+    space = cluster.namespace(settings)
+    if not record["image"]:
+        raise InputError("its image is not recorded")
+    commit = record["commit"] or "none"
+    before = deploy.running(space)["stable"]
+    release = Release(record["image"], record["digest"], record["verdict"], commit)
+    try:
+        move(space, release, settings)
+    except InputError:
+        if before:
+            _patch(space, before)
+        raise
+    print(f"rollback: {settings['ENV']}: stable serves {record['image']}")
