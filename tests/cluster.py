@@ -51,6 +51,7 @@ RESOURCES = {
     "gatewayclasses": ("gateway.networking.k8s.io/v1", "GatewayClass", False),
     "gateways": ("gateway.networking.k8s.io/v1", "Gateway", True),
     "httproutes": ("gateway.networking.k8s.io/v1", "HTTPRoute", True),
+    "tlsroutes": ("gateway.networking.k8s.io/v1", "TLSRoute", True),
     "grpcroutes": ("gateway.networking.k8s.io/v1", "GRPCRoute", True),
     "backendtlspolicies": ("gateway.networking.k8s.io/v1", "BackendTLSPolicy", True),
     "referencegrants": ("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", True),
@@ -94,6 +95,8 @@ class Store:
             meta = value.setdefault("metadata", {})
             version, kind, _ = RESOURCES[key[1]]
             value |= {"apiVersion": version, "kind": kind}
+            if kind == "Deployment":
+                value["spec"].setdefault("replicas", 1)
             meta |= {"name": key[3]} | ({"namespace": key[2]} if key[2] else {})
             if old and {**old, "metadata": {}} == {**value, "metadata": {}}:
                 same = dict(old["metadata"]) | {"resourceVersion": ""}
@@ -213,8 +216,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 ]
                 listed.append({"name": group, "versions": mine, "preferredVersion": mine[0]})
             self.answer({"kind": "APIGroupList", "apiVersion": "v1", "groups": listed})
+        elif parts == ["openapi", "v3"]:
+            roots = [v if "/" not in v else f"apis/{v}" for v in versions]
+            roots = [root if root.startswith("apis/") else f"api/{root}" for root in roots]
+            urls = {root: {"serverRelativeURL": f"/openapi/v3/{root}"} for root in roots}
+            self.answer({"paths": urls})
+        elif parts[:2] == ["openapi", "v3"]:
+            self.answer(described("/".join(parts[3:])))
         elif parts[0] == "openapi":
-            self.refuse(404, "NotFound", "no schemas here")
+            self.refuse(404, "NotFound", "no older schemas here")
         elif (version := "/".join(parts[1:])) in versions:
             verbs = ["get", "list", "watch", "create", "patch", "update", "delete"]
             listed = [
@@ -334,6 +344,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 value = old | {"status": value.get("status")}
             new = self.store.put(key, value, old)
         self.answer(new)
+
+
+def described(version: str) -> Object:
+    """All that kubectl wants of a schema: that this server validates fields itself."""
+    group, _, short = version.rpartition("/")
+    paths = {}
+    for name, (where, kind, _) in RESOURCES.items():
+        if where == version:
+            patch: Object = {"parameters": [{"name": "fieldValidation", "in": "query"}]}
+            known = {"group": group, "version": short, "kind": kind}
+            patch |= {"x-kubernetes-group-version-kind": known, "responses": {}}
+            paths[f"/{name}/{{name}}"] = {"patch": patch}
+    return {"openapi": "3.0.0", "info": {"title": "", "version": ""}, "paths": paths}
 
 
 def scale_of(found: Object) -> Object:

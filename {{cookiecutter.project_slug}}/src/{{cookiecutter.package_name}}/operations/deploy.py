@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -130,7 +129,7 @@ def _is_stable(part: Object) -> bool:
 
 def _apply(parts: Any) -> None:
     """Server-side apply: the fields that others own, such as replicas, stay theirs."""
-    text = "\n---\n".join(json.dumps(part) for part in parts)
+    text = yaml.safe_dump_all(parts)
     words = ("apply", "--server-side", "--force-conflicts", "--field-manager=deploy")
     print(cluster.ask(*words, "--filename=-", stdin=text), end="")
 
