@@ -12,6 +12,10 @@ node: nodejs
 npm: npm
 groovy: groovy
 /usr/lib/jvm/java-1[17]-*: openjdk-17-jre-headless
+prometheus: prometheus
+prometheus-alertmanager: prometheus-alertmanager
+prometheus-pushgateway: prometheus-pushgateway
+promtool: prometheus
 wrk: wrk
 "
 PATH=$PATH:/usr/sbin

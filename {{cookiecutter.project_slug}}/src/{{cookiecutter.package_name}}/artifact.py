@@ -20,6 +20,7 @@ from .encoder import Encoder
 from .files import digest, digest_json, new_folder, write_json, write_text
 
 ENCODER = "encoder.json"
+PROFILE = "profile.json"  # what was trained on and answered, for monitoring
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Model:
     manifest: dict[str, Any]
     encoder: Encoder
     score: Callable[[np.ndarray], np.ndarray]
+    profile: dict[str, Any]  # see profile.py; empty for a model from before there was one
 
     @property
     def digest(self) -> str:
@@ -121,7 +123,7 @@ def load(folder: Path, expected: str | None = None) -> Model:
     try:
         encoder = Encoder(**json.loads(content[ENCODER]))
         score = forms.scorer(identity["model"], content[identity["model"]["file"]])
-        model = Model(found, encoder, score)
+        model = Model(found, encoder, score, json.loads(content.get(PROFILE, b"{}")))
         _check_known_answers(folder, model)
     except InputError:
         raise

@@ -14,7 +14,6 @@ import numpy as np
 from .config import Config
 from .table import Columns
 
-FILE = "profile.json"  # in a model folder
 BINS = 10
 CUTS = 49  # inner cut points of a number: every fifth one is a decile
 DISCRETE = 20  # up to so many different numbers are each a bin of their own

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import itertools
 import json
+import math
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 
 from {{ cookiecutter.package_name }} import table
 from {{ cookiecutter.package_name }}.pipeline import train
-from {{ cookiecutter.package_name }}.serving import score
+from {{ cookiecutter.package_name }}.serving import metrics, score
 
 from ..conftest import Trained
 from .conftest import Service, sent, write_csv
@@ -134,3 +136,29 @@ def test_t41_probes_are_answered_while_a_large_request_is(
     release.set()
     asking.join()
     assert answers == [200]
+
+
+def test_metrics_show_how_the_answers_are_spread(trained: Trained, service: Service) -> None:
+    """Most answers to the hold-out lie between two edges, so that a shift can be seen."""
+    name = "predict_probability" if trained.model.labels else "predict_value"
+    service.post({"records": [service.example] * 3})
+    text = service.get("/metrics")[1]
+    assert name + '_bucket{le="+Inf"} 0.0' not in text
+    if not trained.model.labels:
+        outputs, marks = trained.model.predict(trained.test), metrics.edges(trained.model)
+        inside = (outputs > marks[0]) & (outputs <= marks[-1])
+        assert inside.mean() > 0.9
+        assert 8 <= len(marks) <= 18
+
+
+@pytest.mark.parametrize("cuts", [[0.0, 0.011], [3.0], [-5e6, 8e6], [0.0], []])
+def test_edges_are_multiples_of_a_power_of_two(trained: Trained, cuts: list[float]) -> None:
+    known = trained.model.identity["known_answers"] | {"outputs": [1.0, 2.0]}
+    identity = trained.model.identity | {"known_answers": known}
+    profile = {"answers": {"value": {"cuts": cuts}}}
+    manifest = trained.model.manifest | {"identity": identity}
+    found = metrics.edges(dataclasses.replace(trained.model, manifest=manifest, profile=profile))
+    assert list(found) == sorted(set(found))
+    assert len(found) <= 18
+    steps = {after - before for before, after in itertools.pairwise(found)}
+    assert all(math.frexp(step)[0] == 0.5 for step in steps)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -153,3 +155,43 @@ def test_a_brake_holds_and_says_why(
     last = monitor.read_journal()[-1]
     assert started == []
     assert (last["decision"], list(last["brakes"])) == ("held", [brake])
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_what_was_found_is_pushed_and_a_gateway_that_fails_stops_nothing(
+    status: int, served: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pushed = []
+
+    class Gateway(http.server.BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            pushed.append((self.path, body.decode()))
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    address = f"http://127.0.0.1:{server.server_port}/metrics/job/credit"
+    monkeypatch.setenv("PUSHGATEWAY_URL", address)
+    code = monitor.run({"DATA": load_config().data.path})
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    assert code in (monitor.STEADY, monitor.TOO_LITTLE)
+    assert pushed == [("/metrics/job/credit", monitor.METRICS.read_text())]
+    assert ("status 500" in capsys.readouterr().err) == (status == 500)
+
+
+@pytest.mark.parametrize("address", ["pushgateway:9091", "http://pushgateway:9091", "ftp://a/b"])
+def test_an_address_that_is_no_group_is_refused_before_the_look(
+    address: str, served: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUSHGATEWAY_URL", address)
+    with pytest.raises(InputError, match="PUSHGATEWAY_URL must be the address of a group"):
+        monitor.run({"DATA": load_config().data.path})
+    assert not monitor.METRICS.exists()

@@ -32,10 +32,14 @@ PIPELINE = ("reproduce", "gate", "register", "report", "summary")
 
 def run(settings: dict[str, str]) -> int:
     """LOG=folder of the prediction log, or DATA=table. Exit code: STEADY, ALARM or TOO_LITTLE."""
+    gateway = prometheus.gateway()
     found = watch.look(settings)
     write_json(REPORT, found)
     write_text(PAGE, monitor_page.page(found))
-    write_text(METRICS, prometheus.text(found))  # last: its time says that the look was whole
+    exposition = prometheus.text(found)
+    write_text(METRICS, exposition)  # last: its time says that the look was whole
+    if gateway:  # where it does not answer, the reports stand, and the alert of a silent monitor
+        prometheus.push(gateway, exposition)
     for text in found["alarms"]:
         print(f"monitor: {text}")
     drifts = [w for w in found["windows"] if w["drifting"]]

@@ -1,15 +1,53 @@
-"""What monitoring found in the text format of Prometheus, for the textfile collector.
+"""What monitoring found in the text format of Prometheus: for its textfile collector, or pushed.
 
 `monitor_last_run_timestamp_seconds` is the dead-man's switch: it stands still when monitoring does.
 """
 
 from __future__ import annotations
 
+import os
+import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
+
+from ..config import InputError
 
 Sample = tuple[str, dict[str, str], float]
+PUSHGATEWAY = "PUSHGATEWAY_URL"
+SECONDS = 5.0
+
+
+def gateway() -> str:
+    """Address of the project's group at a Pushgateway; empty without PUSHGATEWAY_URL."""
+    address = os.environ.get(PUSHGATEWAY, "")
+    parts = urlsplit(address)
+    group = parts.path.partition("/metrics/job/")[2]
+    if address and (parts.scheme not in ("http", "https") or not parts.hostname or not group):
+        raise InputError(
+            f"{PUSHGATEWAY} must be the address of a group, such as "
+            "http://pushgateway.example.com:9091/metrics/job/NAME-OF-THE-PROJECT"
+        )
+    return address
+
+
+def push(address: str, exposition: str) -> bool:
+    """Whether the group at `address` was replaced by `exposition`; the reason is printed if not."""
+    request = urllib.request.Request(  # noqa: S310 - the scheme was checked
+        address, data=exposition.encode(), headers={"Content-Type": "text/plain"}, method="PUT"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS):  # noqa: S310
+            return True
+    except urllib.error.HTTPError as error:
+        reason = f"status {error.code}"
+    except (OSError, ValueError) as error:
+        reason = type(getattr(error, "reason", error)).__name__
+    print(f"monitor: {PUSHGATEWAY} did not take the metrics: {reason}", file=sys.stderr)
+    return False
 
 
 def text(found: dict[str, Any]) -> str:
@@ -27,12 +65,14 @@ def text(found: dict[str, Any]) -> str:
 HELP = {
     "monitor_last_run_timestamp_seconds": "When monitoring last ended well",
     "monitor_alarm": "1 where drift or a drop of quality was found",
+    "monitor_champion_since_timestamp_seconds": "When the champion became champion",
     "monitor_judged": "0 where there was too little data to judge",
     "monitor_window_rows": "Rows of the newest window",
     "monitor_drift": "1 where the column drifts in N of M windows",
     "monitor_psi": "Population stability index of the newest window",
     "monitor_missing_ratio": "Share of missing values in the newest window",
     "monitor_quality": "Headline metric of the labelled answers, with its 95 % interval",
+    "monitor_quality_dropped": "1 where the labels say that the model got worse",
     "monitor_labels": "Labelled answers of the champion",
     "monitor_log_silent_seconds": "Since the last logged prediction",
     "monitor_log_p99_milliseconds": "99th percentile of logged answers",
@@ -46,6 +86,8 @@ def samples(found: dict[str, Any]) -> Iterator[Sample]:
         {},
         datetime.fromisoformat(found["time"]).timestamp(),
     )
+    since = datetime.fromisoformat(found["since"]).timestamp()
+    yield "monitor_champion_since_timestamp_seconds", {}, since
     yield "monitor_alarm", {}, float(found["state"] == "alarm")
     yield "monitor_judged", {}, float(found["state"] != "not enough data")
     newest: dict[str, Any] = {"rows": 0, "results": []}
@@ -63,6 +105,7 @@ def samples(found: dict[str, Any]) -> Iterator[Sample]:
     for bound in ("value", "low", "high"):
         if bound in quality:
             yield "monitor_quality", {"metric": quality["metric"], "bound": bound}, quality[bound]
+    yield "monitor_quality_dropped", {}, float(quality["verdict"] == "dropped")
     yield "monitor_labels", {}, float(quality["rows"])
     for name, key in (
         ("monitor_log_silent_seconds", "silent_seconds"),

@@ -10,7 +10,6 @@ from .. import artifact, champion, table
 from ..champion import CHAMPION
 from ..config import Config, InputError, load_config
 from ..files import read_json
-from ..profile import FILE
 from . import drift, quality, window
 
 Facts = dict[str, Any]
@@ -35,6 +34,7 @@ def look(settings: dict[str, str]) -> Facts:
     enough = judgeable or labelled["verdict"] == "kept"
     return {
         "model": model.digest,
+        "since": (champion.read(CHAMPION) or {})["since"],
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "windows": judged,
         "drifting": drifting,
@@ -65,7 +65,7 @@ def _served(
 
 
 def _profile(model: artifact.Model) -> Facts:
-    path = champion.folder(model.digest) / FILE
+    path = champion.folder(model.digest) / artifact.PROFILE
     remedy = "the model is from before monitoring: `make run` makes a new one"
     profile: Facts = read_json(path, remedy)
     return profile

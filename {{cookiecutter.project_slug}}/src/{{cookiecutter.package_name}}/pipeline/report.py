@@ -6,10 +6,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from ..artifact import PROFILE
 from ..config import InputError, load_config
 from ..files import read_json, write_text
 from ..places import CANDIDATE, EVALUATION, REPORT, REPORTS, VERDICT
-from ..profile import FILE
 from .reporting.card import card
 from .reporting.facts import Facts, gather
 from .reporting.page import page
@@ -34,7 +34,7 @@ def read_facts() -> Facts:
             f"{EVALUATION} is of model {evaluation['model'][:16]}, {MODEL} is "
             f"{manifest['digest'][:16]}: run `make evaluate`"
         )
-    profile = read_json(CANDIDATE / FILE, "run `make train`")
+    profile = read_json(CANDIDATE / PROFILE, "run `make train`")
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
     return gather(
         project,

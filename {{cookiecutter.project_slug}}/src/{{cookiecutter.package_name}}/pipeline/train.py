@@ -30,7 +30,7 @@ def run() -> None:
     spec, content = forms.export(estimator, check)
     outputs = forms.scorer(spec, content)(fitted.apply(test))
     beside = {
-        profile.FILE: profile.reference(columns, outputs, config),
+        artifact.PROFILE: profile.reference(columns, outputs, config),
         lineage.CONFIG: config.model_dump(mode="json", exclude=lineage.NO_PART),
     }
     probe = probe_rows(config, columns)

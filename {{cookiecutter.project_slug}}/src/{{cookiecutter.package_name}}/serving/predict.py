@@ -47,7 +47,7 @@ class Predict:
         self.settings = settings
         self.records = Records(model, settings.max_rows)
         self.answers = Answers(model)
-        self.metrics = Metrics(model.digest, model.labels, sorted(self.records.known))
+        self.metrics = Metrics(model, sorted(self.records.known))
         self.records.unseen = lambda column: self.metrics.unseen[column].inc()
         self.log = PredictionLog(settings, self.metrics.dropped.inc)
         self.together = Together(self._outputs)
