@@ -102,16 +102,16 @@ class Service:
 
 @contextmanager
 def serving(
-    project: Path, *words: str, python: Path | None = None, **environment: str
+    project: Path, *words: str, python: Path | None = None, model: str = MODEL, **environment: str
 ) -> Iterator[Service]:
-    """The service of the project's candidate, ended with SIGTERM."""
+    """The service of the project's candidate, or of another folder, ended with SIGTERM."""
     port = free_port()
     process = subprocess.Popen(
         [
             str(python or project / ".venv/bin/python"),
             "-m",
             package(project),
-            *("serve", f"MODEL={MODEL}", f"PORT={port}", *words),
+            *("serve", f"MODEL={model}", f"PORT={port}", *words),
         ],
         cwd=project,
         env=os.environ | {"PYTHONPATH": "src"} | environment,
