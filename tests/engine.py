@@ -14,6 +14,10 @@ import pytest
 
 BASE = "stand-in-python:test"
 PACKAGES = "ca-certificates,netbase,python3,python3-pip,python3-venv,tzdata"
+HARDENED = [
+    *("--read-only", "--tmpfs", "/tmp:size=16m,noexec,nosuid", "--cap-drop", "ALL"),
+    *("--security-opt", "no-new-privileges", "--memory", "512m", "--pids-limit", "100"),
+]
 BASE_FILE = """\
 FROM bare
 COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt

@@ -12,15 +12,11 @@ from pathlib import Path
 import bake
 import pytest
 import service as services
-from engine import base_image, docker, engine
+from engine import HARDENED, base_image, docker, engine
 from service import Service
 
 pytestmark = pytest.mark.xdist_group("engine")  # one engine at a time
 CANARY = "CANARY-5150-SECRET"
-HARDENED = [
-    *("--read-only", "--tmpfs", "/tmp:size=16m,noexec,nosuid", "--cap-drop", "ALL"),
-    *("--security-opt", "no-new-privileges", "--memory", "512m", "--pids-limit", "100"),
-]
 
 
 def test_T19_hadolint_has_nothing_to_say(project: Path) -> None:

@@ -13,3 +13,5 @@ METRICS_FILE = REPORTS / "metrics.json"  # evaluate
 EVALUATION = REPORTS / "evaluation.json"  # evaluate
 VERDICT = REPORTS / "verdict.json"  # gate
 REPORT = REPORTS / "report.html"  # report
+IMAGE = REPORTS / "image.json"  # image, sign
+SBOM = REPORTS / "sbom.json"  # sign

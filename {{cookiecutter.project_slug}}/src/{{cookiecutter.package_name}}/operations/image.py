@@ -11,12 +11,17 @@ from pathlib import Path
 
 from .. import artifact, champion
 from ..config import InputError
+from ..files import write_json
+from ..places import IMAGE
 
 PACKAGE = Path(__file__).parents[1].name
+NAME = PACKAGE.replace("_", "-")
 
 
 def image(settings: dict[str, str]) -> None:
-    """TAG (default package:first 16 of the digest), PYTHON_IMAGE, MODEL=folder, TARGET=stage.
+    """TAG, PYTHON_IMAGE, MODEL=challenger or a folder, FOR=service or work (a stage).
+
+    TAG is by default package:first 16 of the digest.
 
     With CI set the base is resolved to its digest first. Raises InputError without a model that
     verifies, without docker, without that digest, or when the build fails.
@@ -26,8 +31,10 @@ def image(settings: dict[str, str]) -> None:
     engine = shutil.which("docker") or shutil.which("podman")
     if engine is None:
         raise InputError("image: neither docker nor podman is installed: install one")
-    target = settings.get("TARGET") or "service"
-    name = PACKAGE.replace("_", "-") + ("" if target == "service" else f"-{target}")
+    target = settings.get("FOR") or "service"
+    if target == "service":
+        IMAGE.unlink(missing_ok=True)
+    name = NAME + ("" if target == "service" else f"-{target}")
     tag = settings.get("TAG") or f"{name}:{digest[:16]}"
     facts = {
         "PACKAGE": PACKAGE,
@@ -42,6 +49,8 @@ def image(settings: dict[str, str]) -> None:
     build = [engine, "build", "--target", target, "--tag", tag, *arguments, "."]
     if subprocess.run(build).returncode:
         raise InputError("image: the build failed: its message stands above")
+    if target == "service":
+        write_json(IMAGE, {"tag": tag, "model": digest})
     print(f"image: {tag} {'serves' if target == 'service' else 'holds'} model {digest[:16]}")
 
 
@@ -68,12 +77,13 @@ def _resolved(engine: str, base: str) -> str:
 
 def _which(folder: str) -> tuple[Path, str, str, str]:
     """Folder, digest, verdict and commit of the model to put into the image."""
-    if folder:
+    if folder not in ("", "challenger"):
         if Path(folder).is_absolute() or ".." in Path(folder).parts:
             raise InputError(f"MODEL={folder}: must be a folder below models/")
         return Path(folder), artifact.load(Path(folder)).digest, "", ""
-    record = champion.read(champion.CHAMPION)
+    record = champion.read(champion.CHALLENGER if folder else champion.CHAMPION)
     if record is None:
-        raise InputError("image: there is no champion: run `make run`, or name MODEL=models/...")
+        which = folder or "champion"
+        raise InputError(f"image: there is no {which}: run `make run`, or name MODEL=models/...")
     champion.verify(record)
     return Path(record["model"]), record["digest"], record["verdict"], record["commit"] or ""

@@ -144,7 +144,7 @@ def render_job(env: str, job: str, work: str) -> str:
     if job not in JOBS:
         raise InputError(f"JOB={job}: must be {' or '.join(JOBS)}")
     if not work:
-        raise InputError("WORK is missing: `make image TARGET=work`, push it, name it by digest")
+        raise InputError("WORK is missing: `make image FOR=work`, push it, name it by digest")
     return _built(
         env,
         resources=[HOME / "jobs" / job],

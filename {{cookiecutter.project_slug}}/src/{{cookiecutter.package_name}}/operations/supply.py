@@ -1,0 +1,224 @@
+"""scan, sign, verify: what may go into an image, and the proof that it is the one we made.
+
+reports/image.json names the image made last: {tag, model} by `image`; `sign` adds {image}, its
+name in the registry by digest. With a key nothing is told to, or asked of, a public log.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .. import champion, lineage
+from ..champion import CHALLENGER, CHAMPION, Record
+from ..config import InputError
+from ..files import read_json, write_json
+from ..places import IMAGE, SBOM
+from .contents import bill, check, engine
+from .image import NAME
+
+LOCKS = ("requirements/serve.txt", "requirements/extra.txt")
+LINEAGE = "urn:model-lineage:1"  # in-toto type of {model, verdict, commit}
+REFERENCE = re.compile(r"[a-z0-9][^\s@]*/[^\s@:/]+@sha256:[0-9a-f]{64}")
+
+
+def scan() -> None:
+    """Raises InputError for a known vulnerability in what the image holds, or without data.
+
+    pip-audit says "none found" where it could not look a package up, unless it is strict.
+    """
+    for lock in LOCKS:
+        if not Path(lock).exists():
+            raise InputError(f"scan: {lock} is missing: restore it from git")
+    locks = [word for lock in LOCKS for word in ("--requirement", lock)]
+    options = ["--strict", "--disable-pip", "--require-hashes", "--progress-spinner", "off"]
+    command = [sys.executable, "-m", "pip_audit", *options, *locks]
+    done = subprocess.run([*command, "--format", "json"], stdout=subprocess.PIPE, text=True)
+    found = json.loads(done.stdout)["dependencies"] if done.stdout.strip() else []
+    for package in found:
+        for fault in package.get("vulns", []):
+            fixed = ", ".join(fault["fix_versions"]) or "no version"
+            print(f"{package['name']} {package['version']}: {fault['id']}: fixed in {fixed}")
+    if done.returncode or not found:
+        raise InputError("scan: not passed: a known vulnerability, or no data on them (see above)")
+    print(f"scan: no known vulnerability in {len(found)} packages")
+
+
+def sign() -> None:
+    """Push the image of `make image` to IMAGE_REGISTRY; sign it, its packages and its lineage.
+
+    COSIGN_KEY is the key; without it the identity of the CI run signs. Raises InputError unless
+    the model in the image is the champion or challenger, file by file, and every step succeeds.
+    """
+    registry = os.environ.get("IMAGE_REGISTRY", "").rstrip("/")
+    if not registry:
+        raise InputError("sign: IMAGE_REGISTRY is not set, such as registry.example.com/team")
+    made = read_json(IMAGE, "run `make image`")
+    record = _judged(made["model"], made["tag"])
+    key = _key()
+    docker = _program("docker")
+    local = check(docker, made["tag"], record)
+    with _login(docker, registry) as environment:
+        name = f"{registry}/{NAME}:{record['digest'][:16]}"
+        engine(docker, "tag", local, name)
+        said = engine(docker, "push", name, environment=environment)
+        found = re.search(r"digest: (sha256:[0-9a-f]{64})", said)
+        if found is None:
+            raise InputError("sign: the registry named no digest: the image is not signed")
+        image = f"{registry}/{NAME}@{found[1]}"
+        _cosign(environment, "sign", "--yes", *key, image)
+        write_json(SBOM, bill(docker, image, NAME, record))
+        _attest(environment, key, "cyclonedx", SBOM, image)
+        facts = {"model": record["digest"], "verdict": record["verdict"]}
+        with tempfile.TemporaryDirectory() as folder:
+            predicate = Path(folder) / "lineage.json"
+            write_json(predicate, facts | {"commit": record["commit"]})
+            _attest(environment, key, LINEAGE, predicate, image)
+    write_json(IMAGE, made | {"image": image})
+    print(f"sign: {image} -> {IMAGE}; its packages -> {SBOM}")
+
+
+def verify(settings: dict[str, str]) -> None:
+    """IMAGE=reference, else reports/image.json, else the champion's image; see `verified`."""
+    found = verified(settings.get("IMAGE") or latest())
+    print(f"verify: {found['image']} is signed, serves model {found['model'][:16]}")
+
+
+def latest() -> str:
+    """The image signed last, else the champion's; raises InputError where there is none."""
+    if IMAGE.exists():
+        made = read_json(IMAGE, "run `make image sign`")
+        if not made.get("image"):
+            raise InputError(f"{made['tag']} is not signed: run `make sign`, or name IMAGE=...")
+        return str(made["image"])
+    record = champion.read(CHAMPION)
+    if record is None or record["image"] is None:
+        raise InputError("no image is known here: run `make image sign`, or name IMAGE=...")
+    return str(record["image"])
+
+
+def verified(reference: str) -> Record:
+    """{image, model, verdict, commit} of a signed image that serves champion or challenger.
+
+    Raises InputError for a tag, for a signature that is missing, of another key or identity, or
+    made for another repository, for a missing list of packages, and for another model. Trusted is
+    COSIGN_PUBLIC_KEY, or VERIFY_IDENTITY with VERIFY_ISSUER.
+    """
+    if not REFERENCE.fullmatch(reference):
+        raise InputError(f"IMAGE={reference}: name it by digest: registry/name@sha256:... (64 hex)")
+    trust = _trust()
+    name = reference.partition("@")[0]
+    with _login(shutil.which("docker"), reference) as environment:
+        said = _cosign(environment, "verify", "--output", "json", *trust, reference)
+        names = {each["critical"]["identity"]["docker-reference"] for each in json.loads(said)}
+        if names != {name}:
+            raise InputError(f"{reference}: its signature was made for {sorted(names)}, not {name}")
+        _attested(environment, trust, "cyclonedx", reference)
+        facts = _attested(environment, trust, LINEAGE, reference)
+    if not isinstance(facts, dict) or not facts.keys() >= {"model", "verdict", "commit"}:
+        raise InputError(f"{reference}: its lineage is damaged: run `make sign` again")
+    _judged(facts["model"], reference)
+    return facts | {"image": reference}
+
+
+def _judged(model: str, image: str) -> Record:
+    """The pointer to `model`; raises InputError unless it is champion or challenger."""
+    known = {each["digest"]: each for each in map(champion.read, (CHALLENGER, CHAMPION)) if each}
+    if model not in known:
+        names = ", ".join(digest[:16] for digest in known) or "there is none"
+        raise InputError(
+            f"{image} serves model {model[:16]}, which is neither champion nor challenger ({names})"
+        )
+    return known[model]
+
+
+def _key() -> list[str]:
+    if os.environ.get("COSIGN_KEY"):
+        return ["--key", os.environ["COSIGN_KEY"], "--tlog-upload=false"]
+    if not lineage.in_ci():
+        raise InputError(
+            "sign: set COSIGN_KEY (a file or a key service's address): no CI run signs"
+        )
+    return []
+
+
+def _trust() -> list[str]:
+    key, identity, issuer = map(
+        os.environ.get, ("COSIGN_PUBLIC_KEY", "VERIFY_IDENTITY", "VERIFY_ISSUER")
+    )
+    if key and not identity and not issuer:
+        return ["--key", key, "--private-infrastructure=true"]
+    if identity and issuer and not key:
+        return ["--certificate-identity", identity, "--certificate-oidc-issuer", issuer]
+    raise InputError(
+        "verify: say who may sign: COSIGN_PUBLIC_KEY=cosign.pub, or both VERIFY_IDENTITY and "
+        "VERIFY_ISSUER; not key and identity together"
+    )
+
+
+def _attest(environment: dict[str, str], key: list[str], kind: str, path: Path, image: str) -> None:
+    what = ("--type", kind, "--predicate", str(path))
+    _cosign(environment, "attest", "--yes", "--replace=true", *key, *what, image)
+
+
+def _attested(environment: dict[str, str], trust: list[str], kind: str, reference: str) -> Any:
+    """The one predicate of that kind about this image under this name."""
+    said = _cosign(environment, "verify-attestation", "--type", kind, *trust, reference)
+    name, _, digest = reference.partition("@sha256:")
+    found = [
+        json.loads(base64.b64decode(json.loads(line)["payload"])) for line in said.splitlines()
+    ]
+    subject = {"name": name, "digest": {"sha256": digest}}
+    if len(found) != 1 or found[0]["subject"] != [subject]:
+        raise InputError(
+            f"{reference}: {kind} was not attested once, for it: run `make sign` again"
+        )
+    return found[0]["predicate"]
+
+
+def _cosign(environment: dict[str, str], *words: str) -> str:
+    """What cosign 2 prints: others store signatures elsewhere, and would find none."""
+    cosign = _program("cosign")
+    version = json.loads(engine(cosign, "version", "--json"))["gitVersion"]
+    if version.startswith("v") and not version.startswith("v2."):  # Debian's says "devel"
+        raise InputError(f"cosign {version} is not version 2: install cosign 2.5")
+    try:
+        return engine(cosign, *words, environment=environment)
+    except InputError as error:
+        said = str(error).partition("Error: ")[2].partition(" error during")[0] or str(error)
+        raise InputError(f"{words[-1]}: cosign {words[0]}: {said}") from None
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise InputError(f"{name} is not installed")
+    return found
+
+
+@contextlib.contextmanager
+def _login(docker: str | None, registry: str) -> Iterator[dict[str, str]]:
+    """An environment logged in as REGISTRY_USER; the login is forgotten afterwards."""
+    user = os.environ.get("REGISTRY_USER")
+    environment = dict(os.environ)
+    if not user:
+        yield environment
+        return
+    if docker is None:
+        raise InputError("docker is not installed: REGISTRY_USER cannot log in")
+    with tempfile.TemporaryDirectory() as folder:
+        environment["DOCKER_CONFIG"] = folder
+        words = ("login", "--username", user, "--password-stdin", registry.partition("/")[0])
+        password = os.environ.get("REGISTRY_PASSWORD", "")
+        engine(docker, *words, says=password, environment=environment)
+        yield environment
