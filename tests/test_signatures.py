@@ -200,7 +200,7 @@ def test_T20_a_changed_image_with_the_signature_of_the_right_one_is_refused(
     release: Release,
 ) -> None:
     name = release.image.partition("@")[0]
-    local = release.derived("forged:changed", "echo >> /app/*/serving/api.py")
+    local = release.derived("forged:changed", "cd /app/*/serving && echo >> api.py")
     image = release.push(local, f"{name.partition('/')[2]}:changed")
     here, there = (each.partition("@")[2].replace(":", "-") for each in (release.image, image))
     for kind in ("sig", "att"):

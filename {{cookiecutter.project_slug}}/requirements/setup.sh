@@ -31,6 +31,11 @@ else
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
         -r requirements/dev.txt -r requirements/extra.txt
 fi
+# Looked at before Python starts again; what is refused must not run at the next `make` either.
+if ! sh requirements/pth.sh .venv; then
+    rm -rf .venv
+    exit 1
+fi
 # src/ is put on the path by a file relative to itself: nothing is built, the folder may move.
 site=$(.venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
 echo ../../../../src >"$site/project.pth"

@@ -1,0 +1,99 @@
+"""T18: what `make setup` installs is what the lock names, and nothing that runs by itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+
+import bake
+import pytest
+from life import path_without_uv
+
+PROOF = "ran"
+
+
+def wheel(index: Path, name: str, **files: str) -> str:
+    """Put a wheel of `name` 1.0 with these files into a local index; its line in a lock."""
+    meta = f"{name}-1.0.dist-info"
+    content = {path.replace("__", "."): text for path, text in files.items()} | {
+        f"{name}.py": "",
+        f"{meta}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{meta}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = [f"{path},sha256={_digest(text)},{len(text)}" for path, text in content.items()]
+    content[f"{meta}/RECORD"] = "\n".join([*record, f"{meta}/RECORD,,", ""])
+    path = index / f"{name}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for inside, text in content.items():
+            archive.writestr(inside, text)
+    return f"{name}==1.0 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+def _digest(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+@pytest.fixture
+def index(project: Path, tmp_path: Path) -> Path:
+    """A folder of wheels beside a folder with nothing of a project but its requirements."""
+    (tmp_path / "index").mkdir()
+    (tmp_path / "project/requirements").mkdir(parents=True)
+    for name in ("setup.sh", "pth.sh", "extra.in"):
+        text = (project / "requirements" / name).read_text(encoding="utf-8")
+        (tmp_path / "project/requirements" / name).write_text(text, encoding="utf-8")
+    (tmp_path / "project/requirements/extra.txt").write_text("")
+    return tmp_path / "index"
+
+
+def setup(index: Path, lock: str, path: str) -> subprocess.CompletedProcess[str]:
+    """Run setup.sh with that lock and no other index."""
+    folder = index.parent / "project"
+    (folder / "requirements/dev.txt").write_text(lock, encoding="utf-8")
+    places = {f"{tool}_FIND_LINKS": str(index) for tool in ("UV", "PIP")}
+    alone = {"UV_NO_INDEX": "1", "PIP_NO_INDEX": "1", "PATH": path}
+    return bake.run("/bin/sh", "requirements/setup.sh", "3.11", cwd=folder, **places, **alone)
+
+
+@pytest.fixture(params=["uv", pytest.param("pip", marks=pytest.mark.slow)])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A PATH with uv, and one without: then pip installs."""
+    return os.environ["PATH"] if request.param == "uv" else path_without_uv(tmp_path)
+
+
+def test_T18_what_the_lock_names_is_installed(index: Path, path: str) -> None:
+    done = setup(index, wheel(index, "good"), path)
+    assert done.returncode == 0, done.stderr
+    assert (index.parent / "project/.venv/.ready").exists()
+
+
+def test_T18_a_package_with_another_hash_than_the_lock_is_refused(index: Path, path: str) -> None:
+    line = wheel(index, "good")
+    changed = line[:-2] + ("1" if line[-2] == "0" else "0") + "\n"
+    done = setup(index, changed, path)
+    assert done.returncode != 0
+    assert "hash" in done.stderr.lower()
+    assert not (index.parent / "project/.venv/.ready").exists()
+
+
+@pytest.mark.parametrize("name", ["evil__pth", "sitecustomize__py"])
+def test_T18_a_locked_package_that_runs_whenever_python_starts_is_refused_before_it_does(
+    index: Path, path: str, name: str
+) -> None:
+    proof = index / PROOF
+    line = wheel(index, "bad", **{name: f"import pathlib; pathlib.Path({str(proof)!r}).touch()\n"})
+    done = setup(index, line, path)
+    assert done.returncode != 0
+    assert f"{name.replace('__', '.')} runs whenever Python starts" in done.stderr
+    assert not (index.parent / "project/.venv").exists()
+    assert not proof.exists()
+
+
+def test_T18_one_that_is_trusted_by_name_is_let_in(index: Path, path: str) -> None:
+    extra = index.parent / "project/requirements/extra.in"
+    extra.write_text(extra.read_text(encoding="utf-8") + "# allow known.pth\n", encoding="utf-8")
+    done = setup(index, wheel(index, "good", known__pth="import os\n"), path)
+    assert done.returncode == 0, done.stderr

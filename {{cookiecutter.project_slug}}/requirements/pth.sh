@@ -1,0 +1,18 @@
+# Refuse what would run by itself whenever Python starts. Usage: sh requirements/pth.sh VENV
+# A package of a lock may bring such a file: one you trust is named in extra.in: "# allow NAME.pth".
+set -eu
+here=$(dirname "$0")
+found=0
+for path in "$1"/lib/python*/site-packages/.*.pth "$1"/lib/python*/site-packages/*.pth \
+    "$1"/lib/python*/site-packages/sitecustomize* "$1"/lib/python*/site-packages/usercustomize*; do
+    name=${path##*/}
+    [ -e "$path" ] || continue
+    case $name in
+    project.pth | _virtualenv.pth | distutils-precedence.pth) continue ;; # ours, uv's, setuptools'
+    esac
+    grep -qxF "# allow $name" "$here/extra.in" && continue
+    echo "ERROR: setup: $name runs whenever Python starts, and no package is known to need it:" \
+        "find out which brought it; if you trust it, add the line '# allow $name' to requirements/extra.in" >&2
+    found=1
+done
+exit $found
