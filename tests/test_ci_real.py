@@ -9,7 +9,7 @@ from typing import Any
 import bake
 import pipelines
 import pytest
-from test_ci import BUILDS, CHANGE, CREDENTIALS, planned
+from test_ci import BRANCH, BUILDS, CHANGE, CREDENTIALS, MAIN, planned
 
 pytestmark = pytest.mark.slow
 
@@ -30,25 +30,55 @@ def said(steps: list[dict[str, Any]]) -> str:
     return "\n".join(f"{step.get('run') or step.get('sh')}: {step.get('said')}" for step in steps)
 
 
-def test_the_first_pull_request_is_green_on_github(born: Path, tmp_path: Path) -> None:
-    done = pipelines.node(asked(born, tmp_path, {**CHANGE, "changed": ["README.md"]}))
+def full(*answer: Any) -> Any:
+    """A case that only `make test-full` runs."""
+    return pytest.param(*answer, marks=pytest.mark.full)
+
+
+@pytest.mark.parametrize(
+    ("event", "ran"),
+    [
+        (CHANGE, {"ci.yml": ["check", "model"]}),
+        (MAIN, {"ci.yml": ["check", "model"], "train.yml": ["check", "train", "notify"]}),
+        full(BRANCH, {"ci.yml": ["check", "model"]}),
+    ],
+    ids=["change", "main", "branch"],
+)
+def test_the_first_day_is_green_on_github(
+    event: dict[str, Any], ran: dict[str, list[str]], born: Path, tmp_path: Path
+) -> None:
+    done = pipelines.node(asked(born, tmp_path, {**event, "changed": ["src/model.py"]}))
     assert done.returncode == 0, done.stderr
-    jobs = json.loads(done.stdout)
-    assert [job["result"] for job in jobs] == ["success", "success"], said(jobs[-1]["steps"])
-    (summary,) = [step["summary"] for step in jobs[1]["steps"] if step.get("run") == "make summary"]
-    assert "Verdict: passed" in summary
+    jobs = [job for job in json.loads(done.stdout) if job["result"] != "skipped"]
+    assert {job["result"] for job in jobs} == {"success"}, said(jobs[-1]["steps"])
+    found: dict[str, list[str]] = {}
+    for job in jobs:
+        found.setdefault(job["file"], []).append(job["job"])
+    assert found == ran
+    shown = [s["summary"] for job in jobs for s in job["steps"] if s.get("run") == "make summary"]
+    assert shown
+    assert all("Verdict: passed" in summary for summary in shown)
+    assert "IMAGE_REGISTRY is not" in jobs[0]["steps"][2]["summary"]
     assert (tmp_path / "artifacts" / "report" / "report.html").is_file()
+    if "train.yml" in ran:
+        assert (tmp_path / "artifacts" / "model" / "models" / "champion.json").is_file()
 
 
-def test_the_first_push_to_main_is_green_on_jenkins(born: Path, tmp_path: Path) -> None:
-    build = {**BUILDS["main"], "credentials": {**CREDENTIALS, "slack": "", "github": ""}}
-    done = pipelines.groovy(asked(born, tmp_path, build))
+@pytest.mark.parametrize("name", ["main", "branch", full("change")])
+def test_the_first_day_is_green_on_jenkins(name: str, born: Path, tmp_path: Path) -> None:
+    empty = {**CREDENTIALS, "notify": "", "github": ""}
+    done = pipelines.groovy(asked(born, tmp_path, {**BUILDS[name], "credentials": empty}))
     assert done.returncode == 0, done.stderr
     run = json.loads(done.stdout)
     assert run["result"] == "SUCCESS", said(run["steps"])
     words = [step["sh"] for step in run["steps"]]
-    assert words[-3:] == ["make register", "make push", "make notify RESULT=success"]
-    assert (tmp_path / "stash" / "model" / "models" / "champion.json").is_file()
+    (archived,) = (tmp_path / "archive").rglob("report.html")
+    assert "passed" in archived.read_text(encoding="utf-8")
+    if name == "main":
+        assert words[-2:] == ["make push", "make notify RESULT=success"]
+        assert (tmp_path / "stash" / "model" / "models" / "champion.json").is_file()
+    else:
+        assert words[-3:] == ["make gate", "make report", "make summary"]
 
 
 def test_what_really_ran_is_what_was_planned(born: Path) -> None:

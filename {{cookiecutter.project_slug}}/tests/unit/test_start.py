@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from {{ cookiecutter.package_name }} import __main__
-from {{ cookiecutter.package_name }}.config import Config, InputError, Notification, load_config
+from {{ cookiecutter.package_name }} import __main__, config
+from {{ cookiecutter.package_name }}.config import Config, InputError, Notification
 from {{ cookiecutter.package_name }}.operations import monitor, notify, start
 from {{ cookiecutter.package_name }}.pipeline import gate, register
 
@@ -71,9 +71,9 @@ def on_github(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
 @pytest.fixture
 def configured(monkeypatch: pytest.MonkeyPatch) -> Config:
     """The configuration of the project, also where the working folder has none."""
-    config = load_config(ROOT / "model_config.yaml")
-    monkeypatch.setattr(notify, "load_config", lambda: config)
-    return config
+    found = config.load_config(ROOT / "model_config.yaml")
+    monkeypatch.setattr(notify, "load_config", lambda: found)
+    return found
 
 
 def test_jenkins_is_asked_to_train_with_the_reason(
