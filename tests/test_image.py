@@ -26,8 +26,14 @@ def test_T19_hadolint_has_nothing_to_say(project: Path) -> None:
 
 def test_T19_the_dockerfile_keeps_its_rules(project: Path) -> None:
     text = (project / "Dockerfile").read_text(encoding="utf-8")
-    assert re.findall(r"^USER (.+)$", text, re.M) == ["10001:10001"]
-    assert re.findall(r"^FROM (\S+)", text, re.M) == ["${PYTHON_IMAGE}"] * 2
+    assert set(re.findall(r"^USER (.+)$", text, re.M)) == {"10001:10001"}
+    assert re.findall(r"^FROM (\S+) AS (\w+)", text, re.M) == [
+        ("${PYTHON_IMAGE}", "packages"),
+        ("${PYTHON_IMAGE}", "service"),
+        ("${KUBECTL_IMAGE}", "kubectl"),
+        ("${PYTHON_IMAGE}", "work"),
+    ]
+    assert text.count("\nUSER ") == 2  # of the two that run
     assert "--require-hashes" in text
     assert not re.search(r"^(ADD|# syntax)|secret|token|password", text, re.M | re.I)
     ignored = (project / ".dockerignore").read_text(encoding="utf-8").splitlines()

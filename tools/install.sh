@@ -7,6 +7,7 @@ needed="
 docker: docker.io
 dockerd: docker.io
 iptables: iptables
+kubectl: kubernetes-client
 mmdebstrap: mmdebstrap
 node: nodejs
 npm: npm

@@ -1,0 +1,228 @@
+"""T46: the Kubernetes manifests of every environment, strategy and option, and planted faults."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bake
+import manifest_rules
+import pytest
+import yaml
+from engine import missing
+from kubernetes_validate import SchemaNotFoundError, ValidationError, validate
+from manifest_faults import FAULTS, Fault
+from manifest_rules import faults
+
+SCHEMAS = bake.ROOT / "tests" / "manifests"
+KUBERNETES = "1.32"
+CUSTOM = ("argoproj.io/", "gateway.networking.k8s.io/")
+NAME = "example-credit-model"
+PACKAGE = "example_credit_model"
+MODEL, VERDICT, COMMIT = "1" * 64, "2" * 64, "3" * 40
+IMAGE = "registry.example.com/credit@sha256:" + "4" * 64
+WORK = "registry.example.com/credit-work@sha256:" + "5" * 64
+BUNDLES = {  # name: what is asked for
+    "rest": [],
+    "canary": ["STRATEGY=canary"],
+    "bluegreen": ["STRATEGY=bluegreen"],
+    "shadow": ["STRATEGY=shadow"],
+    "argo": ["STRATEGY=argo"],
+    "monitor": [],
+    "train": ["JOB=train"],
+    "rollout": ["JOB=rollout"],
+}
+ENVIRONMENTS = ("staging", "production")
+pytestmark = pytest.mark.xdist_group("manifests")
+
+Objects = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> None:
+    if shutil.which("kubectl") is None:
+        missing("kubectl is not installed")
+
+
+@pytest.fixture(scope="session")
+def deployed(kubectl: None, project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two homes of a project whose champion has an image: with the option `monitor`, without."""
+    homes = tmp_path_factory.mktemp("manifests")
+    for home in ("plain", "monitor"):
+        shutil.copytree(project, homes / home)
+        record = {
+            "digest": MODEL,
+            "model": f"models/{MODEL[:16]}",
+            "verdict": VERDICT,
+            "commit": COMMIT,
+            "since": "2026-01-01T00:00:00+00:00",
+            "by": "Example",
+            "why": "first",
+            "action": "register",
+            "image": IMAGE,
+        }
+        (homes / home / "models").mkdir()
+        (homes / home / "models" / "champion.json").write_text(json.dumps(record))
+    for overlay in (homes / "monitor" / "deploy/k8s/overlays").glob("*/kustomization.yaml"):
+        text = overlay.read_text(encoding="utf-8")
+        assert "\n# components: [../../monitor]" in text
+        overlay.write_text(text.replace("\n# components:", "\ncomponents:"), encoding="utf-8")
+    return homes
+
+
+def manifests(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    source = os.fspath(home / "src")
+    return bake.run(sys.executable, "-m", PACKAGE, "manifests", *words, cwd=home, PYTHONPATH=source)
+
+
+def rendered(homes: Path, env: str, bundle: str) -> Objects:
+    home = homes / ("monitor" if bundle == "monitor" else "plain")
+    done = manifests(home, f"ENV={env}", f"WORK={WORK}", *BUNDLES[bundle])
+    assert done.returncode == 0, done.stderr
+    return [thing for thing in yaml.safe_load_all(done.stdout) if thing]
+
+
+@pytest.fixture(scope="session")
+def bundles(deployed: Path) -> dict[str, Objects]:
+    """The objects of staging by bundle; the names of jobs without their time."""
+    found = {}
+    for bundle in BUNDLES:
+        text = json.dumps(rendered(deployed, "staging", bundle))
+        found[bundle] = json.loads(re.sub(r"-\d{14}\"", '"', text))
+    return found
+
+
+@pytest.fixture(scope="session")
+def schemas() -> None:
+    """The schemas of custom resources are installed."""
+    if shutil.which("npm") is None:
+        missing("npm is not installed")
+    if not (SCHEMAS / "node_modules").is_dir():
+        done = bake.run("npm", "ci", "--silent", "--no-audit", "--no-fund", cwd=SCHEMAS)
+        assert done.returncode == 0, done.stderr
+
+
+def against_schemas(objects: Objects) -> Iterator[str]:
+    """What Kubernetes' schemas, and those of Gateway API and Argo Rollouts, say against them."""
+    custom = [thing for thing in objects if str(thing["apiVersion"]).startswith(CUSTOM)]
+    if custom:
+        done = subprocess.run(
+            ["node", SCHEMAS / "schema.mjs"],
+            input=json.dumps(custom),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        yield from filter(None, json.loads(done.stdout))
+    for thing in objects:
+        if thing not in custom:
+            try:
+                validate(thing, KUBERNETES, strict=True)
+            except (SchemaNotFoundError, ValidationError) as error:
+                yield f"{type(error).__name__} {error}".splitlines()[0]
+
+
+def by_rules(objects: Objects) -> list[str]:
+    """What our rules say; an object they cannot read is a fault too."""
+    try:
+        return faults(objects)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        return [f"cannot be read: {error!r}"]
+
+
+@pytest.mark.parametrize("bundle", BUNDLES)
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_T46_a_clean_bundle_raises_no_alarm(
+    env: str, bundle: str, deployed: Path, schemas: None
+) -> None:
+    objects = rendered(deployed, env, bundle)
+    assert [*against_schemas(objects), *faults(objects)] == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_T46_a_planted_fault_is_found(
+    fault: Fault, bundles: dict[str, Objects], schemas: None
+) -> None:
+    clean = bundles[fault.bundle]
+    planted = fault.plant(clean, NAME)
+    changed = [thing for thing in planted if thing not in clean]
+    found = [*against_schemas(changed), *by_rules(planted)]
+    assert found, fault
+    print(f"{fault.name}: {found[0]}")
+
+
+def sources(home: Path) -> Objects:
+    """Every object that is written in deploy/k8s, before kustomize makes two of one."""
+    paths = sorted((home / "deploy" / "k8s").rglob("*.yaml"))
+    texts = [p.read_text(encoding="utf-8") for p in paths if p.name != "kustomization.yaml"]
+    return [thing for text in texts for thing in yaml.safe_load_all(text) if thing]
+
+
+def templates_of_the_service(home: Path) -> int:
+    """How often somebody wrote down how the pods of the service look."""
+    written = [
+        container
+        for thing in sources(home)
+        if "template" in (thing.get("spec") or {})
+        for container in thing["spec"]["template"]["spec"].get("containers", [])
+    ]
+    patches = [p.read_text("utf-8") for p in (home / "deploy/k8s").rglob("kustomization.yaml")]
+    return sum(c.get("image") == NAME or c["name"] == "service" for c in written) + sum(
+        "containers:" in text for text in patches
+    )
+
+
+def test_the_service_has_one_pod_template(project: Path) -> None:
+    assert templates_of_the_service(project) == 1
+
+
+@pytest.mark.parametrize("place", ["canary/deployment.yaml", "argo/rollout.yaml"])
+def test_a_copied_pod_template_is_found(place: str, project: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(project, tmp_path / "home")
+    written = (home / "deploy/k8s/base/pod/deployment.yaml").read_text(encoding="utf-8")
+    (home / "deploy" / "k8s" / place).write_text(written.replace("Deployment", "Rollout"))
+    assert templates_of_the_service(home) == 2
+
+
+def test_an_image_by_tag_is_refused(deployed: Path) -> None:
+    done = manifests(deployed / "plain", "ENV=staging", "IMAGE=registry.example.com/credit:1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "IMAGE=registry.example.com/credit:1: name it by digest" in done.stderr
+
+
+def test_a_job_without_the_digest_of_its_image_is_refused(deployed: Path) -> None:
+    done = manifests(deployed / "monitor", "ENV=staging")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"image {NAME}-work has no digest: name WORK=" in done.stderr
+
+
+def test_rendering_changes_no_file_of_the_user(deployed: Path) -> None:
+    before = bake.files(deployed / "plain")
+    rendered(deployed, "production", "canary")
+    after = bake.files(deployed / "plain")
+    assert {name for name in after if "__pycache__" not in name} == {
+        name for name in before if "__pycache__" not in name
+    }
+    assert all(after[name] == before[name] for name in before if name.startswith("deploy/"))
+
+
+def test_the_settings_of_the_rules_are_those_of_the_service(project: Path) -> None:
+    text = (project / "src" / PACKAGE / "serving" / "settings.py").read_text(encoding="utf-8")
+    fields = re.findall(r"^    ([a-z_]+): .+ = ", text, re.MULTILINE)
+    assert {field.upper() for field in fields} - {"MODEL_CONFIG"} == manifest_rules.SETTINGS
+
+
+def test_jobs_run_stages_that_there_are(project: Path, bundles: dict[str, Objects]) -> None:
+    stages = (project / "src" / PACKAGE / "__main__.py").read_text(encoding="utf-8")
+    for name, kind in (("train", "Job"), ("monitor", "CronJob")):
+        (job,) = manifest_rules.of_kind(bundles[name], kind)
+        (container,) = manifest_rules.template(job)["spec"]["containers"]
+        for word in container["args"]:
+            assert "=" in word or word == "run" or f'"{word}": (' in stages
