@@ -41,8 +41,9 @@ class Fault:
             and t["metadata"]["name"].startswith(project + self.ending)
             and (t["kind"] == "ConfigMap" or t["metadata"]["name"] == project + self.ending)
         )
-        *steps, last = [int(s) if s.isdecimal() else s for s in self.path.split(" ")]
-        place = functools.reduce(lambda part, step: part[step], steps, thing)
+        steps: list[Any] = [int(s) if s.isdecimal() else s for s in self.path.split(" ")]
+        last = steps.pop()
+        place: Any = functools.reduce(lambda part, step: part[step], steps, thing)
         if self.value is GONE:
             del place[last]
         elif isinstance(self.value, More):

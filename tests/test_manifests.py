@@ -174,9 +174,8 @@ def templates_of_the_service(home: Path) -> int:
         for container in thing["spec"]["template"]["spec"].get("containers", [])
     ]
     patches = [p.read_text("utf-8") for p in (home / "deploy/k8s").rglob("kustomization.yaml")]
-    return sum(c.get("image") == NAME or c["name"] == "service" for c in written) + sum(
-        "containers:" in text for text in patches
-    )
+    containers = [c for c in written if c.get("image") == NAME or c["name"] == "service"]
+    return len(containers) + len([text for text in patches if "containers:" in text])
 
 
 def test_the_service_has_one_pod_template(project: Path) -> None:
@@ -195,6 +194,16 @@ def test_an_image_by_tag_is_refused(deployed: Path) -> None:
     done = manifests(deployed / "plain", "ENV=staging", "IMAGE=registry.example.com/credit:1")
     assert (done.returncode, done.stdout) == (1, "")
     assert "IMAGE=registry.example.com/credit:1: name it by digest" in done.stderr
+
+
+@pytest.mark.parametrize("model", ["1234567890123456", "12345678e1234567", "0x12345678901234"])
+def test_a_digest_of_digits_stays_text(model: str, deployed: Path, tmp_path: Path) -> None:
+    home = shutil.copytree(deployed / "plain", tmp_path / "home")
+    digest = model.replace("x", "0") + "0" * 48
+    path = home / "models" / "champion.json"
+    path.write_text(path.read_text().replace(MODEL, digest).replace(MODEL[:16], digest[:16]))
+    done = manifests(home, "ENV=staging")
+    assert re.findall(r"^ +model: (.*)$", done.stdout, re.M) == [f'"{digest[:16]}"'] * 4
 
 
 def test_a_job_without_the_digest_of_its_image_is_refused(deployed: Path) -> None:

@@ -1,0 +1,248 @@
+"""make deploy, status and manifests, with a kubectl that keeps what it is told in a file."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from {{ cookiecutter.package_name }}.config import InputError
+from {{ cookiecutter.package_name }}.operations import cluster, deploy, manifests
+
+NAME = "credit"
+KUBECTL = '''#!PYTHON
+"""A cluster in cluster.json: every pod is ready at once, unless `broken` is there."""
+import json, pathlib, sys
+
+words, here = sys.argv[1:], pathlib.Path("FOLDER")
+state = here / "cluster.json"
+known = json.loads(state.read_text()) if state.exists() else {}
+with (here / "calls").open("a") as calls:
+    calls.write(words[0] + "\\\\n")
+if (here / "refuses").exists():
+    sys.exit((here / "refuses").read_text())
+if words[0] == "kustomize":
+    given = json.loads((pathlib.Path(words[1]) / "kustomization.yaml").read_text())
+    images = {i["name"]: i["newName"] + "@" + i["digest"] for i in given["images"]}
+    parts = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": given["namespace"]}}]
+    parts += [json.loads(p["patch"]) for p in given["patches"]]
+    for part in parts[1:]:
+        name = part["metadata"]["name"]
+        part["spec"]["template"]["spec"] = {"containers": [{"image": images[name]}]}
+        if name.endswith("-canary"):
+            part["spec"]["replicas"] = 1 if given["components"] else 0
+    backends = [{"name": "credit", "weight": 100}, {"name": "credit-canary", "weight": 0}]
+    route = {"kind": "HTTPRoute", "metadata": {"name": "credit"}}
+    parts.append(route | {"spec": {"rules": [{"backendRefs": backends}]}})
+    print("\\\\n---\\\\n".join(json.dumps(part) for part in parts))
+    for image in images.values():
+        print("# image: " + image)
+elif words[0] == "apply":
+    for text in sys.stdin.read().split("---\\\\n")[1:]:
+        part = json.loads(text)
+        key = part["kind"].lower() + "/" + part["metadata"]["name"]
+        if part["kind"] == "Deployment":
+            before = known.get(key, {}).get("spec", {}).get("replicas", 2)
+            count = part["spec"].setdefault("replicas", before)
+            ready = 0 if (here / "broken").exists() else count
+            names = ("replicas", "updatedReplicas", "availableReplicas", "readyReplicas")
+            part["status"] = dict.fromkeys(names, ready) | {"replicas": count}
+        known[key] = part
+        print(key + " serverside-applied")
+    state.write_text(json.dumps(known))
+elif words[0] == "get":
+    found = known.get(words[1] + "/" + words[2])
+    print(json.dumps(found) if found else "")
+'''
+
+
+@pytest.fixture
+def home(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a champion and its image, and a cluster with nothing in it."""
+    (in_folder / "deploy" / "k8s" / "overlays").mkdir(parents=True)
+    (in_folder / "pyproject.toml").write_text(f'[project]\nname = "{NAME}"\n')
+    (in_folder / "models").mkdir()
+    champion(in_folder, "1")
+    program = in_folder / "kubectl"
+    text = KUBECTL.replace("\\\\n", "\\n").replace("FOLDER", in_folder.as_posix())
+    program.write_text(text.replace("PYTHON", sys.executable))
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(in_folder))
+    return in_folder
+
+
+def champion(home: Path, digit: str, file: str = "champion") -> str:
+    """A champion whose digests are of one digit, and its image."""
+    image = f"registry.example.com/credit@sha256:{digit * 64}"
+    record = {
+        "digest": digit * 64,
+        "model": f"models/{digit * 16}",
+        "verdict": digit * 64,
+        "commit": digit * 40,
+        "since": "2026-01-01T00:00:00+00:00",
+        "by": "Example",
+        "why": "first",
+        "action": "register",
+        "image": image,
+    }
+    (home / "models" / f"{file}.json").write_text(json.dumps(record))
+    return image
+
+
+def known(home: Path) -> dict[str, Any]:
+    return json.loads((home / "cluster.json").read_text())
+
+
+def image_of(home: Path, track: str) -> str:
+    """Last digit of the digest that a track runs."""
+    deployment = known(home)[f"deployment/{NAME}{track}"]
+    return deployment["spec"]["template"]["spec"]["containers"][0]["image"][-1]
+
+
+def bring(**settings: str) -> None:
+    deploy.deploy({"ENV": "staging"} | settings)
+
+
+def test_the_first_deployment_goes_to_stable_and_says_how_to_undo_it(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring()
+    assert image_of(home, "") == "1"
+    assert known(home)["deployment/credit-canary"]["spec"]["replicas"] == 0
+    said = capsys.readouterr().out
+    assert "deploy: staging: model 1111111111111111 goes to stable" in said
+    assert "deploy: to undo it: kubectl delete namespace credit-staging" in said
+
+
+def test_the_same_deployment_again_changes_nothing(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring()
+    before = known(home)
+    bring()
+    assert known(home) == before
+    assert "stable serves model 1111111111111111 already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("strategy", ["canary", "bluegreen", "shadow"])
+def test_a_later_release_is_tried_and_stable_stays(strategy: str, home: Path) -> None:
+    bring()
+    stable = known(home)["deployment/credit"]
+    champion(home, "2", "challenger")
+    bring(STRATEGY=strategy, IMAGE=f"registry.example.com/credit@sha256:{'2' * 64}")
+    assert known(home)["deployment/credit"] == stable
+    assert image_of(home, "-canary") == "2"
+    assert known(home)["deployment/credit-canary"]["spec"]["replicas"] == (
+        2 if strategy == "bluegreen" else 1
+    )
+    assert deploy.weight("credit-staging") == 0
+
+
+def test_another_release_ends_one_that_is_tried_only_when_told_so(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring()
+    bring(IMAGE=champion(home, "2"))
+    before = known(home)
+    image = champion(home, "3")
+    bring(IMAGE=image)
+    assert known(home) == before
+    said = capsys.readouterr().out
+    assert "nothing was done: model 2222222222222222 is being tried" in said
+    assert "APPLY=yes" in said
+    bring(IMAGE=image, APPLY="yes")
+    assert image_of(home, "-canary") == "3"
+
+
+def test_pods_that_are_never_ready_are_said(home: Path) -> None:
+    (home / "broken").touch()
+    with pytest.raises(InputError, match=r"credit was not ready after 1 s: kubectl"):
+        bring(WAIT="1")
+
+
+def test_status_says_what_runs_where(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bring()
+    bring(IMAGE=champion(home, "2"))
+    capsys.readouterr()
+    deploy.status({"ENV": "staging"})
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[:4] for row in rows] == [
+        ["track", "model", "ready", "weight"],
+        ["stable", "1" * 16, "2/2", "100"],
+        ["canary", "2" * 16, "1/1", "0"],
+    ]
+
+
+def test_the_last_signed_image_is_the_one_that_is_deployed(home: Path) -> None:
+    image = champion(home, "2", "challenger").replace("credit@", "signed@")
+    (home / "reports").mkdir()
+    signed = {"image": image, "model": "2" * 64}
+    (home / "reports" / "image.json").write_text(json.dumps(signed))
+    release = manifests.wanted({})
+    assert (release.image, release.model, release.revision) == (image, "2" * 64, "2" * 40)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"ENV": "test"}, "ENV=test: must be staging or production"),
+        ({"STRATEGY": "slow"}, "STRATEGY=slow: must be one of canary, bluegreen"),
+        ({"IMAGE": "credit:1"}, "IMAGE=credit:1: name it by digest"),
+        ({"IMAGE": "other@sha256:" + "9" * 64}, "name MODEL=models/"),
+        ({"MODEL": "models/" + "9" * 16}, "model 9999999999999999 is neither challenger nor"),
+        ({"WAIT": "soon"}, "WAIT=soon: must be a whole number"),
+        ({"JOB": "dance"}, "JOB=dance: must be train or rollout"),
+        ({"JOB": "train"}, "WORK is missing"),
+    ],
+)
+def test_a_wrong_word_is_named_and_nothing_is_applied(
+    settings: dict[str, str], said: str, home: Path
+) -> None:
+    with pytest.raises(InputError, match=said):
+        bring(**settings)
+    assert not (home / "cluster.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        ("The connection to the server localhost:8080 was refused", "no cluster answers"),
+        ("error: no configuration has been provided", "no cluster answers"),
+        ("Error from server (Forbidden): secrets is forbidden", "your account may not do this"),
+        ("error: the server doesn't have a resource type", "lacks that API"),
+        ("something else", "something else"),
+    ],
+)
+def test_a_refusal_of_the_cluster_says_what_to_do(refusal: str, said: str, home: Path) -> None:
+    (home / "refuses").write_text(refusal)
+    with pytest.raises(InputError, match=said):
+        bring()
+
+
+def test_an_object_that_is_not_there_is_named(home: Path) -> None:
+    with pytest.raises(InputError, match="httproute credit is not in namespace credit-staging"):
+        deploy.status({"ENV": "staging"})
+
+
+def test_pods_that_say_no_lineage_are_not_taken_for_ours(home: Path) -> None:
+    bring()
+    state = known(home)
+    del state["deployment/credit"]["spec"]["template"]["metadata"]["annotations"]["verdict"]
+    (home / "cluster.json").write_text(json.dumps(state))
+    with pytest.raises(InputError, match="deployment credit has no annotation 'verdict'"):
+        bring()
+
+
+def test_without_kubectl_it_says_so(home: Path) -> None:
+    (home / "kubectl").unlink()
+    with pytest.raises(InputError, match="kubectl is not installed"):
+        bring()
+
+
+def test_without_manifests_it_says_so(in_folder: Path) -> None:
+    with pytest.raises(InputError, match="made with deployment: none"):
+        cluster.namespace({"ENV": "staging"})
