@@ -196,10 +196,10 @@ def test_an_image_by_tag_is_refused(deployed: Path) -> None:
     assert "IMAGE=registry.example.com/credit:1: name it by digest" in done.stderr
 
 
-@pytest.mark.parametrize("model", ["1234567890123456", "12345678e1234567", "0x12345678901234"])
+@pytest.mark.parametrize("model", ["1234567890123456", "12345678901234e5", "0012345670123456"])
 def test_a_digest_of_digits_stays_text(model: str, deployed: Path, tmp_path: Path) -> None:
     home = shutil.copytree(deployed / "plain", tmp_path / "home")
-    digest = model.replace("x", "0") + "0" * 48
+    digest = model + "0" * 48
     path = home / "models" / "champion.json"
     path.write_text(path.read_text().replace(MODEL, digest).replace(MODEL[:16], digest[:16]))
     done = manifests(home, "ENV=staging")

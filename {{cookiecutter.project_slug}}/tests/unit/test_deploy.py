@@ -21,8 +21,6 @@ import json, pathlib, sys
 words, here = sys.argv[1:], pathlib.Path("FOLDER")
 state = here / "cluster.json"
 known = json.loads(state.read_text()) if state.exists() else {}
-with (here / "calls").open("a") as calls:
-    calls.write(words[0] + "\\\\n")
 if (here / "refuses").exists():
     sys.exit((here / "refuses").read_text())
 if words[0] == "kustomize":
