@@ -118,9 +118,6 @@ for path, keep in sorted(CONTEXT["__keep"].items(), reverse=True):  # files befo
     if keep != "True":
         remove = shutil.rmtree if os.path.isdir(path) else os.remove
         remove(path)
-        folder = os.path.dirname(path)
-        if folder and not os.listdir(folder):
-            os.rmdir(folder)
 
 source, commit = source_and_commit()
 write_answers(source, commit)
