@@ -1,0 +1,333 @@
+"""Rollouts as drills: real services behind the real Traefik, which reads the real HTTPRoute (slow).
+
+The manifests are those of the project, put together by kubectl. With DRILL_FIGURES=file each drill
+adds a line of JSON to that file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bake
+import pytest
+from cluster import Cluster, cluster, gateway
+from life import champion, make, twin
+from service import free_port, package
+from traffic import Traffic, traffic
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rollout")]
+FULL = bool(os.environ.get("FULL_MATRIX"))
+RULES = {
+    "steps": "[10, 50, 100]",
+    "seconds": "{step: 2.5, deadline: 25}",
+    "min_requests": "40",
+}
+PREDICT = "        return self.model.predict(self.records.columns(records))\n"
+COUNTED = "        self.planted = getattr(self, 'planted', 0) + 1\n"
+# what is planted into the code of an image: file, and what stands before (or for) the answer
+BAD = {
+    "errors": ("serving/predict.py", f"{COUNTED}        1 / (self.planted % 3)\n{PREDICT}"),
+    "slow": ("serving/predict.py", f"        __import__('time').sleep(0.1)\n{PREDICT}"),
+    "wrong predictions": ("serving/predict.py", f"{PREDICT.rstrip()}[:, ::-1]\n"),
+    "leak": (
+        "serving/predict.py",
+        f"        self.leak = [*getattr(self, 'leak', ()), b'x' * (1 << 21)]\n{PREDICT}",
+    ),
+    "crash loop": (
+        "serving/predict.py",
+        f"{COUNTED}        self.planted < 30 or __import__('os')._exit(1)\n{PREDICT}",
+    ),
+    "never ready": ("features.py", "import time\n\ntime.sleep(3600)\nimport numpy as np\n"),
+}
+REASONS = {
+    "errors": "failed: ",
+    "slow": "slow: ",
+    "wrong predictions": "answers otherwise than stable",
+    "leak": "memory: ",
+    "crash loop": "restarted",
+    "never ready": "not decided within 25 seconds",
+}
+
+
+def digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def image(name: str) -> str:
+    return f"registry.example.com/model@sha256:{digest('image ' + name)}"
+
+
+@pytest.fixture(scope="module")
+def project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default project with quick steps, a champion and a challenger."""
+    born = bake.by_cookiecutter(template, tmp_path_factory.mktemp("rollout"), {})
+    gates = born / "gates.yaml"
+    text = gates.read_text(encoding="utf-8")
+    for key, value in RULES.items():
+        text = re.sub(rf"(?m)^  {key}: (?=[\[{{\d]).*(?=\n(  |\n))", f"  {key}: {value}", text, count=1)
+    gates.write_text(text, encoding="utf-8")
+    bake.commit(born, "Born")
+    make(born, "setup", "run")
+    config = born / "model_config.yaml"
+    config.write_text(config.read_text(encoding="utf-8").replace("seed: 7", "seed: 8"), "utf-8")
+    make(born, "run")
+    return born
+
+
+@dataclass
+class World:
+    """A project, the cluster it is deployed to, and the port of the gateway."""
+
+    project: Path
+    cluster: Cluster
+    port: int
+    example: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return "example-credit-model"
+
+    @property
+    def space(self) -> str:
+        return f"{self.name}-staging"
+
+    def command(self, *words: str) -> list[str]:
+        return [str(self.project / ".venv/bin/python"), "-m", package(self.project), *words]
+
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"KUBECONFIG": str(self.cluster.kubeconfig), "PYTHONPATH": "src"}
+
+    def run(self, *words: str) -> tuple[int, str]:
+        """Exit code and output of a word with ENV=staging."""
+        done = subprocess.run(
+            self.command(*words, "ENV=staging"),
+            cwd=self.project,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=180,
+        )
+        return done.returncode, done.stdout
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(*words, "ENV=staging"),
+            cwd=self.project,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def deploy(self, stable: str, canary: str = "", strategy: str = "") -> None:
+        """What `make deploy` applies, for releases that no record knows."""
+        made = [(image(n), digest(n), digest("verdict"), "none") for n in (stable, canary) if n]
+        program = (
+            f"from {package(self.project)}.operations.manifests import Release, render\n"
+            f"print(render('staging', *[Release(*r) for r in {made!r}], strategy={strategy!r}))"
+        )
+        python = self.project / ".venv/bin/python"
+        done = bake.run(python, "-c", program, cwd=self.project, PYTHONPATH="src")
+        assert done.returncode == 0, done.stderr
+        self.cluster.apply(done.stdout)
+        if not canary:
+            self.scale("", 1)
+
+    def scale(self, suffix: str, count: int) -> None:
+        name = self.name + suffix
+        meta = {"name": name, "namespace": self.space}
+        self.cluster.store.add({"kind": "Deployment", "metadata": meta, "spec": {"replicas": count}})
+
+    def object(self, kind: str, name: str) -> dict[str, Any]:
+        return self.cluster.store.get(kind, self.space, name) or {}
+
+    def route(self) -> tuple[int, dict[str, Any] | None]:
+        """The canary's weight, and the state of the rollout."""
+        found = self.object("httproutes", self.name)
+        text = found["metadata"].get("annotations", {}).get("rollout")
+        return weight_of(found), json.loads(text) if text else None
+
+    def ready(self, track: str = "") -> bool:
+        found = self.object("deployments", self.name + track)
+        counts, wanted = found.get("status", {}), found["spec"]["replicas"]
+        seen = counts.get("observedGeneration") == found["metadata"]["generation"]
+        keys = ("replicas", "updatedReplicas", "readyReplicas")
+        return seen and [counts.get(key) for key in keys] == [wanted] * 3
+
+    def until(self, condition: Any, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "it did not come"
+            time.sleep(0.05)
+
+    def traffic(self, rate: float = 120) -> Any:
+        return traffic(self.project, self.example, self.port, rate=rate)
+
+    def serves(self) -> bool:
+        import http.client
+
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/openapi.json")
+            answer = connection.getresponse()
+            body = answer.read()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        if answer.status == 200:
+            operation = json.loads(body)["paths"]["/predict"]["post"]
+            content = operation["requestBody"]["content"]["application/json"]
+            self.example = content["example"]["records"][0]
+        return answer.status == 200
+
+
+def weight_of(route: dict[str, Any]) -> int:
+    (weight,) = (
+        backend["weight"]
+        for backend in route["spec"]["rules"][0]["backendRefs"]
+        if backend["name"].endswith("-canary")
+    )
+    return int(weight)
+
+
+@pytest.fixture(scope="module")
+def world(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Stable serves the champion; nothing is tried."""
+    folder = tmp_path_factory.mktemp("cluster")
+    port = free_port()
+    with cluster(folder) as made:
+        made.environment = {"SERVE_DRAIN_SECONDS": "1"}
+        made.images = {image("good"): project, image("next"): project}
+        with gateway(made, port, folder / "traefik.log"):
+            here = World(project, made, port, {})
+            here.deploy("good")
+            here.until(here.serves)
+            yield here
+
+
+def figure(name: str, **values: Any) -> None:
+    if path := os.environ.get("DRILL_FIGURES"):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"drill": name} | values) + "\n")
+
+
+def rest(world: World) -> None:
+    """Back to stable alone, with no state."""
+    world.deploy("good")
+    with world.cluster.store.lock:
+        found = world.object("httproutes", world.name)
+        found["metadata"].get("annotations", {}).pop("rollout", None)
+        key = ("gateway.networking.k8s.io/v1", "httproutes", world.space, world.name)
+        world.cluster.store.put(key, found, world.cluster.store.objects[key])
+    world.scale("-canary", 0)
+    world.until(lambda: world.ready() and world.ready("-canary"))
+
+
+@pytest.fixture(autouse=True)
+def rested(world: World) -> None:
+    rest(world)
+
+
+def planted(world: World, kind: str, folder: Path) -> None:
+    """An image with that fault in its code is tried."""
+    copy = twin(world.project, folder / "image")
+    file, lines = BAD[kind]
+    path = copy / "src" / package(copy) / file
+    text = path.read_text(encoding="utf-8")
+    bad = text.replace(PREDICT if file.endswith("predict.py") else "import numpy as np\n", lines)
+    assert bad != text
+    path.write_text(bad, encoding="utf-8")
+    world.cluster.images[image(kind)] = copy
+    world.deploy("good", kind, "canary")
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_T50_a_bad_release_goes_back_by_itself(kind: str, world: World, tmp_path: Path) -> None:
+    planted(world, kind, tmp_path)
+    if kind != "never ready":
+        world.until(lambda: world.ready("-canary"))
+    with world.traffic() as seen:
+        time.sleep(2)  # so that stable is known
+        begin = time.monotonic()
+        code, said = world.run("canary")
+        seconds = time.monotonic() - begin
+        time.sleep(1)
+        end = time.monotonic()
+        time.sleep(1)
+    assert code == 3, said
+    assert REASONS[kind] in said
+    assert "rollout of model" in said  # people were told
+    weight, state = world.route()
+    assert (weight, (state or {})["phase"]) == (0, "aborted")
+    assert world.object("deployments", f"{world.name}-canary")["spec"]["replicas"] == 0
+    assert seen.failed(end) == 0
+    availability = 1 - seen.failed() / seen.total()
+    assert availability > 0.9
+    figure(
+        f"T50 {kind}",
+        seconds=seconds,
+        failed=seen.failed(),
+        requests=seen.total(),
+        availability=availability,
+        reason=(state or {})["reason"],
+    )
+
+
+def test_an_aborted_model_is_not_tried_again(world: World, tmp_path: Path) -> None:
+    planted(world, "errors", tmp_path)
+    with world.traffic():
+        assert world.run("canary")[0] == 3
+        before = len(world.cluster.store.changes)
+        world.deploy("good", "errors", "canary")
+        code, said = world.run("canary")
+    assert code == 3
+    assert "try a new model" in said
+    later = world.cluster.store.changes[before:]
+    assert {weight_of(route) for _, _, route in later} <= {0}
+
+
+def test_a_good_release_passes_and_promote_and_rollback_move_route_and_champion(
+    world: World,
+) -> None:
+    first = champion(world.project)["digest"]
+    second = json.loads((world.project / "models/challenger.json").read_bytes())["digest"]
+    assert first != second
+    code, said = world.run("promote", f"IMAGE={image('good')}")
+    assert code == 1
+    assert "did not pass" in said
+    for name, model in (("first", first), ("second", second)):
+        world.cluster.images[image(name)] = world.project
+    world.cluster.store.remove(("apps/v1", "deployments", world.space, world.name))
+    world.until(lambda: not world.cluster.store.all("pods", world.space) or True)
+    code, said = world.run("deploy", f"IMAGE={image('first')}", f"MODEL=models/{first[:16]}")
+    assert code == 0, said
+    code, said = world.run("deploy", f"IMAGE={image('second')}", f"MODEL=models/{second[:16]}")
+    assert code == 0, said
+    world.until(world.serves)
+    with world.traffic() as seen:
+        begin = time.monotonic()
+        code, said = world.run("canary")
+        assert code == 0, said
+        assert world.route()[0] == 100
+        seconds = time.monotonic() - begin
+        code, said = world.run("promote", "WHY=better")
+        assert code == 0, said
+        assert world.route() == (0, None)
+        world.until(lambda: world.ready("-canary"))
+        assert world.run("canary")[0] == 1  # nothing is tried
+    assert seen.failed() == 0
+    assert champion(world.project)["digest"] == second
+    assert champion(world.project)["image"] == image("second")
+    figure("good release", seconds=seconds, failed=seen.failed(), requests=seen.total())
