@@ -63,7 +63,7 @@ def until(asked: Callable[[], Any], seconds: float = 60) -> Any:
 def watching(project: Path, service: str, folder: Path) -> Iterator[Watch]:
     """Prometheus and its friends look at the service at HOST:PORT, with the files of the project.
 
-    Only times are changed: rules and routes wait a second where they say minutes.
+    Only times are changed: rules and routes wait seconds where they say minutes.
     """
     for program in PROGRAMS:
         if shutil.which(program) is None:
@@ -101,10 +101,10 @@ def configure(
 ) -> None:
     """Write what the programs read, from the files of the project."""
     rules = alerts.plain((project / alerts.RULES).read_text(encoding="utf-8"))
-    quick = re.sub(r"\bfor: \w+", "for: 1s", rules)
+    quick = re.sub(r"\bfor: \w+", "for: 5s", rules)
     (folder / "rules.yaml").write_text(quick, encoding="utf-8")
     routes = (project / "deploy/monitoring/alertmanager.yaml").read_text(encoding="utf-8")
-    quick = re.sub(r"group_wait: \w+", "group_wait: 1s", routes)
+    quick = re.sub(r"group_(wait|interval): \w+", r"group_\1: 1s", routes)
     secret = f"/etc/alertmanager/secrets/{project.name}-alerts/webhook"
     assert quick.count(secret) == 1
     (folder / "webhook").write_text(hook, encoding="utf-8")
