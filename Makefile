@@ -1,6 +1,6 @@
 # The template's own words; the generated project has its own Makefile.
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo check test test-fast test-slow test-full figures bench faults sync lock clean
+.PHONY: help setup tools demo check test test-fast test-slow test-full figures bench faults drill sync lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -66,6 +66,9 @@ bench: setup  ## measure the service next to its rivals (needs wrk), and write d
 
 faults: setup  ## plant every fault, and write docs/figures.md (minutes)
 	PYTHONPATH=tests $(BIN)/python tools/fault_table.py $(NAMES)
+
+drill: setup  ## the whole loop on this machine, from nothing to a bad release that goes back (minutes); docs/figures.md
+	PYTHONPATH=tests $(BIN)/python tools/drill.py
 
 sync: setup  ## write copier.yml from cookiecutter.json
 	$(BIN)/python tools/sync_copier.py
