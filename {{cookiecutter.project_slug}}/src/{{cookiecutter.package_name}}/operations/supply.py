@@ -29,6 +29,7 @@ from .image import NAME
 
 LOCKS = ("requirements/serve.txt", "requirements/extra.txt")
 LINEAGE = "urn:model-lineage:1"  # in-toto type of {model, verdict, commit}
+ATTESTED = {"cyclonedx": "list of packages (SBOM)", LINEAGE: "lineage"}
 REFERENCE = re.compile(r"[a-z0-9][^\s@]*/[^\s@:/]+@sha256:[0-9a-f]{64}")
 
 
@@ -173,7 +174,10 @@ def _attest(environment: dict[str, str], key: list[str], kind: str, path: Path, 
 
 def _attested(environment: dict[str, str], trust: list[str], kind: str, reference: str) -> Any:
     """The one predicate of that kind about this image under this name."""
-    said = _cosign(environment, "verify-attestation", "--type", kind, *trust, reference)
+    try:
+        said = _cosign(environment, "verify-attestation", "--type", kind, *trust, reference)
+    except InputError as error:
+        raise InputError(f"{error} no trusted {ATTESTED[kind]}: run `make sign` again") from None
     name, _, digest = reference.partition("@sha256:")
     found = [
         json.loads(base64.b64decode(json.loads(line)["payload"])) for line in said.splitlines()
@@ -181,7 +185,7 @@ def _attested(environment: dict[str, str], trust: list[str], kind: str, referenc
     subject = {"name": name, "digest": {"sha256": digest}}
     if len(found) != 1 or found[0]["subject"] != [subject]:
         raise InputError(
-            f"{reference}: {kind} was not attested once, for it: run `make sign` again"
+            f"{reference}: {ATTESTED[kind]} not attested once, for it: run `make sign` again"
         )
     return found[0]["predicate"]
 
