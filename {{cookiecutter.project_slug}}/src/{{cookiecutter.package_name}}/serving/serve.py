@@ -37,19 +37,23 @@ def run(settings: dict[str, str]) -> None:
         _whole("WORKERS", settings.get("WORKERS") or "1", 64),
     )
     folder, expected = which(settings)
-    os.environ |= {"MODEL": str(folder), "MODEL_DIGEST": expected}
     limits = read_settings(os.environ)
     if limits.log:
         make_folder(limits.log)
-    artifact.load(folder, expected)  # refuses here, before a port is open
+    model = artifact.load(folder, expected)  # refuses here, before a port is open
     listener = _listen(host, port)
-    print(f"serve: model {expected[:16]} on http://{host}:{port} (Ctrl-C stops)", flush=True)
+    print(f"serve: model {model.digest[:16]} on http://{host}:{port} (Ctrl-C stops)", flush=True)
     try:
         if workers == 1:
-            _server().run(sockets=[listener])
+            _server(model).run(sockets=[listener])
             return
         with tempfile.TemporaryDirectory() as counts:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
+            os.environ |= {
+                "MODEL": str(folder),
+                "MODEL_DIGEST": model.digest,
+                "PROMETHEUS_MULTIPROC_DIR": counts,
+            }
+            del model  # each worker has its own
             _several(workers, listener)
     except KeyboardInterrupt:
         print("serve: stopped")
@@ -64,10 +68,10 @@ def _listen(host: str, port: int) -> socket.socket:
         raise InputError(f"HOST={host} PORT={port}: {why}: choose another HOST or PORT") from None
 
 
-def _server() -> Server:
+def _server(model: artifact.Model) -> Server:
     return Server(
         uvicorn.Config(
-            application(),
+            application(model),
             http=Guarded,
             ws="none",
             backlog=BACKLOG,
@@ -107,29 +111,27 @@ def _several(workers: int, listener: socket.socket) -> None:
 
 def _one(listener: socket.socket, parent: int) -> None:
     with contextlib.suppress(KeyboardInterrupt):  # the parent says it
-        server = _server()
+        model = artifact.load(Path(os.environ["MODEL"]), os.environ["MODEL_DIGEST"])
+        server = _server(model)
         server.parent = parent
         server.run(sockets=[listener])
 
 
-def which(settings: dict[str, str]) -> tuple[Path, str]:
-    """Folder and digest of the model to serve; raises InputError where there is none."""
+def which(settings: dict[str, str]) -> tuple[Path, str | None]:
+    """Folder and digest, where one is asked for; raises InputError where there is no champion."""
     if settings.get("MODEL"):
-        folder = Path(settings["MODEL"])
-        expected = settings.get("MODEL_DIGEST") or artifact.load(folder).digest
-        return folder, expected
+        return Path(settings["MODEL"]), settings.get("MODEL_DIGEST") or None
     record = champion.read(champion.CHAMPION)
     if record is None:
         raise InputError("there is no champion to serve: run `make run`, or name MODEL=folder")
     return Path(record["model"]), str(record["digest"])
 
 
-def application() -> FastAPI:
-    """The service of the model in the environment: MODEL and MODEL_DIGEST."""
+def application(model: artifact.Model) -> FastAPI:
+    """The service of that model."""
     from .api import create
 
     np.seterr(all="ignore")  # outputs are checked; a warning could only repeat what was sent
-    model = artifact.load(Path(os.environ["MODEL"]), os.environ["MODEL_DIGEST"])
     service = create(model, read_settings(os.environ))
     gc.collect()
     gc.freeze()  # what is loaded stays: looking through it would halt answers for 30 ms

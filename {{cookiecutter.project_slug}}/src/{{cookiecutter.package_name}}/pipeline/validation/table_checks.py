@@ -6,7 +6,6 @@ of them by their number in the data file (1 = the first after the header).
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import arrays
+from ... import arrays, reading
 from ...config import Config
 from ...table import ROW, Columns, rows, take
 from ..adoption import leakage
@@ -232,9 +231,7 @@ def names(path: Path, config: Config) -> list[str]:
         return list(pq.read_schema(path).names)
     if path.suffix not in (".csv", ".tsv", ".txt"):
         return []
-    encoding = "utf-8-sig" if config.data.encoding == "utf-8" else config.data.encoding
-    with path.open(encoding=encoding, newline="") as file:
-        return next(csv.reader(file, delimiter=config.data.delimiter), [])
+    return reading.header(path, config.data.delimiter, config.data.encoding)
 
 
 CHECKS: tuple[Callable[[Columns, Config], Findings], ...] = (
