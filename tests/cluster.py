@@ -1,8 +1,8 @@
 """A cluster on this machine for the drills: a small API server, and pods that are real processes.
 
-The server keeps any object, answers discovery, get, list, watch, server-side apply and patches (409
-for another resourceVersion). A Deployment is served by processes on loopback addresses of their own:
-its image names the project folder whose code they run. It schedules nothing and checks no schema.
+The server keeps any object, answers discovery, get, list, watch, server-side apply and patches
+(409 for another resourceVersion). A Deployment is served by processes on loopback addresses of
+their own: its image names the project folder whose code they run. No schema is checked.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ def merged(old: Any, new: Any, by_name: bool) -> Any:
             else:
                 result[key] = merged(old.get(key), value, by_name)
         return result
-    if by_name and isinstance(old, list) and isinstance(new, list) and new:
-        if all(isinstance(part, dict) and "name" in part for part in [*old, *new]):
-            names = {part["name"]: part for part in new}
-            kept = [merged(part, names.pop(part["name"], {}), True) for part in old]
-            return [*kept, *names.values()]
+    lists = by_name and isinstance(old, list) and isinstance(new, list)
+    if lists and all(isinstance(part, dict) and "name" in part for part in [*old, *new]):
+        names = {part["name"]: part for part in new}
+        kept = [merged(part, names.pop(part["name"], {}), True) for part in old]
+        return [*kept, *names.values()]
     if isinstance(new, dict):
         return {k: merged(None, v, by_name) for k, v in new.items() if v is not None}
     return new
@@ -107,7 +107,9 @@ class Store:
             before = old["metadata"] if old else {}
             meta["resourceVersion"] = str(self.version)
             meta["generation"] = before.get("generation", 0) + changed
-            meta.setdefault("uid", before.get("uid") or f"00000000-0000-4000-8000-{self.version:012}")
+            meta.setdefault(
+                "uid", before.get("uid") or f"00000000-0000-4000-8000-{self.version:012}"
+            )
             meta.setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
             self.objects[key] = value
             if key[1] == "httproutes":
@@ -236,7 +238,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if version == "apps/v1":
                 scale = {"name": "deployments/scale", "kind": "Scale", "namespaced": True}
                 listed.append(
-                    scale | {"group": "autoscaling", "version": "v1", "verbs": verbs}
+                    scale
+                    | {"group": "autoscaling", "version": "v1", "verbs": verbs}
                     | {"singularName": ""}
                 )
             told = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version}
@@ -375,12 +378,13 @@ class Pod:
     address: str
     command: list[str]
     folder: Path
-    image: str
     process: subprocess.Popen[bytes] | None = None
     restarts: int = 0
     next_start: float = 0.0
     ready: bool = False
     leaving: bool = False
+    end_at: float = 0.0
+    told: bool = False  # to end
 
 
 @dataclass
@@ -429,10 +433,10 @@ class Cluster:
         wanted = spec.get("replicas", 1)
         if len(new) < wanted and len(mine) <= wanted:
             self.begin(deployment, key)
-        surplus = (old if len([p for p in new if p.ready]) + len(old) > wanted or not wanted
-                   else []) or (new if len(new) > wanted else [])
+        enough = len([pod for pod in new if pod.ready]) + len(old) > wanted
+        surplus = new if len(new) > wanted else old if enough or not wanted else []
         if surplus and len(mine) > wanted:
-            surplus[0].leaving = True
+            surplus[-1].leaving = True
         ready = [pod for pod in mine if pod.ready]
         status = {
             "observedGeneration": meta["generation"],
@@ -454,11 +458,13 @@ class Cluster:
         space = deployment["metadata"]["namespace"]
         address = f"127.{64 + self.net // 256}.{self.net % 256}.{self.count}"
         image = spec["spec"]["containers"][0]["image"]
-        folder = self.images[image]
+        folder = self.images.get(image, Path())
         key = ("v1", "pods", space, f"{stem}{self.count}")
-        python = str(folder / ".venv/bin/python")
-        command = [python, "-m", package(folder), "serve", f"HOST={address}", "PORT=8000"]
-        self.pods[key] = Pod(key, address, command, folder, image)
+        command = []  # an image that is nowhere: nothing starts
+        if image in self.images:
+            python = str(folder / ".venv/bin/python")
+            command = [python, "-m", package(folder), "serve", f"HOST={address}", "PORT=8000"]
+        self.pods[key] = Pod(key, address, command, folder)
         self.told(self.pods[key], spec)
 
     def kept(self, pod: Pod) -> None:
@@ -469,7 +475,7 @@ class Cluster:
         if pod.process is not None and pod.process.poll() is not None:
             pod.process, pod.restarts, pod.ready = None, pod.restarts + 1, False
             pod.next_start = time.monotonic() + min(2.0**pod.restarts, 10.0) / 4
-        if pod.process is None and time.monotonic() >= pod.next_start:
+        if pod.command and pod.process is None and time.monotonic() >= pod.next_start:
             pod.process = subprocess.Popen(
                 pod.command,
                 cwd=pod.folder,
@@ -483,15 +489,14 @@ class Cluster:
 
     def left(self, pod: Pod) -> None:
         """No requests any more, then SIGTERM; its object goes with the process."""
-        if pod.ready:
-            pod.ready = False
+        if not pod.end_at:
+            pod.ready, pod.end_at = False, time.monotonic() + 0.5
             self.told(pod)
-            threading.Timer(0.5, lambda: pod.process and pod.process.send_signal(signal.SIGTERM)).start()
         elif pod.process is None or pod.process.poll() is not None:
             self.store.remove(pod.key)
-            self.store.remove(slice_key(pod))
             del self.pods[pod.key]
-        elif not self.store.get("endpointslices", pod.key[2], pod.key[3]):
+        elif not pod.told and time.monotonic() >= pod.end_at:
+            pod.told = True
             pod.process.send_signal(signal.SIGTERM)
 
     def told(self, pod: Pod, template: Object | None = None) -> None:
@@ -573,9 +578,7 @@ def cluster(folder: Path) -> Iterator[Cluster]:
                 "apiVersion": "v1",
                 "kind": "Config",
                 "current-context": "drill",
-                "clusters": [
-                    {"name": "drill", "cluster": {"server": f"http://127.0.0.1:{port}"}}
-                ],
+                "clusters": [{"name": "drill", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
                 "contexts": [{"name": "drill", "context": {"cluster": "drill", "user": ""}}],
             }
         )

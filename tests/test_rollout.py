@@ -7,10 +7,11 @@ adds a line of JSON to that file.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import os
+import random
 import re
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ import pytest
 from cluster import Cluster, cluster, gateway
 from life import champion, make, twin
 from service import free_port, package
-from traffic import Traffic, traffic
+from traffic import traffic
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rollout")]
 FULL = bool(os.environ.get("FULL_MATRIX"))
@@ -74,7 +75,9 @@ def project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     gates = born / "gates.yaml"
     text = gates.read_text(encoding="utf-8")
     for key, value in RULES.items():
-        text = re.sub(rf"(?m)^  {key}: (?=[\[{{\d]).*(?=\n(  |\n))", f"  {key}: {value}", text, count=1)
+        text = re.sub(
+            rf"(?m)^  {key}: (?=[\[{{\d]).*(?=\n(  |\n))", f"  {key}: {value}", text, count=1
+        )
     gates.write_text(text, encoding="utf-8")
     bake.commit(born, "Born")
     make(born, "setup", "run")
@@ -107,11 +110,11 @@ class World:
     def environment(self) -> dict[str, str]:
         return os.environ | {"KUBECONFIG": str(self.cluster.kubeconfig), "PYTHONPATH": "src"}
 
-    def run(self, *words: str) -> tuple[int, str]:
+    def run(self, *words: str, project: Path | None = None) -> tuple[int, str]:
         """Exit code and output of a word with ENV=staging."""
         done = subprocess.run(
             self.command(*words, "ENV=staging"),
-            cwd=self.project,
+            cwd=project or self.project,
             env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -147,7 +150,9 @@ class World:
     def scale(self, suffix: str, count: int) -> None:
         name = self.name + suffix
         meta = {"name": name, "namespace": self.space}
-        self.cluster.store.add({"kind": "Deployment", "metadata": meta, "spec": {"replicas": count}})
+        self.cluster.store.add(
+            {"kind": "Deployment", "metadata": meta, "spec": {"replicas": count}}
+        )
 
     def object(self, kind: str, name: str) -> dict[str, Any]:
         return self.cluster.store.get(kind, self.space, name) or {}
@@ -175,8 +180,6 @@ class World:
         return traffic(self.project, self.example, self.port, rate=rate)
 
     def serves(self) -> bool:
-        import http.client
-
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
             connection.request("GET", "/openapi.json")
@@ -298,8 +301,8 @@ def test_an_aborted_model_is_not_tried_again(world: World, tmp_path: Path) -> No
     assert {weight_of(route) for _, _, route in later} <= {0}
 
 
-def test_a_good_release_passes_and_promote_and_rollback_move_route_and_champion(
-    world: World,
+def test_T51_a_good_release_is_promoted_and_rolled_back_never_to_one_that_is_not_whole(
+    world: World, tmp_path: Path
 ) -> None:
     first = champion(world.project)["digest"]
     second = json.loads((world.project / "models/challenger.json").read_bytes())["digest"]
@@ -307,10 +310,9 @@ def test_a_good_release_passes_and_promote_and_rollback_move_route_and_champion(
     code, said = world.run("promote", f"IMAGE={image('good')}")
     assert code == 1
     assert "did not pass" in said
-    for name, model in (("first", first), ("second", second)):
+    for name in ("first", "second"):
         world.cluster.images[image(name)] = world.project
     world.cluster.store.remove(("apps/v1", "deployments", world.space, world.name))
-    world.until(lambda: not world.cluster.store.all("pods", world.space) or True)
     code, said = world.run("deploy", f"IMAGE={image('first')}", f"MODEL=models/{first[:16]}")
     assert code == 0, said
     code, said = world.run("deploy", f"IMAGE={image('second')}", f"MODEL=models/{second[:16]}")
@@ -331,3 +333,158 @@ def test_a_good_release_passes_and_promote_and_rollback_move_route_and_champion(
     assert champion(world.project)["digest"] == second
     assert champion(world.project)["image"] == image("second")
     figure("good release", seconds=seconds, failed=seen.failed(), requests=seen.total())
+
+    def stays(project: Path | None = None) -> None:
+        code, said = world.run("rollback", "WAIT=3", project=project)
+        assert code == 1, said
+        assert "passed over" in said
+        assert "notify: rollback: there is no earlier champion" in said
+        world.until(world.ready)
+        assert image_of(world) == image("second")
+
+    copy = twin(world.project, tmp_path / "copy")
+    (copy / "models" / first[:16] / "model.json").write_text("{}", encoding="utf-8")
+    with world.traffic() as seen:
+        stays(copy)
+        folder = world.cluster.images.pop(image("first"))
+        stays()
+        world.cluster.images[image("first")] = folder
+        assert champion(world.project)["digest"] == second
+        code, said = world.run("rollback", "WHY=complaints")
+        assert code == 0, said
+    assert seen.failed() == 0
+    assert image_of(world) == image("first")
+    assert (champion(world.project)["digest"], champion(world.project)["image"]) == (
+        first,
+        image("first"),
+    )
+
+
+def image_of(world: World) -> str:
+    """The image of stable."""
+    pod = world.object("deployments", world.name)["spec"]["template"]["spec"]
+    return str(pod["containers"][0]["image"])
+
+
+def drivers(world: World, since: int) -> list[str]:
+    """Who wrote the state of the rollout, in this order, each once for its whole turn."""
+    turns: list[str] = []
+    for _, _, route in world.cluster.store.changes[since:]:
+        text = route["metadata"].get("annotations", {}).get("rollout")
+        if text and turns[-1:] != [json.loads(text)["driver"]]:
+            turns.append(json.loads(text)["driver"])
+    return turns
+
+
+def test_T52_a_driver_that_is_killed_is_resumed_and_there_are_never_two_writers(
+    world: World,
+) -> None:
+    moments = random.Random(3)
+    world.deploy("good", "next", "canary")
+    world.until(lambda: world.ready("-canary"))
+    begin = len(world.cluster.store.changes)
+    kills = 20 if FULL else 6
+    with world.traffic() as seen:
+        for _ in range(kills):
+            process = world.start("canary")
+            time.sleep(moments.uniform(0.3, 4))
+            process.kill()
+            process.communicate()
+        code, said = world.run("canary")
+    assert code == 0, said
+    assert world.route()[0] == 100
+    assert seen.failed() == 0
+    turns = drivers(world, begin)
+    assert len(turns) == len(set(turns))
+    figure("T52", kills=kills, stuck=int(code != 0), split=len(turns) - len(set(turns)))
+
+
+def test_T52_of_two_drivers_the_first_ends_at_its_next_write(world: World) -> None:
+    world.deploy("good", "next", "canary")
+    world.until(lambda: world.ready("-canary"))
+    begin = len(world.cluster.store.changes)
+    with world.traffic():
+        first = world.start("canary")
+        world.until(lambda: drivers(world, begin))
+        code, said = world.run("canary")
+        lost = first.communicate(timeout=60)[0]
+    assert code == 0, said
+    assert (first.returncode, "somebody else" in lost) == (1, True), lost
+    assert len(drivers(world, begin)) == 2
+
+
+def test_T52_a_driver_killed_while_it_aborts_leaves_everyone_at_stable(
+    world: World, tmp_path: Path
+) -> None:
+    planted(world, "errors", tmp_path)
+    with world.traffic():
+        process = world.start("canary")
+        world.until(lambda: (world.route()[1] or {}).get("phase") == "aborted")
+        process.kill()
+        process.communicate()
+        assert world.route()[0] == 0
+        assert world.run("canary")[0] == 3
+    assert world.object("deployments", f"{world.name}-canary")["spec"]["replicas"] == 0
+
+
+def test_T53_blue_and_green_are_switched_50_times_under_load(world: World) -> None:
+    world.deploy("good", "next", "bluegreen")
+    world.until(lambda: world.ready("-canary"))
+    program = (
+        "import time\n"
+        f"from {package(world.project)}.operations import route\n"
+        "for number in range(50):\n"
+        "    begin = time.perf_counter()\n"
+        f"    route.write(route.read('{world.space}'), 100 * (number % 2 == 0), None)\n"
+        "    print(1000 * (time.perf_counter() - begin), flush=True)\n"
+        "    time.sleep(0.3)\n"
+    )
+    begin = len(world.cluster.store.changes)
+    with world.traffic(rate=200) as seen:
+        done = subprocess.run(
+            [str(world.project / ".venv/bin/python"), "-c", program],
+            cwd=world.project,
+            env=world.environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        time.sleep(1)
+    weights = [weight_of(route) for _, _, route in world.cluster.store.changes[begin:]]
+    turns = [w for at, w in enumerate(weights) if at == 0 or w != weights[at - 1]]
+    assert turns[-50:] == [100, 0] * 25
+    assert seen.failed() == 0
+    times = sorted(map(float, done.stdout.split()))
+    figure("T53", switches=50, failed=0, requests=seen.total(), milliseconds=times[25])
+
+
+def test_bluegreen_switches_everyone_at_once_and_rollback_switches_back(world: World) -> None:
+    world.deploy("good", "next", "bluegreen")
+    begin = len(world.cluster.store.changes)
+    with world.traffic() as seen:
+        time.sleep(2)
+        code, said = world.run("canary", "STRATEGY=bluegreen")
+        assert code == 0, said
+        code, said = world.run("rollback")
+    assert code == 0, said
+    assert "everyone is at stable" in said
+    assert seen.failed() == 0
+    weights = {weight_of(route) for _, _, route in world.cluster.store.changes[begin:]}
+    assert weights == {0, 100}
+    assert world.route()[0] == 0
+
+
+def test_a_shadow_answers_nobody_and_is_judged_all_the_same(world: World, tmp_path: Path) -> None:
+    world.deploy("good", "next", "shadow")
+    with world.traffic() as seen:
+        code, said = world.run("canary", "STRATEGY=shadow")
+    assert code == 0, said
+    assert (world.route()[0], seen.failed()) == (0, 0)
+    assert world.object("httproutes", world.name)["spec"]["rules"][0]["filters"] == []
+    rest(world)
+    planted(world, "errors", tmp_path)
+    with world.traffic() as seen:
+        code, said = world.run("canary", "STRATEGY=shadow")
+    assert code == 3, said
+    assert "failed: " in said
+    assert seen.failed() == 0  # nobody saw it
