@@ -282,6 +282,15 @@ FAULTS = [
         "x",
         "argo",
     ),
+    of(
+        "Rollout",
+        "",
+        "tracks that are not told apart",
+        "spec strategy canary canaryMetadata labels track",
+        "stable",
+        "argo",
+    ),
+    of("Service", "-canary", "a service of no pods of Argo", "spec selector track", "x", "argo"),
     of("Rollout", "", "a deadline as text", "spec progressDeadlineSeconds", "600", "argo"),
     of(
         "AnalysisTemplate",

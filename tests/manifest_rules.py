@@ -49,6 +49,16 @@ def template(thing: Object) -> Object:
     return made
 
 
+def labels_of(thing: Object, objects: Objects) -> Object:
+    """Labels of the pods of a workload, with those that Argo Rollouts gives to stable ones."""
+    labels = dict(template(thing)["metadata"]["labels"])
+    for rollout in of_kind(objects, "Rollout"):
+        same = rollout["spec"]["workloadRef"].get("name") == thing["metadata"]["name"]
+        if same and thing["kind"] == "Deployment":
+            labels |= rollout["spec"]["strategy"]["canary"]["stableMetadata"]["labels"]
+    return labels
+
+
 def selects(selector: Object | None, labels: Object) -> bool:
     """Whether a label selector (an empty one: everything) chooses `labels`."""
     wanted = (selector or {}).get("matchLabels", {})
@@ -201,7 +211,7 @@ def tracks(objects: Objects) -> Iterator[str]:
     seen = []
     for thing in of_kind(objects, "Deployment"):
         pod, name = template(thing), name_of(thing)
-        facts, labels = pod["metadata"].get("annotations", {}), pod["metadata"]["labels"]
+        facts, labels = pod["metadata"].get("annotations", {}), labels_of(thing, objects)
         if not selects(thing["spec"]["selector"], labels):
             yield f"{name}: its selector does not choose its pods"
         if "model" in thing["spec"]["selector"]["matchLabels"]:
@@ -334,7 +344,7 @@ def scaling(objects: Objects) -> Iterator[str]:
         most, least = spec.get("maxUnavailable"), spec.get("minAvailable")
         if not (isinstance(most, int) and most == 1 and least is None):
             yield f"{name_of(budget)}: nodes cannot be drained, or every pod may go at once"
-        labels = [template(t)["metadata"]["labels"] for t in deployments]
+        labels = [labels_of(t, objects) for t in deployments]
         chosen = [label for label in labels if selects(spec.get("selector"), label)]
         if [label.get("track") for label in chosen] != ["stable"]:
             yield f"{name_of(budget)} protects other pods"
@@ -367,6 +377,11 @@ def routes(objects: Objects) -> Iterator[str]:
         judged = sum("analysis" in step for step in steps)
         if weights_set != sorted(set(weights_set)) or weights_set[-1:] != [100]:
             yield f"{name_of(rollout)}: weights {weights_set}"
+        if {
+            rollout["spec"]["strategy"]["canary"][f"{track}Metadata"]["labels"]["track"] == track
+            for track in ("stable", "canary")
+        } != {True}:
+            yield f"{name_of(rollout)}: its pods are not told apart"
         if judged < len(weights_set):
             yield f"{name_of(rollout)}: a weight that is not judged"
     for analysis in of_kind(objects, "AnalysisTemplate"):

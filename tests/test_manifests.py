@@ -39,6 +39,7 @@ BUNDLES = {  # name: what is asked for
     "train": ["JOB=train"],
     "rollout": ["JOB=rollout"],
 }
+JOBS = {"train": "Job", "rollout": "Job", "monitor": "CronJob", "argo": "AnalysisTemplate"}
 ENVIRONMENTS = ("staging", "production")
 pytestmark = pytest.mark.xdist_group("manifests")
 
@@ -228,9 +229,19 @@ def test_the_settings_of_the_rules_are_those_of_the_service(project: Path) -> No
     assert {field.upper() for field in fields} - {"MODEL_CONFIG"} == manifest_rules.SETTINGS
 
 
+def test_argo_takes_the_steps_of_the_gates(project: Path, bundles: dict[str, Objects]) -> None:
+    gates = yaml.safe_load((project / "gates.yaml").read_text(encoding="utf-8"))
+    (rollout,) = manifest_rules.of_kind(bundles["argo"], "Rollout")
+    (analysis,) = manifest_rules.of_kind(bundles["argo"], "AnalysisTemplate")
+    steps = rollout["spec"]["strategy"]["canary"]["steps"]
+    job = analysis["spec"]["metrics"][0]["provider"]["job"]["spec"]
+    assert [s["setWeight"] for s in steps if "setWeight" in s] == gates["rollout"]["steps"]
+    assert job["activeDeadlineSeconds"] == gates["rollout"]["seconds"]["deadline"]
+
+
 def test_jobs_run_stages_that_there_are(project: Path, bundles: dict[str, Objects]) -> None:
     stages = (project / "src" / PACKAGE / "__main__.py").read_text(encoding="utf-8")
-    for name, kind in (("train", "Job"), ("monitor", "CronJob")):
+    for name, kind in JOBS.items():
         (job,) = manifest_rules.of_kind(bundles[name], kind)
         (container,) = manifest_rules.template(job)["spec"]["containers"]
         for word in container["args"]:
