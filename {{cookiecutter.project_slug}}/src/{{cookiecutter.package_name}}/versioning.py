@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from . import sharing
 from .config import InputError, load_config
 from .places import STARTER
 
@@ -72,16 +74,16 @@ def add(path: Path) -> None:
 
 
 def pull() -> None:
-    """Fetch data and results from the remote, where there is one; what nobody pushed stays away."""
-    _exchange("pull", allow_missing=True)
+    """Fetch data, results and models/ from the remote, where there is one; what it lacks stays."""
+    _exchange("pull", sharing.take, allow_missing=True)
 
 
 def push() -> None:
-    """Send data and results to the remote, where there is one."""
-    _exchange("push")
+    """Send data, results and models/ to the remote, where there is one."""
+    _exchange("push", sharing.give)
 
 
-def _exchange(word: str, **options: bool) -> None:
+def _exchange(word: str, models: Callable[[Any], int], **options: bool) -> None:
     """Raises InputError for what DVC cannot do, such as a login that is refused."""
     from dvc.exceptions import DvcException
 
@@ -92,7 +94,8 @@ def _exchange(word: str, **options: bool) -> None:
                 print(f"{word}: no DVC remote: everything stays on this machine")
                 return
             count = getattr(repository, word)(**options)
+            kept = models(repository.cloud.get_remote(remote))
     except DvcException as error:
         raise InputError(f"{word}: {error}") from error
-    files = count["fetched"] if isinstance(count, dict) else count
-    print(f"{word}: {files} files, remote {remote}")
+    files = count.get("fetched", 0) if isinstance(count, dict) else count
+    print(f"{word}: {files} files, {kept} of models/, remote {remote}")

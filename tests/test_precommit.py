@@ -1,0 +1,61 @@
+"""The hooks of a generated project, run by pre-commit itself on a project that is set up (slow)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import bake
+import pytest
+from life import twin
+
+pytestmark = pytest.mark.slow
+
+CELL = {"cell_type": "code", "execution_count": 1, "metadata": {}, "source": ["1"]}
+OUTPUT = {"output_type": "stream", "name": "stdout", "text": ["Ann, 33\n"]}
+NOTEBOOK = {"cells": [CELL | {"outputs": [OUTPUT]}], "metadata": {}, "nbformat": 4}
+# hook: a file and what is wrong with it
+FAULTS = {
+    "merge-conflict": ("notes.md", "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> other\n"),
+    "large-files": ("table.csv", "1234567\n" * 140_000),
+    "notebooks": ("look.ipynb", json.dumps(NOTEBOOK | {"nbformat_minor": 4})),
+    "secrets": ("login.sh", "export DB_PASSWORD=" + "q7Xv2" * 5 + "\n"),
+    "format": ("src/extra.py", "x = [1,2]\n"),
+    "lint": ("src/extra.py", "import os\n"),
+    "types": ("src/extra.py", 'x: int = "one"\n'),
+}
+
+
+@pytest.fixture(scope="module")
+def hooked(lived: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = twin(lived, tmp_path_factory.mktemp("hooked") / "project")
+    bake.commit(project, "As it is")
+    return project
+
+
+def commits(project: Path, *hooks: str) -> tuple[int, str]:
+    """What pre-commit says of everything that is staged."""
+    bake.git(project, "add", "--all")
+    command = [project / ".venv/bin/pre-commit", "run", "--all-files", *hooks]
+    done = bake.run(*command, cwd=project, PYTHONPATH=str(project / "src"))
+    return done.returncode, done.stdout
+
+
+def test_a_fresh_project_passes_every_hook(hooked: Path) -> None:
+    code, said = commits(hooked)
+    assert code == 0, said
+    assert said.count("Passed") + said.count("Skipped") == len(FAULTS)
+
+
+@pytest.mark.parametrize("hook", FAULTS)
+def test_a_hook_refuses_what_it_is_for(hook: str, hooked: Path) -> None:
+    name, content = FAULTS[hook]
+    (hooked / name).write_text(content, encoding="utf-8")
+    try:
+        code, said = commits(hooked, hook)
+        assert code == 1, said
+        assert "Failed" in said
+        if hook == "notebooks":
+            assert "Ann" not in (hooked / name).read_text(encoding="utf-8")
+    finally:
+        (hooked / name).unlink()

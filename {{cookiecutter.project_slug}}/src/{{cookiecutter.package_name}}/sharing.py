@@ -1,0 +1,84 @@
+"""models/ beside DVC's files in the remote: a fresh machine knows the champion and its history.
+
+Kept versions and verdicts never change and are copied once. What points to them is copied last, and
+is taken only where the remote's history goes on from ours: nobody's promotion is lost.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from .champion import CHAMPION, HISTORY, MODELS
+from .config import InputError
+from .files import new_file
+from .places import CANDIDATE
+
+_OURS = MODELS / "mlflow.json"  # what this machine told MLflow
+
+
+def give(remote: Any) -> int:
+    """Copy to the DVC remote what it lacks of models/; the number of files."""
+    fs, done = remote.fs, 0
+    known = _read(fs, _there(remote, HISTORY))
+    if not _own(HISTORY).startswith(known):
+        raise InputError(
+            f"push: another machine promoted too and pushed first: remove {CHAMPION} and {HISTORY}"
+            " here, `make pull`, and promote again"
+        )
+    for path in sorted(_files(), key=_changes):
+        target = _there(remote, path)
+        if not _changes(path) and fs.exists(target):
+            continue
+        fs.makedirs(fs.parent(target), exist_ok=True)
+        fs.put_file(str(path), target)
+        done += 1
+    return done
+
+
+def take(remote: Any) -> int:
+    """Copy from the DVC remote what is not here of models/; the number of files."""
+    fs, done = remote.fs, 0
+    if not fs.exists(_there(remote, MODELS)):
+        return 0
+    start = len(_there(remote, MODELS)) + 1
+    names = [PurePosixPath(found[start:]) for found in fs.find(_there(remote, MODELS))]
+    follow = _read(fs, _there(remote, HISTORY)).startswith(_own(HISTORY))
+    if not follow:
+        print(f"pull: {HISTORY} here has lines that the remote lacks: champion and history stay")
+    for path in sorted((MODELS / name for name in names), key=_changes):
+        if ".." in path.parts:
+            raise InputError(f"pull: {path} in the remote leads out of {MODELS}")
+        content = b"" if path.exists() and not _changes(path) else _read(fs, _there(remote, path))
+        longer = path.suffix != ".jsonl" or content.startswith(_own(path))
+        if content and content != _own(path) and (not _changes(path) or (follow and longer)):
+            with new_file(path) as new:
+                new.write_bytes(content)
+            done += 1
+    return done
+
+
+def _files() -> list[Path]:
+    files = [path for path in MODELS.rglob("*") if path.is_file() and path != _OURS]
+    hidden = [path for path in files if any(part.startswith(".") for part in path.parts)]
+    return [path for path in files if CANDIDATE not in path.parents and path not in hidden]
+
+
+def _changes(path: Path) -> bool:
+    """Whether it points to versions, or is a history: all else is written once."""
+    return path.parent == MODELS
+
+
+def _there(remote: Any, path: Path) -> str:
+    return str(remote.fs.join(remote.path, *path.parts))
+
+
+def _own(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def _read(fs: Any, name: str) -> bytes:
+    if not fs.exists(name):
+        return b""
+    with fs.open(name, "rb") as file:
+        return bytes(file.read())
