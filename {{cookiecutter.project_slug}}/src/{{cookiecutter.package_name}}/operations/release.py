@@ -26,6 +26,8 @@ def promote(settings: dict[str, str]) -> bool:
     why, image = settings.get("WHY", ""), settings.get("IMAGE") or None
     if settings.get("ENV"):
         _allowed(verdict, challenger, current)
+        if current and not current["image"] and (image := stable.image(settings, current)):
+            champion.enthrone(current | {"image": image})  # a rollback will need it
         image = stable.finish(settings, challenger["digest"])
     if current and current["digest"] == challenger["digest"] and image in (None, current["image"]):
         champion.history()

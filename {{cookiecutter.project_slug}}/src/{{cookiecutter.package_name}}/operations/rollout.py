@@ -19,6 +19,7 @@ from .decide import Decision, decide
 from .route import Route, State
 
 ABORTED, HELD = 3, 4  # exit codes
+MIRROR_SECONDS = 5.0  # without any answer of stable after which a mirror is taken away again
 
 
 def canary(settings: dict[str, str]) -> int:
@@ -135,6 +136,10 @@ class _Driver:
             for track, now, again in (("stable", stable, 0), ("canary", mine, restarted))
         ]
         said = decide(sides[0], sides[1], self.gates, self.state.elapsed)
+        silent = self.state.step == 0 and not sides[0].of("")
+        if self.state.strategy == "shadow" and silent and self.state.elapsed >= MIRROR_SECONDS:
+            # a gateway that does not know the filter answers nobody, and says so in its log only
+            return Decision("abort", "stable gets no requests: can your gateway RequestMirror?")
         if self.state.step < 0 and said.verdict != "abort":
             return self.ready(len(mine))
         if said.verdict == "hold" and any(

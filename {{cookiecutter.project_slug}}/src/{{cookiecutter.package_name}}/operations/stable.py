@@ -34,6 +34,12 @@ def finish(settings: dict[str, str], digest: str) -> str:
     return release.image
 
 
+def image(settings: dict[str, str], record: Record) -> str | None:
+    """The image that serves the model of `record` as stable now; None where another one does."""
+    serving = deploy.running(cluster.namespace(settings))["stable"]
+    return serving.image if serving and serving.model == record["digest"] else None
+
+
 def move(space: str, release: Release, settings: dict[str, str]) -> None:
     """Stable gets `release`, and is waited for; raises InputError where it is not ready in time."""
     _patch(space, release)
