@@ -209,9 +209,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif parts == ["api"]:
             self.answer({"kind": "APIVersions", "versions": ["v1"]})
         elif parts == ["apis"]:
-            listed = []
+            listed: list[Object] = []
             for group in groups:
-                mine = [
+                mine: list[Object] = [
                     {"groupVersion": v, "version": v.partition("/")[2]}
                     for v in versions
                     if v.startswith(group + "/")
@@ -264,7 +264,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if query.get("watch", [""])[0] not in ("true", "1"):
             items = [value for value in self.store.all(resource) if wanted(value)]
             meta = {"resourceVersion": str(self.store.version)}
-            told = {"kind": f"{kind}List", "apiVersion": version, "metadata": meta}
+            told: Object = {"kind": f"{kind}List", "apiVersion": version, "metadata": meta}
             return self.answer(told | {"items": items})
         events: queue.Queue[Object] = queue.Queue()
         with self.store.lock:
@@ -275,8 +275,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     events.put({"type": "ADDED", "object": value})
             if first:
                 note = {"k8s.io/initial-events-end": "true"}
-                meta = {"resourceVersion": str(self.store.version), "annotations": note}
-                mark = {"kind": kind, "apiVersion": version, "metadata": meta}
+                now = {"resourceVersion": str(self.store.version), "annotations": note}
+                mark: Object = {"kind": kind, "apiVersion": version, "metadata": now}
                 events.put({"type": "BOOKMARK", "object": mark})
             self.store.watchers.append((resource, events))
         self.watched(events, wanted)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from {{ cookiecutter.package_name }}.operations.decide import Counts, decide, evidence, p99, psi
+from {{ cookiecutter.package_name }}.operations import decide as rules
+from {{ cookiecutter.package_name }}.operations.decide import Counts, decide, evidence
 
 from .rollouts import GATES, USUAL, simulate
 
@@ -143,7 +144,7 @@ def test_healthy_outputs_of_few_requests_with_many_rows_are_no_shift() -> None:
 
 
 def test_p99_and_psi_are_those_of_the_textbook() -> None:
-    assert p99({0.1: 90.0, 0.2: 100.0, math.inf: 100.0}) == pytest.approx(0.19)
-    assert p99({0.1: 90.0, math.inf: 100.0}) == 0.1
+    assert rules.p99({0.1: 90.0, 0.2: 100.0, math.inf: 100.0}) == pytest.approx(0.19)
+    assert rules.p99({0.1: 90.0, math.inf: 100.0}) == 0.1
     usual, now = np.array([50.0, 50.0]), np.array([80.0, 20.0])
-    assert psi(usual, now) == pytest.approx(0.3 * math.log(1.6) - 0.3 * math.log(0.4))
+    assert rules.psi(usual, now) == pytest.approx(0.3 * math.log(1.6) - 0.3 * math.log(0.4))
