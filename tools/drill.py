@@ -182,9 +182,11 @@ def third_model(loop: Loop, example: dict[str, Any]) -> None:
         writer.writeheader()
         writer.writerows(rows)
     before = json.loads((loop.project / "models/challenger.json").read_bytes())["digest"]
-    loop.make("retrain")
+    added = bake.run(loop.project / ".venv/bin/dvc", "add", "--quiet", table, cwd=loop.project)
+    assert added.returncode == 0, added.stderr
+    said = loop.make("retrain")
     after = json.loads((loop.project / "models/challenger.json").read_bytes())["digest"]
-    assert after != before
+    assert after != before, said
     loop.note("retrained on drift: the new challenger passed the gate next to the champion")
     rolled_out(loop, example, MOVED, "retrained model")
 
