@@ -175,8 +175,9 @@ def third_model(loop: Loop, example: dict[str, Any]) -> None:
     table = next(loop.project.glob("data/applications*.csv"))
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    for row in rows[: len(rows) // 2]:
-        rows.append(row | {DRIFTS: row[DRIFTS] and f"{float(row[DRIFTS]) * MOVED:.2f}"})
+    known = [row for row in rows if row[DRIFTS]]  # the others would be repeated as they are
+    for row in known[: len(rows) // 2]:
+        rows.append(row | {DRIFTS: f"{float(row[DRIFTS]) * MOVED:.2f}"})
     with table.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
