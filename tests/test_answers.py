@@ -176,7 +176,7 @@ def test_reserved_package_names_are_complete(project: Path) -> None:
 def test_T04_every_generated_file_parses(twins: Twins) -> None:
     parse: dict[str, Callable[[str], object]] = {
         ".toml": tomllib.loads,
-        ".yaml": yaml.safe_load,
+        ".yaml": lambda text: list(yaml.safe_load_all(text)),
         ".yml": yaml.safe_load,
         ".json": json.loads,
         ".py": ast.parse,

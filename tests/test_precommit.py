@@ -36,8 +36,9 @@ def hooked(lived: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def commits(project: Path, *hooks: str) -> tuple[int, str]:
     """What pre-commit says of everything that is staged."""
     bake.git(project, "add", "--all")
-    command = [project / ".venv/bin/pre-commit", "run", "--all-files", *hooks]
-    done = bake.run(*command, cwd=project, PYTHONPATH=str(project / "src"))
+    command = project / ".venv/bin/pre-commit"
+    source = str(project / "src")
+    done = bake.run(command, "run", "--all-files", *hooks, cwd=project, PYTHONPATH=source)
     return done.returncode, done.stdout
 
 

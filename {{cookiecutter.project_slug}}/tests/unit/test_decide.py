@@ -131,6 +131,18 @@ def test_t48_at_most_one_healthy_rollout_of_a_hundred_is_ended_and_bad_ones_are(
         assert outcome.seconds <= seconds, rate
 
 
+def test_buckets_of_two_models_are_compared_at_the_edges_that_both_have() -> None:
+    usual = {"predict_value": {"10.0": 250.0, "20.0": 250.0, "30.0": 250.0, "+Inf": 250.0}}
+    finer = {"5.0": 125.0, "10.0": 125.0, "20.0": 250.0, "30.0": 250.0, "+Inf": 250.0}
+    other = {"5.0": 900.0, "10.0": 50.0, "20.0": 50.0, "30.0": 0.0, "+Inf": 0.0}
+    stable = replace(GOOD, outputs=usual)
+    same = replace(GOOD, outputs={"predict_value": finer})
+    assert decide(stable, same, GATES, 1e3).verdict != "abort"
+    shifted = decide(stable, replace(GOOD, outputs={"predict_value": other}), GATES, 60.0)
+    assert shifted.verdict == "abort"
+    assert "predict_value" in shifted.reason
+
+
 def test_healthy_outputs_of_few_requests_with_many_rows_are_no_shift() -> None:
     """Rows of one request are alike: 200 requests of 50 rows are not 10,000 answers."""
     random = np.random.default_rng(5)

@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from . import cluster
-from .decide import Counts
+from .decide import ANSWERS, Counts
 
 MEMORY = "process_resident_memory_bytes|"
 PORT = 8000
@@ -75,7 +75,7 @@ def counts(now: Pods, base: Pods, restarted: int = 0) -> Counts:
     for name, value in new.items():
         family, _, label = name.partition("|")
         if family == "predict_answers_total":
-            outputs.setdefault("predict_answers", {})[label] = value
+            outputs.setdefault(ANSWERS, {})[label] = value
         elif family.endswith("_bucket") and family != "predict_seconds_bucket":
             outputs.setdefault(family.removesuffix("_bucket"), {})[label] = value
     return Counts(
@@ -83,8 +83,7 @@ def counts(now: Pods, base: Pods, restarted: int = 0) -> Counts:
         seconds={_edge(k): n for k, n in _labelled(new, "predict_seconds_bucket").items()},
         not_finite=new.get("predict_not_finite_total|", 0.0),
         outputs={
-            name: rows if name == "predict_answers" else _single(rows)
-            for name, rows in outputs.items()
+            name: rows if name == ANSWERS else _single(rows) for name, rows in outputs.items()
         },
         memory=memory,
         restarts=restarted,

@@ -21,6 +21,7 @@ RATIOS = np.array([1.5, 2.0, 3.0, 6.0, 15.0, 50.0])  # how many times worse a ca
 SHARES = np.array([0.02, 0.04, 0.1, 0.3, 0.9])  # of answers slower than the limit; 1 % is allowed
 TESTS = 4  # failed, refused, slow, each output: what alpha is divided by, with the steps
 LOOKS = 1000  # at the outputs in one step: their test is not sequential by itself
+ANSWERS = "predict_answers"  # the one output that is counted by class, not by bucket
 SLOW_SECONDS = 0.01  # an answer within this is never called slow
 
 
@@ -194,13 +195,7 @@ def _shifted(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
     if min(stable.of("2"), canary.of("2")) < _needed(gates):
         return ""
     for name in sorted(set(stable.outputs) & set(canary.outputs)):
-        buckets = sorted(set(stable.outputs[name]) | set(canary.outputs[name]))
-        table = np.array(
-            [
-                [side.outputs[name].get(bucket, 0.0) for bucket in buckets]
-                for side in (stable, canary)
-            ]
-        )
+        table = _paired(name, stable.outputs[name], canary.outputs[name])
         rows = table.sum(axis=1, keepdims=True)
         if rows.min() == 0:
             continue
@@ -210,6 +205,23 @@ def _shifted(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
         if index > gates.canary.max_psi and _chance(table) < alpha / LOOKS:
             return f"{name}: the canary answers otherwise than stable: PSI {index:.2g}"
     return ""
+
+
+def _paired(name: str, usual: Mapping[str, float], now: Mapping[str, float]) -> np.ndarray:
+    """Counts (2, k) by class, or by bucket: two models may have other edges, so only those of both.
+
+    What lies in a bucket that one side lacks counts for the next edge that both have.
+    """
+    common = sorted(set(usual) & set(now), key=float) if name != ANSWERS else []
+    if not common:
+        labels = sorted(set(usual) | set(now))
+        return np.array([[side.get(label, 0.0) for label in labels] for side in (usual, now)])
+    table = np.zeros((2, len(common)))
+    edges = np.array([float(edge) for edge in common])
+    for row, side in zip(table, (usual, now), strict=True):
+        places = np.searchsorted(edges, [float(edge) for edge in side])
+        np.add.at(row, np.minimum(places, len(common) - 1), list(side.values()))
+    return table
 
 
 def psi(usual: np.ndarray, now: np.ndarray) -> float:
