@@ -53,6 +53,7 @@ class Loop:
     port: int
     begin: float
     lines: list[tuple[float, str]] = field(default_factory=list)
+    words: set[str] = field(default_factory=set)  # that were run against the cluster
 
     def note(self, what: str) -> None:
         self.lines.append((time.monotonic() - self.begin, what))
@@ -66,6 +67,8 @@ class Loop:
             raise SystemExit(
                 f"make {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
             )
+        if "ENV=staging" in words:
+            self.words.add(words[0])
         return done.stdout
 
     def release(self, pointer: str, fault: str = "") -> str:
