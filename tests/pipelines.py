@@ -18,9 +18,6 @@ import yaml
 HARNESS = bake.ROOT / "tests" / "ci"
 Job = dict[str, Any]
 
-# Words that other parts of the template bring. A word leaves this list when the Makefile has it.
-PENDING = {"canary", "deploy", "scan", "sign", "verify"}
-
 # name: (commit, version), from each action's own tags.
 PINS = {
     "actions/checkout": ("3d3c42e5aac5ba805825da76410c181273ba90b1", "v7.0.1"),
@@ -139,7 +136,7 @@ def workflows(project: Path) -> dict[str, dict[str, Any]]:
 
 def alarms_of_workflows(project: Path) -> Iterator[str]:
     files = workflows(project)
-    known = makefile_words(project) | PENDING
+    known = makefile_words(project)
     for file, content in files.items():
         yield from alarms_of_file(content)
         for name, job in content["jobs"].items():
@@ -294,7 +291,7 @@ def alarms_of_jenkinsfile(project: Path, plan: dict[str, Any]) -> Iterator[str]:
     if "error" in plan:
         yield f"Jenkinsfile: {plan['error']}"
         return
-    known = makefile_words(project) | PENDING
+    known = makefile_words(project)
     for trigger, steps in plan.items():
         done: list[str] = []
         stages: list[tuple[str, str]] = []

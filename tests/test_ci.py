@@ -276,7 +276,7 @@ def test_nothing_reaches_production_without_approval(healthy: Path, tmp_path: Pa
     build = on_jenkins(healthy, tmp_path, {**BUILDS["main"], "approve": False})
     commands = [step["sh"] for step in build["steps"] if "sh" in step]
     assert build["result"] == "ABORTED"
-    assert commands[-2:] == ["make load", "make notify RESULT=failure"]
+    assert commands[-2:] == ["make load ENV=staging", "make notify RESULT=failure"]
 
 
 @pytest.mark.parametrize("found", ["steady", "alarm"])

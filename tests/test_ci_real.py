@@ -85,5 +85,4 @@ def test_what_really_ran_is_what_was_planned(born: Path) -> None:
     """The stand-in for make lets nothing pass that the Makefile does not know."""
     (plan,) = pipelines.plans([born / "Jenkinsfile"]).values()
     words = {pipelines.word(command) for command in planned(plan["main"])}
-    assert words - pipelines.makefile_words(born) <= pipelines.PENDING
-    assert pipelines.PENDING & pipelines.makefile_words(born) == set()
+    assert words <= pipelines.makefile_words(born)

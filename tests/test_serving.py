@@ -294,8 +294,15 @@ def test_ctrl_c_stops_the_service_without_a_traceback(workers: str, project: Pat
 
 
 def test_a_load_test_of_nothing_is_refused(project: Path) -> None:
-    done = bake.run("make", "load", f"URL=http://127.0.0.1:{services.free_port()}", cwd=project)
+    nowhere = f"http://127.0.0.1:{services.free_port()}"
+    done = bake.run("make", "load", f"URL={nowhere}", cwd=project)
     assert "nothing is ready there" in done.stderr
+    done = bake.run("make", "load", "ENV=staging", cwd=project, STAGING_URL=nowhere)
+    assert f"URL={nowhere}: nothing is ready there" in done.stderr
+    done = bake.run("make", "load", "ENV=staging", cwd=project, STAGING_URL="")
+    assert "STAGING_URL is not set" in done.stderr
+    done = bake.run("make", "load", "ENV=production", cwd=project, STAGING_URL=nowhere)
+    assert "only staging is put under load" in done.stderr
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ def lines(config: Config) -> list[Line]:
         (engine is not None, "containers", engine or "install docker or podman: `make image`"),
         _set("IMAGE_REGISTRY", "release", "such as ghcr.io/org/model: images are pushed there"),
         _set("KUBERNETES", "cluster", "yes where KUBECONFIG reaches one: `make deploy`"),
+        _set("STAGING_URL", "staging", "its address at your gateway: `make load ENV=staging`"),
         _set("NOTIFY_WEBHOOK", "messages", "a webhook's address: they are printed until then"),
     ]
 

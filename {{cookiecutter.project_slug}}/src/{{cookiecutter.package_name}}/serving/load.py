@@ -28,6 +28,7 @@ SHAPES = ("steady", "ramp", "spike")
 def run(settings: dict[str, str]) -> bool:
     """SHAPE=steady|ramp|spike, USERS, DURATION (seconds), URL of a running service or MODEL=folder.
 
+    ENV=staging takes the service at STAGING_URL.
     Writes reports/load.html and load.json; False when a threshold is missed.
     """
     rule = gates.load_gates().load
@@ -112,9 +113,10 @@ def _summary(entry: dict[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _service(settings: dict[str, str]) -> Iterator[str]:
-    """Address of the service: the one at URL, or one of our own on a free port."""
-    if settings.get("URL"):
-        url = settings["URL"].rstrip("/")
+    """Address of the service: of ENV, the one at URL, or one of our own on a free port."""
+    url = _staging(settings["ENV"]) if settings.get("ENV") else settings.get("URL") or ""
+    if url:
+        url = url.rstrip("/")
         if not url.startswith(("http://", "https://")) or not _is_ready(url):
             raise InputError(f"URL={url}: nothing is ready there: it is http://host:port")
         yield url
@@ -135,6 +137,16 @@ def _service(settings: dict[str, str]) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+
+
+def _staging(env: str) -> str:
+    """STAGING_URL; raises InputError where it is not set, or ENV is another environment."""
+    if env != "staging":
+        raise InputError(f"ENV={env}: only staging is put under load: name ENV=staging")
+    url = os.environ.get("STAGING_URL")
+    if not url:
+        raise InputError("STAGING_URL is not set: it is the address of staging at your gateway")
+    return url
 
 
 def _is_ready(url: str) -> bool:
