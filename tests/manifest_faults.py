@@ -56,6 +56,11 @@ class Fault:
 
 POD = "spec template spec "
 ONE = POD + "containers 0 "
+MIRROR = {
+    "type": "RequestMirror",
+    "requestMirror": {"backendRef": {"name": "example-credit-model-canary", "port": 80}},
+}
+REWRITE = {"type": "URLRewrite", "urlRewrite": {"hostname": "a"}}
 CRON = "spec jobTemplate spec template spec "
 
 
@@ -238,23 +243,9 @@ FAULTS = [
     of("HTTPRoute", "", "rules of the wrong type", "spec rules", {}),
     of("HTTPRoute", "", "an old API of routes", "apiVersion", "gateway.networking.k8s.io/v1alpha9"),
     of("HTTPRoute", "", "a kind that is not there", "kind", "HttpRoute"),
-    of(
-        "HTTPRoute",
-        "",
-        "a mirror to stable",
-        "spec rules 0 filters 0 requestMirror backendRef name",
-        "example-credit-model",
-        "shadow",
-    ),
-    of(
-        "HTTPRoute",
-        "",
-        "no shadow, but another path",
-        "spec rules 0 filters 0",
-        {"type": "URLRewrite", "urlRewrite": {"hostname": "a"}},
-        "shadow",
-    ),
-    of("HTTPRoute", "", "a filter of the wrong type", "spec rules 0 filters 0 type", 7, "shadow"),
+    of("HTTPRoute", "", "a mirror before the rollout", "spec rules 0 filters", [MIRROR], "shadow"),
+    of("HTTPRoute", "", "another path", "spec rules 0 filters", [REWRITE]),
+    of("HTTPRoute", "", "a filter of the wrong type", "spec rules 0 filters", [{"type": 7}]),
     of("Rollout", "", "another workload", "spec workloadRef name", "other", "argo"),
     of(
         "Rollout",

@@ -42,7 +42,7 @@ def canary(settings: dict[str, str]) -> int:
             return _passed(state, settings["ENV"])
         state = replace(state, driver=name)
         try:  # from here on the driver before, if it lives, cannot write
-            now = route.write(now, now.weight, state, state.strategy == "shadow")
+            now = route.write(now, now.weight, state, mirrored(state))
         except cluster.ConflictError:
             continue
         return _Driver(settings["ENV"], gates, now, state).drive()
@@ -77,6 +77,11 @@ def _passed(state: State, env: str) -> int:
 def shares(strategy: str, rollout: Rollout) -> tuple[int, ...]:
     """The canary's share of the answers in per cent, step by step."""
     return {"canary": rollout.steps, "bluegreen": (100,), "shadow": (0,)}[strategy]
+
+
+def mirrored(state: State) -> bool:
+    """Whether the canary gets a copy of every request: a shadow whose pods are ready."""
+    return state.strategy == "shadow" and state.phase == "running" and state.step >= 0
 
 
 def look(space: str, state: State) -> tuple[counts.Pods, counts.Pods, int]:
@@ -183,8 +188,8 @@ class _Driver:
         return ABORTED
 
     def write(self, weight: int, state: State) -> None:
-        mirror = state.strategy == "shadow" and state.phase == "running"
-        self.route, self.state = route.change(self.route, weight, state, mirror), state
+        self.route = route.change(self.route, weight, state, mirrored(state))
+        self.state = state
 
     def say(self, text: str) -> None:
         clock, model = time.strftime("%H:%M:%S"), self.state.model[:16]
