@@ -38,6 +38,7 @@ STAGES = {
     "manifests": ("operations.manifests", "run", "print what a deployment applies (ENV=)"),
     "deploy": ("operations.deploy", "deploy", "bring a release to Kubernetes (ENV=, STRATEGY=)"),
     "status": ("operations.deploy", "status", "what runs in ENV"),
+    "abtest": ("operations.experiment", "run", "plan an experiment, assign its units, judge it"),
     "join": ("operations.labels", "join", "put labels that came later to logged predictions"),
     "monitor": ("operations.monitor", "run", "drift, quality and health of what is served"),
     "retrain": ("operations.monitor", "retrain", "train again, if a trigger asks for it"),
@@ -72,8 +73,8 @@ RUN = [
 def main(words: Sequence[str]) -> int:
     """Exit code: 0 done, 1 refused or a fault a person can put right, 2 misuse, 130 interrupted.
 
-    `monitor`, `canary` and `decide` also say 3 for an alarm or an aborted rollout, and 4 for too
-    little data to judge.
+    `monitor`, `canary`, `decide` and `abtest` also say 3 for an alarm, an aborted rollout or an
+    experiment whose b is not better, and 4 for too little data to judge.
     """
     verbose = "-v" in words
     names = [word for word in words if "=" not in word and word != "-v"]

@@ -34,6 +34,11 @@ def page(found: dict[str, Any]) -> str:
         if not part["inputs"]:
             body.append("<p>Inputs are not in the log: SERVE_LOG_FEATURES=true keeps them.</p>")
         body.append(_results(part["results"]))
+    return document(title, body)
+
+
+def document(title: str, body: list[str]) -> str:
+    """A whole page of these parts, in the style of every report of operations."""
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
