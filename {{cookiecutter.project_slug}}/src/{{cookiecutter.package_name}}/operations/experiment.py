@@ -105,9 +105,7 @@ def _plan(settings: dict[str, str]) -> int:
             )
     write_json(PLAN, plan.model_dump(mode="json", exclude_none=True))
     a, b = plan.units.values()
-    print(
-        f"abtest: {plan.experiment}: {a:,} units of a and {b:,} of b are needed -> {PLAN}: commit it"
-    )
+    print(f"abtest: {plan.experiment}: needs {a:,} units of a and {b:,} of b -> {PLAN}: commit it")
     return DONE
 
 
