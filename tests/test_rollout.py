@@ -37,7 +37,8 @@ PREDICT = "        return self.model.predict(self.records.columns(records))\n"
 COUNTED = "        self.planted = getattr(self, 'planted', 0) + 1\n"
 # what is planted into the code of an image: file, and what stands before (or for) the answer
 BAD = {
-    "errors": ("serving/predict.py", f"{COUNTED}        1 / (self.planted % 3)\n{PREDICT}"),
+    # by the record: a request that fails among others is asked once more by itself
+    "errors": ("serving/predict.py", f"        1 / (len(str(records[-1])) % 3)\n{PREDICT}"),
     "slow": ("serving/predict.py", f"        __import__('time').sleep(0.1)\n{PREDICT}"),
     "wrong predictions": ("serving/predict.py", f"{PREDICT.rstrip()}[:, ::-1]\n"),
     "leak": (
@@ -456,6 +457,33 @@ def test_T53_blue_and_green_are_switched_50_times_under_load(world: World) -> No
     assert seen.failed() == 0
     times = sorted(map(float, done.stdout.split()))
     figure("T53", switches=50, failed=0, requests=seen.total(), milliseconds=times[25])
+
+
+@pytest.mark.parametrize(("kind", "code"), [("next", 0), ("errors", 3), ("silence", 4)])
+def test_where_argo_drives_decide_judges_the_pods_it_made(
+    kind: str, code: int, world: World, tmp_path: Path
+) -> None:
+    """Its pods have no Deployment of their own, and the route has no state."""
+    if kind == "errors":
+        planted(world, kind, tmp_path)
+    else:
+        world.deploy("good", "next", "canary")
+    world.until(lambda: world.ready("-canary"))
+    world.cluster.store.remove(("apps/v1", "deployments", world.space, f"{world.name}-canary"))
+    half = (
+        f"from {package(world.project)}.operations import route\n"
+        f"route.write(route.read('{world.space}'), 50, None)"
+    )
+    python = str(world.project / ".venv/bin/python")
+    subprocess.run([python, "-c", half], cwd=world.project, env=world.environment(), check=True)
+    if kind == "silence":
+        assert world.run("decide")[0] == code
+        return
+    with world.traffic():
+        time.sleep(1)
+        found, said = world.run("decide")
+    assert found == code, said
+    assert world.route()[1] is None
 
 
 def test_bluegreen_switches_everyone_at_once_and_rollback_switches_back(world: World) -> None:

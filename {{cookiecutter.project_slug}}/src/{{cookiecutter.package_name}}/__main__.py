@@ -25,7 +25,7 @@ STAGES = {
     "report": ("pipeline.report", "run", "write reports/report.html and model_card.md"),
     "summary": ("pipeline.summary", "run", "say which model is champion"),
     "canary": ("operations.rollout", "canary", "a release's share of the requests, step by step"),
-    "decide": ("operations.rollout", "judge", "what canary would do now"),
+    "decide": ("operations.judge", "run", "what canary would do now"),
     "promote": ("operations.release", "promote", "make the challenger champion (ENV=: stable too)"),
     "rollback": ("operations.release", "rollback", "go back to the last champion that verifies"),
     "serve": ("serving.serve", "run", "answer over HTTP with the champion"),

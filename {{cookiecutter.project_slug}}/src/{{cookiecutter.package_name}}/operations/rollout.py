@@ -18,7 +18,7 @@ from . import cluster, counts, deploy, manifests, notify, route
 from .decide import Decision, decide
 from .route import Route, State
 
-ABORTED, HELD = 3, 4  # exit codes
+ABORTED = 3  # exit code
 MIRROR_SECONDS = 5.0  # without any answer of stable after which a mirror is taken away again
 
 
@@ -49,8 +49,17 @@ def canary(settings: dict[str, str]) -> int:
 
 
 def tried(space: str) -> manifests.Release:
-    """The release in the canary's pods; raises InputError where there is none."""
-    found = cluster.get("deployment", f"{cluster.project()}-canary", space)
+    """The release in the canary's pods; raises InputError where there is none.
+
+    Argo Rollouts makes them without a Deployment of their own: then it is that of the newest pod.
+    """
+    found = cluster.find("deployment", f"{cluster.project()}-canary", space)
+    if found is None:
+        pods = cluster.pods(space, "canary")
+        if not pods:
+            raise InputError("nothing is tried: run `make deploy` first")
+        newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+        return deploy.release_of({"metadata": newest["metadata"], "spec": {"template": newest}})
     if not found["spec"].get("replicas"):
         state = route.read(space).state
         if state is None or state.phase != "aborted":
@@ -206,25 +215,3 @@ def scale_down(space: str) -> None:
     """No pods of the canary: for a release that is not tried any more."""
     name = f"{cluster.project()}-canary"
     cluster.ask("scale", "deployment", name, "--replicas=0", "--namespace", space)
-
-
-def judge(settings: dict[str, str]) -> int:
-    """Say what `canary` would do now, and change nothing: ENV.
-
-    Exit code 0: go on, 3: abort, 4: hold.
-    """
-    space = cluster.namespace(settings)
-    state = route.read(space).state
-    if state is None:
-        release = tried(space)
-        state = State(release.model, release.image, "canary")
-    stable, mine, restarted = look(space, state)
-    base = state.base
-    said = decide(
-        counts.counts(stable, base.get("stable", {})),
-        counts.counts(mine, base.get("canary", {}), restarted),
-        load_gates(),
-        state.elapsed,
-    )
-    print(f"decide: {said.verdict}: {said.reason}")
-    return {"promote": 0, "abort": ABORTED, "hold": HELD}[said.verdict]

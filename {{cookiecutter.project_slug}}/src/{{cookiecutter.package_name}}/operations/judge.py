@@ -1,0 +1,62 @@
+"""decide: what `make canary` would do now; where Argo Rollouts drives, whether a step is passed."""
+
+from __future__ import annotations
+
+import time
+
+from ..config import InputError
+from ..gates import Gates, load_gates
+from . import cluster, counts, rollout, route
+from .decide import Decision, decide
+from .route import State
+
+HELD = 4  # exit code
+PAUSE = 5.0  # seconds between two looks
+
+Base = dict[str, counts.Pods]
+
+
+def run(settings: dict[str, str]) -> int:
+    """Say what is decided of the release that is tried, and change nothing: ENV.
+
+    Where `make canary` does not drive it, nothing says when its step began: the answers of the next
+    `rollout.seconds.step` seconds are judged. Exit code 0: go on, 3: abort, 4: hold.
+    """
+    space = cluster.namespace(settings)
+    gates, release, now = load_gates(), rollout.tried(space), route.read(space)
+    state = now.state
+    if state is None or state.model != release.model:
+        said = _watched(space, State(release.model, release.image, "argo"), now.weight, gates)
+    else:
+        said = _said(space, state, state.base, gates, state.elapsed)
+    print(f"decide: {said.verdict}: {said.reason}")
+    return {"promote": 0, "abort": rollout.ABORTED, "hold": HELD}[said.verdict]
+
+
+def _watched(space: str, state: State, weight: int, gates: Gates) -> Decision:
+    """What the answers from now on say, at the latest when the time of a step is over.
+
+    Where stable gets no requests, all it answered since its pods began is the reference.
+    """
+    stable, mine, _ = rollout.look(space, state)
+    base = {"stable": {} if weight == 100 else stable, "canary": mine}
+    begin = time.monotonic()
+    while True:
+        elapsed = time.monotonic() - begin
+        try:
+            said = _said(space, state, base, gates, elapsed)
+        except InputError as error:  # a pod that goes while it is asked
+            said = Decision("hold", f"no data: {error}")
+        if said.verdict != "hold" or not gates.rollout or elapsed >= gates.rollout.seconds.step:
+            return said
+        time.sleep(min(PAUSE, gates.rollout.seconds.step / 10))
+
+
+def _said(space: str, state: State, base: Base, gates: Gates, elapsed: float) -> Decision:
+    stable, mine, restarted = rollout.look(space, state)
+    return decide(
+        counts.counts(stable, base.get("stable", {})),
+        counts.counts(mine, base.get("canary", {}), restarted),
+        gates,
+        elapsed,
+    )
