@@ -15,7 +15,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import bake
 import pytest
 from cluster import Cluster, cluster, gateway
 from life import champion, make, twin
+from mirror import mirroring
 from service import free_port, package
 from traffic import traffic
 
@@ -300,6 +301,44 @@ def test_an_aborted_model_is_not_tried_again(world: World, tmp_path: Path) -> No
     assert "try a new model" in said
     later = world.cluster.store.changes[before:]
     assert {weight_of(route) for _, _, route in later} <= {0}
+
+
+def test_a_shadow_of_a_good_release_is_promoted_and_nobody_sees_its_answers(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shadow serves the challenger; the logs of both are compared by request afterwards."""
+    copy = twin(world.project, tmp_path / "image")
+    (copy / "models/champion.json").write_bytes((copy / "models/challenger.json").read_bytes())
+    path = copy / "src" / package(copy) / "serving/predict.py"
+    text = path.read_text(encoding="utf-8")
+    marked = text.replace("headers = [(", 'headers = [(b"x-shadow", b"yes"), (', 1)
+    assert marked != text
+    path.write_text(marked, encoding="utf-8")
+    world.cluster.images[image("shadow")] = copy
+    monkeypatch.setitem(world.cluster.environment, "SERVE_LOG", str(tmp_path / "log"))
+    world.deploy("next", "shadow", "shadow")
+    world.until(lambda: world.ready() and world.ready("-canary"))
+    begin = len(world.cluster.store.changes)
+    with (
+        mirroring(world.cluster, world.space, world.name) as gate,
+        replace(world, port=gate.port).traffic() as seen,
+    ):
+        time.sleep(1)
+        assert gate.hidden == []  # nothing is mirrored before the driver does it
+        code, said = world.run("canary", "STRATEGY=shadow")
+    assert code == 0, said
+    assert (world.route()[1] or {})["phase"] == "passed"
+    assert {weight_of(route) for _, _, route in world.cluster.store.changes[begin:]} == {0}
+    assert seen.failed() == 0
+    assert [headers for headers in gate.shown if "x-shadow" in headers] == []
+    assert len([headers for headers in gate.hidden if "x-shadow" in headers]) >= 40
+    code, said = world.run("compare", f"LOG={tmp_path / 'log'}")
+    assert code == 0, said
+    (found,) = json.loads((world.project / "reports/compare.json").read_bytes()).values()
+    assert found["rows"] >= 40
+    assert 0 < found["mean_difference"] < found["max_difference"]
+    assert found["changed_labels"] < 0.5
+    figure("shadow", requests=seen.total(), failed=seen.failed(), **found)
 
 
 def test_T51_a_good_release_is_promoted_and_rolled_back_never_to_one_that_is_not_whole(

@@ -26,6 +26,7 @@ STAGES = {
     "summary": ("pipeline.summary", "run", "say which model is champion"),
     "canary": ("operations.rollout", "canary", "a release's share of the requests, step by step"),
     "decide": ("operations.judge", "run", "what canary would do now"),
+    "compare": ("operations.shadow", "run", "a shadow's logged answers next to the champion's"),
     "promote": ("operations.release", "promote", "make the challenger champion (ENV=: stable too)"),
     "rollback": ("operations.release", "rollback", "go back to the last champion that verifies"),
     "serve": ("serving.serve", "run", "answer over HTTP with the champion"),

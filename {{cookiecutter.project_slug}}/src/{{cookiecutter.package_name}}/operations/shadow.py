@@ -1,0 +1,76 @@
+"""compare: what a shadow answered next to the champion, row by row, from their prediction logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .. import champion
+from ..config import InputError
+from ..files import write_json
+from .labels import KEYS, Key, entries
+
+COMPARED = Path("reports/compare.json")
+
+
+class Difference(NamedTuple):
+    """Of the rows that both answered: the differences of their numbers, and of their labels."""
+
+    rows: int
+    max_difference: float
+    mean_difference: float
+    changed_labels: float  # share of the rows; 0 for regression
+
+
+def run(settings: dict[str, str]) -> None:
+    """LOG=folder with the logs of both: compare every other model in it with the champion.
+
+    Writes reports/compare.json: {first 16 of the digest: Difference}. Raises InputError where no
+    request was answered by both.
+    """
+    folder = Path(settings.get("LOG") or "predictions")
+    record = champion.read(champion.CHAMPION)
+    if record is None:
+        raise InputError("there is no champion: run `make run` first")
+    usual: dict[Key, Mapping[str, Any]] = {}
+    others: dict[str, dict[Key, Mapping[str, Any]]] = {}
+    for entry in entries(folder, KEYS):
+        model = str(entry["model"])
+        answers = usual if model == record["digest"] else others.setdefault(model, {})
+        answers[(entry["id"], entry["row"])] = entry["output"]
+    found = {}
+    for model, answers in sorted(others.items()):
+        both = [(usual[key], output) for key, output in answers.items() if key in usual]
+        if both:
+            found[model[:16]] = difference(both)
+    if not found:
+        raise InputError(
+            f"LOG={folder}: no request was answered by the champion and by another model: has your "
+            f"gateway set x-request-id before it mirrors, and are the logs of both there?"
+        )
+    write_json(COMPARED, {model: said._asdict() for model, said in found.items()})
+    for model, said in found.items():
+        print(
+            f"compare: model {model}: {said.rows:,} rows: the numbers differ by "
+            f"{said.mean_difference:.4g} on average, {said.max_difference:.4g} at most; "
+            f"{said.changed_labels:.2%} of the labels changed -> {COMPARED}"
+        )
+
+
+def difference(pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Difference:
+    """How the outputs of one model differ from those of another; raises InputError where they have
+    other names: they are of another task.
+    """
+    rows = changed = 0
+    total = largest = 0.0
+    for one, other in pairs:
+        if one.keys() != other.keys():
+            raise InputError(f"answers with {sorted(one)} and {sorted(other)} are of other tasks")
+        names = [name for name in one if name != "label"]
+        apart = [abs(float(one[name]) - float(other[name])) for name in names]
+        rows += 1
+        changed += one.get("label") != other.get("label")
+        total += sum(apart) / len(apart)
+        largest = max(largest, *apart)
+    return Difference(rows, largest, total / max(rows, 1), changed / max(rows, 1))

@@ -1,0 +1,65 @@
+"""compare: answers of a shadow next to those of the champion."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from {{ cookiecutter.package_name }} import champion
+from {{ cookiecutter.package_name }}.config import InputError
+from {{ cookiecutter.package_name }}.operations import shadow
+
+CHAMPION, SHADOW = "1" * 64, "2" * 64
+
+
+@pytest.fixture
+def log(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two requests, the second of two rows; the shadow missed none and had one of its own."""
+    monkeypatch.setattr(champion, "read", lambda path: {"digest": CHAMPION})
+    write(in_folder / "log" / "stable", CHAMPION, [("a", 0, 0.9), ("b", 0, 0.4), ("b", 1, 0.7)])
+    answers = [("b", 1, 0.4), ("own", 0, 0.5), ("a", 0, 0.8), ("b", 0, 0.4)]
+    write(in_folder / "log" / "shadow", SHADOW, answers)
+    return in_folder / "log"
+
+
+def write(folder: Path, model: str, answers: list[tuple[str, int, float]]) -> None:
+    folder.mkdir(parents=True)
+    with (folder / "1.jsonl").open("w") as file:
+        for identifier, row, yes in answers:
+            output = {"label": "yes" if yes > 0.5 else "no"}
+            numbers = {"probability_no": 1 - yes, "probability_yes": yes}
+            entry = {"id": identifier, "row": row, "time": "2026-01-01T00:00:00Z", "model": model}
+            file.write(json.dumps(entry | {"output": output | numbers}) + "\n")
+
+
+def test_rows_are_compared_by_request_and_row(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shadow.run({"LOG": str(log)})
+    found = json.loads(shadow.COMPARED.read_text())
+    assert list(found) == [SHADOW[:16]]
+    said = found[SHADOW[:16]]
+    assert said["rows"] == 3
+    assert said["max_difference"] == pytest.approx(0.3)
+    assert said["mean_difference"] == pytest.approx((0.3 + 0.1 + 0.0) / 3)
+    assert said["changed_labels"] == pytest.approx(1 / 3)
+    assert "33.33% of the labels changed" in capsys.readouterr().out
+
+
+def test_values_have_no_labels() -> None:
+    found = shadow.difference([({"value": 1.0}, {"value": 1.5}), ({"value": 2.0}, {"value": 2.0})])
+    assert found == (2, 0.5, 0.25, 0.0)
+
+
+def test_requests_that_are_not_those_of_the_champion_are_refused(log: Path) -> None:
+    (log / "stable" / "1.jsonl").write_text("")
+    with pytest.raises(InputError, match="x-request-id"):
+        shadow.run({"LOG": str(log)})
+    assert not shadow.COMPARED.exists()
+
+
+def test_answers_of_another_task_are_refused() -> None:
+    with pytest.raises(InputError, match="other tasks"):
+        shadow.difference([({"value": 1.0}, {"label": "yes"})])
