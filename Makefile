@@ -1,6 +1,6 @@
 # The template's own words; the generated project has its own Makefile.
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo check test test-fast test-slow test-full figures bench faults drill sync lock clean
+.PHONY: help setup tools demo check test test-fast test-slow test-full figures bench faults drill rollouts sync lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -69,6 +69,9 @@ faults: setup  ## plant every fault, and write docs/figures.md (minutes)
 
 drill: setup  ## the whole loop on this machine, from nothing to a bad release that goes back (minutes); docs/figures.md
 	PYTHONPATH=tests $(BIN)/python tools/drill.py
+
+rollouts: setup  ## simulate rollouts, run their drills (minutes; on a quiet machine), and write docs/figures.md
+	PYTHONPATH=tests $(BIN)/python tools/rollouts.py
 
 sync: setup  ## write copier.yml from cookiecutter.json
 	$(BIN)/python tools/sync_copier.py

@@ -1,0 +1,96 @@
+"""Simulate rollouts, run their drills, and write the section `rollouts` of docs/figures.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import bake
+from figures import machine, section
+
+Drill = dict[str, Any]
+
+
+def simulated(folder: Path) -> dict[str, list[float]]:
+    """T48, of a new project: rate of failures -> share ended, seconds, failed requests."""
+    project = bake.by_cookiecutter(bake.ROOT, folder / "project", {})
+    bake.run("make", "setup", cwd=project).check_returncode()
+    python = project / ".venv/bin/python"
+    done = bake.run(python, "-m", "tests.unit.rollouts", cwd=project, PYTHONPATH="src")
+    done.check_returncode()
+    found: dict[str, list[float]] = json.loads(done.stdout)
+    return found
+
+
+def drilled(folder: Path) -> list[Drill]:
+    """The figures of the drills; raises CalledProcessError where one of them fails."""
+    told = folder / "drills.jsonl"
+    command = [sys.executable, "-m", "pytest", "-q", str(bake.ROOT / "tests/test_rollout.py")]
+    environment = os.environ | {"DRILL_FIGURES": str(told)}
+    subprocess.run(command, cwd=bake.ROOT, env=environment, check=True)
+    return [json.loads(line) for line in told.read_text(encoding="utf-8").splitlines()]
+
+
+def simulations(found: dict[str, list[float]]) -> list[str]:
+    """One line a rate; where no rollout was ended there is no time of it."""
+    lines = [
+        "| T48: canary fails | rollouts ended | seconds | failed requests |",
+        "|---|---|---|---|",
+    ]
+    for rate, (ended, seconds, failed) in found.items():
+        cost = f"{seconds:.0f} | {failed:.0f}" if ended else "- | -"
+        lines.append(f"| {float(rate):.1%} | {ended:.2%} | {cost} |")
+    return lines
+
+
+def releases(drills: list[Drill]) -> list[str]:
+    """One line a bad release."""
+    lines = [
+        "| T50: bad release | s to rollback | failed of requests | availability | reason |",
+        "|---|---|---|---|---|",
+    ]
+    for drill in drills:
+        if drill["drill"].startswith("T50 "):
+            lines.append(
+                f"| {drill['drill'][4:]} | {drill['seconds']:.1f} | {drill['failed']} of "
+                f"{drill['requests']:,} | {drill['availability']:.2%} | {drill['reason']} |"
+            )
+    return lines
+
+
+def others(drills: list[Drill]) -> list[str]:
+    """One line each of the other drills, by the names of their figures."""
+    lines = ["| drill | figures |", "|---|---|"]
+    for drill in drills:
+        name = drill["drill"]
+        if not name.startswith("T50 "):
+            values = {key: value for key, value in drill.items() if key != "drill"}
+            told = ", ".join(f"{key.replace('_', ' ')} {v:,.4g}" for key, v in values.items())
+            lines.append(f"| {name} | {told} |")
+    return lines
+
+
+def text(found: dict[str, list[float]], drills: list[Drill]) -> str:
+    parts = [[f"{machine()}."], simulations(found), releases(drills), others(drills)]
+    return "\n\n".join("\n".join(lines) for lines in parts)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "home").mkdir()
+        (folder / "project").mkdir()
+        environment = bake.scrubbed(os.environ, folder / "home")
+        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        os.environ.clear()
+        os.environ.update(environment)
+        section("rollouts", text(simulated(folder), drilled(folder)))
+
+
+if __name__ == "__main__":
+    main()
