@@ -38,7 +38,7 @@ RULES = {
     "min_requests": "100",
 }
 PREDICT = "        return self.model.predict(self.records.columns(records))\n"
-FAULT = "        self.planted = getattr(self, 'planted', 0) + 1\n        1 / (self.planted % 3)\n"
+FAULT = "        1 / (len(str(records[-1])) % 3)\n"  # by the record: it is asked once more alone
 DRIFTS = "income"
 MOVED = 1.5
 
