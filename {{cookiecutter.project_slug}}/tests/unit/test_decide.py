@@ -38,7 +38,10 @@ def test_a_canary_that_answers_as_stable_is_promoted() -> None:
         ({"codes": {"200": 900.0, "422": 100.0}}, "refused: 10 %"),
         ({"seconds": SLOW}, "slow: 10 % of the canary's answers take more than 50 ms"),
         ({"outputs": {"predict_probability": {"0": 900.0, "1": 100.0}}}, "PSI"),
-        ({"outputs": {"predict_value": {"0": 900.0, "1": 0.0}}}, "predict_value: the canary answers"),
+        (
+            {"outputs": {"predict_value": {"0": 900.0, "1": 0.0}}},
+            "predict_value: the canary answers",
+        ),
         ({"not_finite": 1.0}, "not finite"),
         ({"memory": 4.1e8}, "memory: 410 MB"),
         ({"restarts": 1}, "restarted 1 times"),
