@@ -6,6 +6,7 @@ whose route was taken over finds that at its next write, and ends.
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import socket
@@ -19,6 +20,7 @@ from .decide import Decision, decide
 from .route import Route, State
 
 ABORTED = 3  # exit code
+MIRROR_EFFECT = 2.0  # seconds until a gateway has read a changed route
 MIRROR_SECONDS = 5.0  # without any answer of stable after which a mirror is taken away again
 
 
@@ -114,6 +116,7 @@ class _Driver:
         self.steps = shares(state.strategy, gates.rollout)
         self.pause = min(max(gates.rollout.seconds.step / 24, 0.25), 5.0)
         self.seen: tuple[counts.Pods, counts.Pods] = ({}, {})
+        self.heard: tuple[float, float] | None = None  # seconds into the step, answers of stable
 
     def drive(self) -> int:
         """Until the last step is passed (0) or the rollout is aborted (3)."""
@@ -150,8 +153,7 @@ class _Driver:
             for track, now, again in (("stable", stable, 0), ("canary", mine, restarted))
         ]
         said = decide(sides[0], sides[1], self.gates, self.state.elapsed)
-        silent = self.state.step == 0 and not sides[0].of("")
-        if self.state.strategy == "shadow" and silent and self.state.elapsed >= MIRROR_SECONDS:
+        if mirrored(self.state) and self.silenced(sides[0].of("")):
             # a gateway that does not know the filter answers nobody, and says so in its log only
             return Decision("abort", "stable gets no requests: can your gateway RequestMirror?")
         if self.state.step < 0 and said.verdict != "abort":
@@ -162,6 +164,13 @@ class _Driver:
         ):
             self.state = replace(self.state, base=self.base())
         return said
+
+    def silenced(self, answers: float) -> bool:
+        """Whether stable answered nothing for MIRROR_SECONDS once the mirror had taken effect."""
+        if self.heard is None and self.state.elapsed >= MIRROR_EFFECT:
+            self.heard = (self.state.elapsed, answers)
+        since, before = self.heard or (math.inf, 0.0)
+        return self.state.elapsed - since >= MIRROR_SECONDS and answers == before
 
     def ready(self, count: int) -> Decision:
         """Whether the pods of the canary are there; the deadline is that of `decide`."""
