@@ -175,6 +175,19 @@ def test_status_says_what_runs_where(home: Path, capsys: pytest.CaptureFixture[s
     ]
 
 
+def test_status_tells_of_stable_where_argo_makes_the_pods_that_are_tried(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring()
+    known = json.loads((home / "cluster.json").read_text())
+    del known["deployment/credit-canary"]
+    (home / "cluster.json").write_text(json.dumps(known))
+    capsys.readouterr()
+    deploy.status({"ENV": "staging"})
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[0] for row in rows] == ["track", "stable"]
+
+
 def test_the_last_signed_image_is_the_one_that_is_deployed(home: Path) -> None:
     image = champion(home, "2", "challenger").replace("credit@", "signed@")
     (home / "reports").mkdir()

@@ -183,7 +183,9 @@ def status(settings: dict[str, str]) -> None:
     weights = {b["name"]: b.get("weight", 1) for b in route["spec"]["rules"][0]["backendRefs"]}
     rows = [("track", "model", "ready", "weight", "image")]
     for track, service in (("stable", name), ("canary", f"{name}-canary")):
-        found = cluster.get("deployment", service, space)
+        found = cluster.find("deployment", service, space)
+        if found is None:  # Argo Rollouts makes the pods that are tried: its own tool shows them
+            continue
         release, counts = release_of(found), found.get("status", {})
         pods = f"{counts.get('readyReplicas', 0)}/{found['spec'].get('replicas', 0)}"
         rows.append((track, release.model[:16], pods, f"{weights.get(service, 0)}", release.image))
