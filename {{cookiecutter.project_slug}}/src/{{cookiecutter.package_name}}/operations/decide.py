@@ -124,7 +124,7 @@ def _errors(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
         bad, good = canary.of(first), stable.of(first)
         if evidence(bad, canary.of(""), good, stable.of("")) >= -math.log(alpha):
             rates = [100 * n / all_ for n, all_ in ((bad, canary.of("")), (good, stable.of("")))]
-            return f"{name}: {rates[0]:.2g} % of the canary's answers, {rates[1]:.2g} % of stable's"
+            return f"{name}: {rates[0]:.3g} % of the canary's answers, {rates[1]:.3g} % of stable's"
     return ""
 
 
@@ -165,8 +165,8 @@ def _slow(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
     if logsumexp(ratios) - math.log(len(SHARES)) < -math.log(alpha):
         return ""
     return (
-        f"slow: {100 * slow / all_:.2g} % of the canary's answers take more than {1000 * bound:g} "
-        f"ms, p99 of stable is {1000 * usual:.2g} ms"
+        f"slow: {100 * slow / all_:.3g} % of the canary's answers take more than {1000 * bound:g} "
+        f"ms, p99 of stable is {1000 * usual:.3g} ms"
     )
 
 
