@@ -25,7 +25,7 @@ from cluster import Cluster, cluster, gateway
 from life import champion, make, twin
 from mirror import mirroring
 from service import free_port, package
-from traffic import traffic
+from traffic import bodies, sending
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rollout")]
 FULL = bool(os.environ.get("FULL_MATRIX"))
@@ -179,7 +179,7 @@ class World:
             time.sleep(0.05)
 
     def traffic(self, rate: float = 120) -> Any:
-        return traffic(self.project, self.example, self.port, rate=rate)
+        return sending(bodies(self.project, self.example), self.port, rate)
 
     def serves(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)

@@ -52,11 +52,9 @@ class Traffic:
 
 
 @contextmanager
-def traffic(
-    project: Path, example: dict[str, Any], port: int, clients: int = 4, rate: float = 160
-) -> Iterator[Traffic]:
-    """Requests at about `rate` a second, while the block runs."""
-    running = Traffic(bodies(project, example), port, clients / rate)
+def sending(bodies: list[bytes], port: int, rate: float, clients: int = 4) -> Iterator[Traffic]:
+    """Clients that send `bodies` at about `rate` a second in all, while the block runs."""
+    running = Traffic(bodies, port, clients / rate)
     threads = [
         threading.Thread(target=running.send, args=(number,), daemon=True)
         for number in range(clients)

@@ -15,7 +15,6 @@ import os
 import re
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -244,16 +243,8 @@ def load(
         record = {name: clients.like(row[name], value) for name, value in example.items()}
         record[DRIFTS] = record[DRIFTS] and record[DRIFTS] * moved
         bodies.append(json.dumps({"records": [record]}).encode())
-    running = clients.Traffic(bodies, loop.port, 4 / rate)
-    threads = [threading.Thread(target=running.send, args=(n,), daemon=True) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
+    with clients.sending(bodies, loop.port, rate) as running:
         yield running
-    finally:
-        running.stop.set()
-        for thread in threads:
-            thread.join()
 
 
 def table(loop: Loop) -> list[str]:
