@@ -6,7 +6,7 @@ Nothing is parsed before its size and digest were checked.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,11 @@ from .files import digest, digest_json, new_folder, write_json, write_text
 
 ENCODER = "encoder.json"
 PROFILE = "profile.json"  # what was trained on and answered, for monitoring
+
+
+def output_names(labels: Sequence[str]) -> list[str]:
+    """Names of the numbers of an answer, in order: probability_<label>, or value."""
+    return [f"probability_{label}" for label in labels] or ["value"]
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,8 @@ class Model:
 
     @property
     def outputs(self) -> list[str]:
-        """Names of the numbers of an answer, in order: probability_<label>, or value."""
-        return [f"probability_{label}" for label in self.labels] or ["value"]
+        """See `output_names`."""
+        return output_names(self.labels)
 
     def predict(self, columns: Columns) -> np.ndarray:
         """Probabilities (n, k) in the order of `labels`, or values (n,), float64."""

@@ -10,7 +10,7 @@ import pytest
 
 from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.gates import Gates
-from {{ cookiecutter.package_name }}.operations import cluster, judge, rollout, route
+from {{ cookiecutter.package_name }}.operations import cluster, counts, judge, rollout, route
 from {{ cookiecutter.package_name }}.operations.counts import Pods
 from {{ cookiecutter.package_name }}.operations.route import Route, State
 
@@ -49,7 +49,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
 
     def show(*looks: tuple[Pods, Pods], weight: int = 50, state: State | None = None) -> None:
         seen = itertools.chain(looks, itertools.repeat(looks[-1]))
-        monkeypatch.setattr(rollout, "look", lambda *_: (*next(seen), 0))
+        monkeypatch.setattr(counts, "look", lambda *_: counts.Look(*next(seen)))
         now = Route("credit-staging", "1", [], weight, state)
         monkeypatch.setattr(route, "read", lambda space: now)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from . import cluster
-from .decide import ANSWERS, Counts
+from . import cluster, quality
+from .decide import ANSWERS, Counts, Interval
+from .route import State
 
 MEMORY = "process_resident_memory_bytes|"
 PORT = 8000
@@ -59,7 +61,7 @@ def began_anew(now: Pods, base: Pods) -> bool:
     )
 
 
-def counts(now: Pods, base: Pods, restarted: int = 0) -> Counts:
+def counts(now: Pods, base: Pods, restarted: int = 0, quality: Interval | None = None) -> Counts:
     """What the pods of `now` counted since `base`; a pod that is not in `base` began at 0.
 
     Of a pod that began anew the negative difference is kept: it must not vanish in a sum.
@@ -87,6 +89,7 @@ def counts(now: Pods, base: Pods, restarted: int = 0) -> Counts:
         },
         memory=memory,
         restarts=restarted,
+        quality=quality,
     )
 
 
@@ -117,3 +120,42 @@ def kept(pods: Pods) -> Any:
         key: {name: value for name, value in pod.items() if value and name != MEMORY}
         for key, pod in pods.items()
     }
+
+
+@dataclass(frozen=True)
+class Look:
+    """Counters of stable and canary now, restarts of the canary, quality of both on labels."""
+
+    stable: Pods = field(default_factory=dict)
+    canary: Pods = field(default_factory=dict)
+    restarted: int = 0
+    quality: tuple[Interval | None, Interval | None] = (None, None)
+
+    def began_anew(self, base: Mapping[str, Pods]) -> bool:
+        """Whether a counter of either is lower than it was."""
+        sides = {"stable": self.stable, "canary": self.canary}
+        return any(began_anew(now, base.get(track, {})) for track, now in sides.items())
+
+    def since(self, base: Mapping[str, Pods]) -> tuple[Counts, Counts]:
+        """What stable and canary answered since the counters were `base`, by track."""
+        return (
+            counts(self.stable, base.get("stable", {}), quality=self.quality[0]),
+            counts(self.canary, base.get("canary", {}), self.restarted, quality=self.quality[1]),
+        )
+
+
+def look(space: str, state: State) -> Look:
+    """What is to be seen of the rollout `state` now; raises InputError where it cannot be read."""
+    pods = cluster.pods(space, "canary")
+    mine = [
+        pod for pod in pods if pod["metadata"].get("labels", {}).get("model") == state.model[:16]
+    ]
+    usual = cluster.pods(space, "stable")
+    notes = [pod["metadata"].get("annotations", {}) for pod in usual]
+    model = next((note["model-digest"] for note in notes if "model-digest" in note), "")
+    return Look(
+        read(space, usual),
+        read(space, mine),
+        restarts(mine),
+        quality.compare(model, state.model),
+    )

@@ -38,8 +38,8 @@ def _watched(space: str, state: State, weight: int, gates: Gates) -> Decision:
 
     Where stable gets no requests, all it answered since its pods began is the reference.
     """
-    stable, mine, _ = rollout.look(space, state)
-    base = {"stable": {} if weight == 100 else stable, "canary": mine}
+    seen = counts.look(space, state)
+    base = {"stable": {} if weight == 100 else seen.stable, "canary": seen.canary}
     begin = time.monotonic()
     while True:
         elapsed = time.monotonic() - begin
@@ -53,10 +53,4 @@ def _watched(space: str, state: State, weight: int, gates: Gates) -> Decision:
 
 
 def _said(space: str, state: State, base: Base, gates: Gates, elapsed: float) -> Decision:
-    stable, mine, restarted = rollout.look(space, state)
-    return decide(
-        counts.counts(stable, base.get("stable", {})),
-        counts.counts(mine, base.get("canary", {}), restarted),
-        gates,
-        elapsed,
-    )
+    return decide(*counts.look(space, state).since(base), gates, elapsed)

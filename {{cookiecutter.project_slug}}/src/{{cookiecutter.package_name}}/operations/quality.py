@@ -5,15 +5,27 @@ from __future__ import annotations
 import csv
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..artifact import Model
-from ..config import Config, InputError
-from ..metrics import HEADLINE, METRICS, encode_target, interval
+from ..artifact import Model, output_names
+from ..config import Config, InputError, load_config
+from ..metrics import HEADLINE, METRICS, Interval, encode_target, interval
 
 LABELLED = Path("reports/labelled.csv")
+
+
+class Answered(NamedTuple):
+    """Labelled answers of one model: times and labels (n,), outputs (n, k) or (n,)."""
+
+    times: np.ndarray
+    truth: np.ndarray
+    outputs: np.ndarray
+
+    def since(self, time: str) -> Answered:
+        """Those from `time` (ISO 8601) on."""
+        return Answered(*(part[self.times >= time] for part in self))
 
 
 def measure(model: Model, config: Config, path: Path = LABELLED) -> dict[str, Any]:
@@ -28,14 +40,13 @@ def measure(model: Model, config: Config, path: Path = LABELLED) -> dict[str, An
     found: dict[str, Any] = {"metric": name, "before": before and before["value"]}
     if not path.exists():
         return found | {"verdict": "not enough data", "rows": 0, "reason": "no labels were joined"}
-    truth, outputs = _read(path, model)
-    found["rows"] = len(truth)
-    least = config.monitoring.min_rows
-    if len(truth) < least:
-        reason = f"{len(truth)} labels, {least} are needed"
+    answered = _read(path, model.digest, config.data.labels)
+    count, least = len(answered.truth), config.monitoring.min_rows
+    found["rows"] = count
+    if count < least:
+        reason = f"{count} labels, {least} are needed"
         return found | {"verdict": "not enough data", "reason": reason}
-    known = encode_target(truth, config.data.labels)
-    estimate = interval(METRICS[task][name], known, outputs, config.seed)
+    estimate = _headline(answered, config)
     if not all(map(math.isfinite, estimate)) or before is None:
         reason = "the labels are of one class only, or the model has no kept metrics"
         return found | {"verdict": "not enough data", "reason": reason}
@@ -44,31 +55,63 @@ def measure(model: Model, config: Config, path: Path = LABELLED) -> dict[str, An
     dropped = estimate.value < allowed and estimate.high < before["value"]
     reason = (
         f"{name} {estimate.value:.4g} [{estimate.low:.4g}, {estimate.high:.4g}] of "
-        f"{len(truth):,} labels, {before['value']:.4g} on the hold-out"
+        f"{count:,} labels, {before['value']:.4g} on the hold-out"
     )
     return found | {"verdict": "dropped" if dropped else "kept", "reason": reason}
 
 
-def _read(path: Path, model: Model) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (n,) and outputs (n, k) or (n,) of the rows that `model` answered."""
-    names = [f"predicted_{name}" for name in model.outputs]
-    truth, outputs = [], []
+def compare(
+    stable: str, tried: str, path: Path = LABELLED
+) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
+    """95 % intervals of the headline metric of the models `stable` and `tried` (digests).
+
+    Judged are labels of answers since the first of `tried`. None for both where there is no file,
+    or one of them has fewer than `min_rows` labels or no interval.
+    Raises InputError for a damaged file.
+    """
+    if not path.exists():
+        return None, None
+    config = load_config()
+    mine = _read(path, tried, config.data.labels)
+    if len(mine.truth) < config.monitoring.min_rows:
+        return None, None
+    usual = _read(path, stable, config.data.labels).since(min(mine.times))
+    if len(usual.truth) < config.monitoring.min_rows:
+        return None, None
+    found = [_headline(answered, config) for answered in (usual, mine)]
+    if not all(math.isfinite(number) for estimate in found for number in estimate):
+        return None, None
+    return found[0][1:], found[1][1:]
+
+
+def _headline(answered: Answered, config: Config) -> Interval:
+    task = config.data.task
+    known = encode_target(answered.truth, config.data.labels)
+    return interval(METRICS[task][HEADLINE[task]], known, answered.outputs, config.seed)
+
+
+def _read(path: Path, digest: str, labels: tuple[str, ...]) -> Answered:
+    """The rows that the model `digest` answered."""
+    names = [f"predicted_{name}" for name in output_names(labels)]
+    times, truth, outputs = [], [], []
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        absent = {"model", "label", *names} - set(reader.fieldnames or ())
+        absent = {"model", "time", "label", *names} - set(reader.fieldnames or ())
         if absent:
             raise InputError(f"{path} has no column {min(absent)!r}: run `make join` again")
         for line in reader:
-            if line["model"] != model.digest:
+            if line["model"] != digest:
                 continue
             try:
                 outputs.append([float(line[name]) for name in names])
-                truth.append(line["label"] if model.labels else float(line["label"]))
+                truth.append(line["label"] if labels else float(line["label"]))
             except (TypeError, ValueError):
                 where = f"{path}: line {reader.line_num}"
                 raise InputError(f"{where} is damaged: run `make join` again") from None
-            if model.labels and line["label"] not in model.labels:
+            if labels and line["label"] not in labels:
                 raise InputError(f"{path}: line {reader.line_num}: {line['label']!r} is no label")
-    kind = object if model.labels else np.float64
+            times.append(line["time"])
+    kind = object if labels else np.float64
     numbers = np.array(outputs, dtype=np.float64).reshape(-1, len(names))
-    return np.array(truth, dtype=kind), numbers if model.labels else numbers[:, 0]
+    known = np.array(truth, dtype=kind)
+    return Answered(np.array(times, dtype=str), known, numbers if labels else numbers[:, 0])

@@ -37,9 +37,8 @@ def canary(settings: dict[str, str]) -> int:
         now = route.read(space)
         state = _begun(now, settings, tried(space))
         if state.phase == "aborted":
-            scale_down(space)
             print(f"canary: model {state.model[:16]} was aborted: {state.reason}: try a new model")
-            return ABORTED
+            return ended(space, settings["ENV"], state)
         if state.phase == "passed":
             return _passed(state, settings["ENV"])
         state = replace(state, driver=name)
@@ -95,16 +94,6 @@ def mirrored(state: State) -> bool:
     return state.strategy == "shadow" and state.phase == "running" and state.step >= 0
 
 
-def look(space: str, state: State) -> tuple[counts.Pods, counts.Pods, int]:
-    """Counters of stable and canary now, and restarts of the canary."""
-    pods = cluster.pods(space, "canary")
-    mine = [
-        pod for pod in pods if pod["metadata"].get("labels", {}).get("model") == state.model[:16]
-    ]
-    stable = counts.read(space, cluster.pods(space, "stable"))
-    return stable, counts.read(space, mine), counts.restarts(mine)
-
-
 class _Driver:
     """One process that drives a rollout; `drive` ends it or says why it cannot."""
 
@@ -115,7 +104,7 @@ class _Driver:
         self.route, self.state = now, state
         self.steps = shares(state.strategy, gates.rollout)
         self.pause = min(max(gates.rollout.seconds.step / 24, 0.25), 5.0)
-        self.seen: tuple[counts.Pods, counts.Pods] = ({}, {})
+        self.seen = counts.Look()
         self.heard: tuple[float, float] | None = None  # seconds into the step, answers of stable
 
     def drive(self) -> int:
@@ -142,26 +131,19 @@ class _Driver:
     def judge(self) -> Decision:
         """What to do now; what cannot be read is no data."""
         try:
-            stable, mine, restarted = look(self.route.space, self.state)
+            self.seen = counts.look(self.route.space, self.state)
         except InputError as error:
-            stable, mine, restarted = {}, {}, 0
+            self.seen = counts.Look()
             self.say(f"no data: {error}")
-        self.seen = (stable, mine)
         base = self.state.base
-        sides = [
-            counts.counts(now, base.get(track, {}), again)
-            for track, now, again in (("stable", stable, 0), ("canary", mine, restarted))
-        ]
-        said = decide(sides[0], sides[1], self.gates, self.state.elapsed)
-        if mirrored(self.state) and self.silenced(sides[0].of("")):
+        stable, mine = self.seen.since(base)
+        said = decide(stable, mine, self.gates, self.state.elapsed)
+        if mirrored(self.state) and self.silenced(stable.of("")):
             # a gateway that does not know the filter answers nobody, and says so in its log only
             return Decision("abort", "stable gets no requests: can your gateway RequestMirror?")
         if self.state.step < 0 and said.verdict != "abort":
-            return self.ready(len(mine))
-        if said.verdict == "hold" and any(
-            counts.began_anew(now, base.get(track, {}))
-            for track, now in (("stable", stable), ("canary", mine))
-        ):
+            return self.ready(len(self.seen.canary))
+        if said.verdict == "hold" and self.seen.began_anew(base):
             self.state = replace(self.state, base=self.base())
         return said
 
@@ -185,9 +167,9 @@ class _Driver:
 
         Where stable gets no requests, all it answered since its pods began is the reference.
         """
-        stable, mine = (counts.kept(pods) for pods in self.seen)
         alone = self.steps[max(self.state.step, 0)] == 100
-        return {"stable": {} if alone else stable, "canary": mine}
+        stable = {} if alone else counts.kept(self.seen.stable)
+        return {"stable": stable, "canary": counts.kept(self.seen.canary)}
 
     def advance(self, reason: str) -> None:
         step = self.state.step + 1
@@ -201,9 +183,7 @@ class _Driver:
         """Everyone back to stable first; then the pods go, and people are told."""
         self.write(0, replace(self.state, phase="aborted", reason=reason, base={}))
         self.say(f"abort: {reason}; everyone is at stable again")
-        scale_down(self.route.space)
-        tell(self.env, self.state)
-        return ABORTED
+        return ended(self.route.space, self.env, self.state)
 
     def write(self, weight: int, state: State) -> None:
         self.route = route.change(self.route, weight, state, mirrored(state))
@@ -214,10 +194,17 @@ class _Driver:
         print(f"{clock} canary: {model} {self.route.weight:>3} %: {text}", flush=True)
 
 
-def tell(env: str, state: State) -> None:
-    """People are told of an aborted rollout."""
-    name = cluster.project()
-    notify.send(f"{name}: {env}: rollout of model {state.model[:16]} aborted: {state.reason}")
+def ended(space: str, env: str, state: State) -> int:
+    """What follows an abort: the pods go, and people are told, once; ABORTED.
+
+    Killed in between, the next `make canary` does the rest.
+    """
+    scale_down(space)
+    if not state.told:
+        name = cluster.project()
+        notify.send(f"{name}: {env}: rollout of model {state.model[:16]} aborted: {state.reason}")
+        route.note(space, state, replace(state, told=True))
+    return ABORTED
 
 
 def scale_down(space: str) -> None:

@@ -22,7 +22,7 @@ class State:
 
     `model`: digest. `step`: number of the step it is in, -1 while its pods are not ready.
     `elapsed`: seconds in that step while a driver lived. `base`: counters of the pods of each track
-    when the step began. `driver`: who may write.
+    when the step began. `driver`: who may write. `told`: people know that it was aborted.
     """
 
     model: str
@@ -34,6 +34,7 @@ class State:
     base: dict[str, Any] = field(default_factory=dict)
     driver: str = ""
     reason: str = ""
+    told: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,5 +117,14 @@ def settle(space: str, state: State | None) -> None:
         try:
             write(read(space), 0, state)
             return
+        except cluster.ConflictError:
+            continue
+
+
+def note(space: str, before: State, after: State) -> None:
+    """`before`, if it is the state now, becomes `after`, with everything at stable."""
+    while (now := read(space)).state == before:
+        try:
+            write(now, 0, after)
         except cluster.ConflictError:
             continue

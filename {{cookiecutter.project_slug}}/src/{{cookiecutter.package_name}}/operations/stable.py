@@ -67,8 +67,7 @@ def withdraw(settings: dict[str, str]) -> State | None:
     reason = settings.get("WHY") or "rolled back by hand"
     state = replace(state, phase="aborted", driver="", reason=reason, base={})
     route.settle(space, state)
-    rollout.scale_down(space)
-    rollout.tell(settings["ENV"], state)
+    rollout.ended(space, settings["ENV"], state)
     return state
 
 

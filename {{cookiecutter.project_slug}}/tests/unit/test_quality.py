@@ -1,0 +1,75 @@
+"""Labels that came late: the model that is tried next to stable, on labels of the same time."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from {{ cookiecutter.package_name }}.config import InputError, load_config
+from {{ cookiecutter.package_name }}.operations import quality
+
+USUAL, TRIED = "1" * 64, "2" * 64
+
+
+@pytest.fixture
+def labelled(project: Path) -> Path:
+    path = project / quality.LABELLED
+    path.parent.mkdir(exist_ok=True)
+    return path
+
+
+def write(path: Path, *answers: tuple[str, str, int, float]) -> None:
+    """Labelled answers of (model, day, rows, share of noise in the probability)."""
+    no, yes = load_config().data.labels
+    random = np.random.default_rng(7)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        names = [f"predicted_probability_{label}" for label in (no, yes)]
+        writer.writerow(["id", "row", "time", "model", *names, "label"])
+        for model, day, rows, noise in answers:
+            for number in range(rows):
+                truth = number % 2
+                chance = (1 - noise) * truth + noise * random.random()
+                fixed = [number, 0, f"2026-01-{day}T00:00:00Z", model]
+                writer.writerow([*fixed, 1 - chance, chance, (no, yes)[truth]])
+
+
+def test_a_worse_model_lies_below_stable(labelled: Path) -> None:
+    write(labelled, (USUAL, "02", 600, 0.6), (TRIED, "02", 600, 1.0))
+    usual, tried = quality.compare(USUAL, TRIED)
+    assert usual
+    assert tried
+    assert tried[1] < usual[0]
+
+
+def test_a_model_as_good_as_stable_does_not(labelled: Path) -> None:
+    write(labelled, (USUAL, "02", 600, 0.8), (TRIED, "02", 600, 0.8))
+    usual, tried = quality.compare(USUAL, TRIED)
+    assert usual
+    assert tried
+    assert tried[1] >= usual[0]
+
+
+def test_labels_from_before_the_rollout_are_not_judged(labelled: Path) -> None:
+    write(labelled, (USUAL, "01", 600, 0.5), (TRIED, "02", 600, 1.0), (USUAL, "03", 600, 1.0))
+    usual, tried = quality.compare(USUAL, TRIED)
+    assert usual
+    assert tried
+    assert tried[1] >= usual[0]
+    write(labelled, (USUAL, "01", 600, 0.5), (TRIED, "02", 600, 1.0))
+    assert quality.compare(USUAL, TRIED) == (None, None)
+
+
+def test_too_few_labels_are_none(labelled: Path) -> None:
+    assert quality.compare(USUAL, TRIED) == (None, None)
+    write(labelled, (USUAL, "02", 600, 0.6), (TRIED, "02", 60, 1.0))
+    assert quality.compare(USUAL, TRIED) == (None, None)
+
+
+def test_a_damaged_file_is_refused_with_the_remedy(labelled: Path) -> None:
+    labelled.write_text("id,label\n1,yes\n")
+    with pytest.raises(InputError, match="run `make join` again"):
+        quality.compare(USUAL, TRIED)
