@@ -10,8 +10,9 @@ import pytest
 
 from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.gates import Gates
-from {{ cookiecutter.package_name }}.operations import cluster, counts, judge, rollout, route
+from {{ cookiecutter.package_name }}.operations import cluster, counts, judge, route
 from {{ cookiecutter.package_name }}.operations.counts import Pods
+from {{ cookiecutter.package_name }}.operations.rollout import ABORTED, tried
 from {{ cookiecutter.package_name }}.operations.route import Route, State
 
 from .rollouts import GATES
@@ -90,7 +91,7 @@ def test_where_stable_gets_nothing_all_it_answered_is_the_reference(shown: Shown
 def test_of_a_rollout_that_is_driven_its_own_step_is_judged(shown: Shown) -> None:
     state = State(MODEL, IMAGE, "canary", step=0, elapsed=1e6)
     shown(BEFORE, state=state)
-    assert judge.run({"ENV": "staging"}) == rollout.ABORTED
+    assert judge.run({"ENV": "staging"}) == ABORTED
 
 
 def test_the_release_of_pods_without_a_deployment_is_that_of_the_newest(
@@ -98,7 +99,7 @@ def test_the_release_of_pods_without_a_deployment_is_that_of_the_newest(
 ) -> None:
     found = [pod("b", "2026-01-02T00:00:00Z"), pod("a", "2026-01-01T00:00:00Z", "old")]
     monkeypatch.setattr(cluster, "pods", lambda *_: found)
-    assert rollout.tried("credit-staging").image == IMAGE
+    assert tried("credit-staging").image == IMAGE
     monkeypatch.setattr(cluster, "pods", lambda *_: [])
     with pytest.raises(InputError, match="nothing is tried"):
-        rollout.tried("credit-staging")
+        tried("credit-staging")

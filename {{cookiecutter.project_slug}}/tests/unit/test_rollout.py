@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from {{ cookiecutter.package_name }}.config import InputError
-from {{ cookiecutter.package_name }}.operations import cluster, notify, rollout, route, stable
+from {{ cookiecutter.package_name }}.operations import cluster, notify, route, stable
 from {{ cookiecutter.package_name }}.operations.cluster import ConflictError
+from {{ cookiecutter.package_name }}.operations.rollout import ABORTED, ended
 from {{ cookiecutter.package_name }}.operations.route import State
 
 SPACE = "credit-staging"
 STATE = State("1" * 64, f"registry.example.com/credit@sha256:{'2' * 64}", "canary", driver="me")
-ABORTED = replace(STATE, phase="aborted", reason="failed: 5 %")
+OVER = replace(STATE, phase="aborted", reason="failed: 5 %")
 
 
 class Server:
@@ -111,11 +112,11 @@ def test_a_route_without_the_canary_is_refused(server: Server) -> None:
 def test_after_an_abort_the_pods_go_and_people_are_told_once(
     server: Server, told: list[str]
 ) -> None:
-    route.settle(SPACE, ABORTED)
+    route.settle(SPACE, OVER)
     for _ in range(2):  # as after a driver that was killed, and once more
         state = route.read(SPACE).state
         assert state
-        assert rollout.ended(SPACE, "staging", state) == rollout.ABORTED
+        assert ended(SPACE, "staging", state) == ABORTED
     assert server.scaled == ["credit-canary", "credit-canary"]
     assert told == ["credit: staging: rollout of model 1111111111111111 aborted: failed: 5 %"]
 
@@ -125,7 +126,7 @@ def test_what_began_after_an_abort_is_not_overwritten_by_its_note(
 ) -> None:
     later = replace(STATE, model="3" * 64)
     route.write(route.read(SPACE), 5, later)
-    rollout.ended(SPACE, "staging", ABORTED)
+    ended(SPACE, "staging", OVER)
     assert (route.read(SPACE).state, server.weights) == (later, [95, 5])
 
 
