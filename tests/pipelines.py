@@ -43,7 +43,8 @@ RELEASE = {
     for number, word in enumerate(ORDER)
     if number >= ORDER.index("register")
 }
-VERIFIED = {"deploy", "canary"}  # the image is verified by the job or stage that uses it
+# What must have been done before, by the same job or stage.
+FIRST = {"deploy": {"verify"}, "canary": {"verify", "deploy"}, "promote": {"canary"}}
 AFTER_GATE = "success() || steps.gate.outcome == 'failure'"
 AFTER_REGISTER = f"{AFTER_GATE} || steps.register.outcome == 'failure'"
 SHOWN = ("make report", "make summary", "actions/upload-artifact")
@@ -80,8 +81,12 @@ PERMISSIONS = {
 # Secrets that a called workflow gets.
 HANDED_ON = {"release": {"MLFLOW_TRACKING_TOKEN": "${{ secrets.MLFLOW_TRACKING_TOKEN }}"}}
 READS = {"staging": {"packages"}, "production": {"packages"}}
-ENVIRONMENTS = {"deploy": "staging", "load": "staging", "canary": "production"} | {
-    "promote": "production"
+# Where a word may work: it names its environment, and only staging goes without a canary.
+ENVIRONMENTS = {
+    "deploy": {"ENV=staging STRATEGY=rolling", "ENV=production"},
+    "load": {"ENV=staging"},
+    "canary": {"ENV=production"},
+    "promote": {"ENV=production"},
 }
 JOB_KEYS = {"name", "needs", "if", "runs-on", "timeout-minutes", "environment", "permissions"} | {
     *("outputs", "env", "steps", "uses", "with", "secrets")
@@ -96,10 +101,7 @@ CREDENTIALS = {
     "register": {"mlflow"},
     "sign": {"registry", "cosign"},
     "verify": {"registry", "cosign-public"},
-    "deploy": {"staging"},
-    "load": {"staging"},
-    "canary": {"production"},
-    "promote": {"production", "mlflow"},
+    "promote": {"mlflow"},
     "notify": {"notify", "github"},
 }
 EXPRESSIONS = {
@@ -109,7 +111,6 @@ EXPRESSIONS = {
 AGENTS = {".jenkins/cpu.yaml", ".jenkins/gpu.yaml", "label release"}
 IN_POST = {"report", "summary", "notify"}
 IN_PARALLEL = {"pull", "search"}
-APPROVED = {"canary", "promote"}
 
 
 def word(command: str) -> str:
@@ -198,9 +199,22 @@ def alarms_of_job(name: str, job: Job, content: dict[str, Any]) -> Iterator[str]
         if job["runs-on"] not in RUNNERS:
             yield f"runs on {job['runs-on']}"
         for step in job["steps"]:
-            wanted = ENVIRONMENTS.get(word(step.get("run", "")))
-            if wanted and job.get("environment") != wanted:
-                yield f"{step['run']} outside {wanted}"
+            command = step.get("run", "")
+            yield from misdirected(command)
+            if "ENV=" in command and job.get("environment") != environment(command):
+                yield f"{command} in {job.get('environment')}"
+
+
+def environment(command: str) -> str:
+    """The value of ENV= in a command, or nothing."""
+    found = re.search(r" ENV=(\w+)", command)
+    return found[1] if found else ""
+
+
+def misdirected(command: str) -> Iterator[str]:
+    _, _, rest = command.removeprefix("make ").partition(" ")
+    if rest not in ENVIRONMENTS.get(word(command), {rest}):
+        yield f"{command}: not {' or '.join(sorted(ENVIRONMENTS[word(command)]))}"
 
 
 def alarms_of_step(step: dict[str, Any], known: set[str]) -> Iterator[str]:
@@ -243,8 +257,8 @@ def alarms_of_order(file: str, files: dict[str, dict[str, Any]]) -> Iterator[str
             now = word(step.get("run", ""))
             if file != "monitor.yml":
                 yield from (f"{name}: {fault}" for fault in misplaced(now, done))
-            if now in VERIFIED and "verify" not in mine:
-                yield f"{name}: {now} of an image that was not verified here"
+            if not FIRST.get(now, set()) <= set(mine):
+                yield f"{name}: {now} without {sorted(FIRST[now] - set(mine))} in the same job"
             done.append(now)
             mine.append(now)
 
@@ -294,17 +308,18 @@ def alarms_of_jenkinsfile(project: Path, plan: dict[str, Any]) -> Iterator[str]:
     known = makefile_words(project)
     for trigger, steps in plan.items():
         done: list[str] = []
-        stages: list[tuple[str, str]] = []
+        stages: dict[str, set[str]] = {}
         for step in steps:
             now = word(step["sh"])
             yield from (f"{trigger}: {step['sh']}: {f}" for f in alarms_of_sh(now, step, known))
             if trigger != "main" and (step["credentials"] or now in RELEASE):
                 yield f"{trigger}: {step['sh']} sees {step['credentials']}"
             yield from (f"{trigger}: {fault}" for fault in misplaced(now, done))
-            if now in VERIFIED and (step["stage"], "verify") not in stages:
-                yield f"{trigger}: {now} of an image that was not verified here"
+            mine = stages.setdefault(step["stage"], set())
+            if not FIRST.get(now, set()) <= mine:
+                yield f"{trigger}: {now} without {sorted(FIRST[now] - mine)} in the same stage"
             done.append(now)
-            stages.append((step["stage"], now))
+            mine.add(now)
     text = (project / "Jenkinsfile").read_text(encoding="utf-8")
     asked = collections.Counter(re.findall(r"expression \{ (.*?) \}", text))
     if asked != EXPRESSIONS or text.count("expression") != sum(EXPRESSIONS.values()):
@@ -317,11 +332,12 @@ def alarms_of_jenkinsfile(project: Path, plan: dict[str, Any]) -> Iterator[str]:
 def alarms_of_sh(now: str, step: dict[str, Any], known: set[str]) -> Iterator[str]:
     if now not in known:
         yield "not a word of the Makefile"
-    if set(step["credentials"]) - CREDENTIALS.get(now, set()):
+    yield from misdirected(step["sh"])
+    if set(step["credentials"]) - CREDENTIALS.get(now, set()) - {environment(step["sh"])}:
         yield f"sees {step['credentials']}"
     if step["post"] and now not in IN_POST:
         yield f"runs whatever happened ({step['post']})"
-    if now in APPROVED and not step["approved"]:
+    if environment(step["sh"]) == "production" and not step["approved"]:
         yield "nobody was asked"
     if step["parallel"] and now not in IN_PARALLEL:
         yield "runs beside others"

@@ -55,9 +55,8 @@ EVENTS = {
     ("summary", 0): "run finished",
     ("gate", 1): "gate refused",
     ("monitor", 3): "drift found",
-    ("rollback", 0): "rollback done",
 }
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, a quota, a limit of the shell
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # the disk, a quota
 RUN = [
     "sample",
     "prepare",

@@ -14,6 +14,7 @@ from . import cluster, manifests
 from .cluster import Object
 from .manifests import Release
 
+ROLLING = "rolling"
 WAIT_SECONDS = 300.0
 POLL_SECONDS = 1.0
 
@@ -21,14 +22,19 @@ POLL_SECONDS = 1.0
 def deploy(settings: dict[str, str]) -> None:
     """ENV, STRATEGY, IMAGE: stable where nothing runs yet, else the track that is tried; or JOB.
 
-    The same call again changes nothing. Where another release is being tried, it says what it
-    would end and does it only with APPLY=yes. WAIT: seconds for the pods to be ready (0: do not).
+    STRATEGY=rolling, in staging only, replaces the pods of stable one by one: nothing judges it.
+    The same call again changes nothing. Raises InputError where another release is being tried,
+    with what would be ended by APPLY=yes. WAIT: seconds for the pods to be ready (0: do not).
     """
     space, env, work = cluster.namespace(settings), settings["ENV"], settings.get("WORK") or ""
     if settings.get("JOB"):
         _start(space, manifests.render_job(env, settings["JOB"], work))
         return
-    strategy = manifests.checked(settings.get("STRATEGY") or "canary")
+    strategy = settings.get("STRATEGY") or "canary"
+    if strategy != ROLLING:
+        manifests.checked(strategy)
+    elif env != "staging":
+        raise InputError(f"STRATEGY={ROLLING}: only in staging: nothing judges the release there")
     seconds = _seconds(settings)
     release, now = manifests.wanted(settings), running(space)
     stable, tried = now["stable"], now["canary"]
@@ -44,6 +50,11 @@ def deploy(settings: dict[str, str]) -> None:
         print(f"deploy: {env}: model {release.model[:16]} is being tried: `make status ENV={env}`")
     elif tried not in (None, release) and settings.get("APPLY") != "yes":
         _would_end(env, tried, release)
+    elif strategy == ROLLING:
+        _apply(_known(documents(manifests.render(env, release, work=work))))
+        back = f"IMAGE={stable.image} MODEL={stable.model[:16]}"
+        _said(env, "stable", release, f"make deploy ENV={env} STRATEGY={ROLLING} {back}")
+        wait(space, "stable", seconds)
     else:
         text = manifests.render(env, stable, release, strategy, work)
         _try(space, strategy, list(_known(documents(text))))
@@ -138,7 +149,7 @@ def _apply(parts: Any) -> None:
 
 def _would_end(env: str, tried: Release | None, release: Release) -> None:
     old = tried.model[:16] if tried else "none"
-    print(
+    raise InputError(
         f"deploy: {env}: nothing was done: model {old} is being tried, and model "
         f"{release.model[:16]} would take its place; to do that: the same with APPLY=yes"
     )

@@ -14,12 +14,12 @@ from typing import Any
 from .. import champion
 from ..config import InputError
 from ..files import read_json, write_text
+from ..places import IMAGE
 from .cluster import kubectl, namespace, project
 
 HOME = Path("deploy/k8s")
 STRATEGIES = ("canary", "bluegreen", "shadow", "argo")
 JOBS = ("train", "rollout")
-SIGNED = Path("reports/image.json")  # of `make sign`: {image, model}
 _ARGUMENT = "/spec/template/spec/containers/0/args/1"
 _BY_DIGEST = re.compile(r"([^\s@]+)@(sha256:[0-9a-f]{64})")
 
@@ -76,7 +76,7 @@ def wanted(settings: dict[str, str]) -> Release:
     Raises InputError where no image is known, or where no record says which model it serves:
     MODEL=models/<first 16 of the digest> says it then.
     """
-    signed = read_json(SIGNED, "run `make sign`") if SIGNED.exists() else {}
+    signed = read_json(IMAGE, "run `make sign`") if IMAGE.exists() else {}
     records = [r for r in map(champion.read, (champion.CHALLENGER, champion.CHAMPION)) if r]
     records += reversed(champion.history())
     image = (
@@ -130,7 +130,7 @@ def render(
         resources=[HOME / "overlays" / env],
         components=[HOME / strategy] if strategy else [],
         images=images | ({f"{name}-work": work} if work else {}),
-        patches=[_lineage(*track) for track in tracks.items()]
+        patches=[_lineage(*track, strategy) for track in tracks.items()]
         + (
             [_environment("AnalysisTemplate", f"/spec/metrics/0/provider/job{_ARGUMENT}", env)]
             if strategy == "argo"
@@ -165,14 +165,18 @@ def _environment(kind: str, path: str, env: str) -> dict[str, Any]:
     return {"patch": json.dumps(patch), "target": {"kind": kind}}
 
 
-def _lineage(name: str, release: Release) -> dict[str, Any]:
-    """The patch that writes the lineage of `release` on a Deployment and its pods."""
+def _lineage(name: str, release: Release, strategy: str) -> dict[str, Any]:
+    """The patch that writes the lineage of `release` on a Deployment and its pods.
+
+    The Deployment of the canary also says by which strategy it is tried.
+    """
     labels = {"model": release.model[:16]}
     described = {"labels": labels, "annotations": release.annotations}
+    way = {"strategy": strategy} if name.endswith("-canary") and strategy else {}
     patch = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": name, **described},
+        "metadata": {"name": name, "labels": labels, "annotations": release.annotations | way},
         "spec": {"template": {"metadata": described}},
     }
     return {"patch": json.dumps(patch), "target": {"kind": "Deployment", "name": f"^{name}$"}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ from ..config import Config, InputError, load_config
 from ..metrics import HEADLINE, METRICS, Interval, encode_target, interval
 
 LABELLED = Path("reports/labelled.csv")
+Range = tuple[float, float]  # low, high
+Both = tuple[Range | None, Range | None]  # of stable, of the one that is tried
 
 
 class Answered(NamedTuple):
@@ -60,9 +63,7 @@ def measure(model: Model, config: Config, path: Path = LABELLED) -> dict[str, An
     return found | {"verdict": "dropped" if dropped else "kept", "reason": reason}
 
 
-def compare(
-    stable: str, tried: str, path: Path = LABELLED
-) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
+def compare(stable: str, tried: str, path: Path = LABELLED) -> Both:
     """95 % intervals of the headline metric of the models `stable` and `tried` (digests).
 
     Judged are labels of answers since the first of `tried`. None for both where there is no file,
@@ -71,6 +72,13 @@ def compare(
     """
     if not path.exists():
         return None, None
+    known = path.stat()
+    return _compared(stable, tried, path.resolve(), (known.st_mtime_ns, known.st_size))
+
+
+@lru_cache(maxsize=1)
+def _compared(stable: str, tried: str, path: Path, version: tuple[int, int]) -> Both:
+    """`compare` of one version (time, size) of the file: a driver looks every few seconds."""
     config = load_config()
     mine = _read(path, tried, config.data.labels)
     if len(mine.truth) < config.monitoring.min_rows:

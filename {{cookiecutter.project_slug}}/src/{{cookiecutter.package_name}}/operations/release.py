@@ -24,6 +24,7 @@ def promote(settings: dict[str, str]) -> bool:
     verdict = champion.verify(challenger)
     name = challenger["digest"][:16]
     why, image = settings.get("WHY", ""), settings.get("IMAGE") or None
+    at = f" ENV={settings['ENV']}" if settings.get("ENV") else ""
     if settings.get("ENV"):
         _allowed(verdict, challenger, current)
         if current and not current["image"] and (image := stable.image(settings, current)):
@@ -37,7 +38,7 @@ def promote(settings: dict[str, str]) -> bool:
         if check["verdict"] == "warning":
             print(f"promote: warning: {check['gate']}: {check['reason']}")
     champion.enthrone(champion.pointer(challenger["digest"], verdict, "promote", why, image))
-    return _mirrored(f"promote: model {name} is champion")
+    return _mirrored(f"promote: model {name} is champion\npromote: to undo it: make rollback{at}")
 
 
 def _allowed(verdict: Record, challenger: Record, current: Record | None) -> None:
@@ -68,6 +69,7 @@ def rollback(settings: dict[str, str]) -> bool:
     env = settings.get("ENV")
     if env and (state := stable.withdraw(settings)):
         print(f"rollback: {env}: everyone is at stable; model {state.model[:16]} is not tried")
+        print("rollback: it will not be tried again: train another one (make run)")
         return True
     for record in champion.earlier(champion.history()):
         try:
@@ -79,11 +81,21 @@ def rollback(settings: dict[str, str]) -> bool:
             continue
         why, image = settings.get("WHY", ""), record.get("image")
         champion.enthrone(champion.pointer(record["digest"], verdict, "rollback", why, image))
+        notify.tell("rollback done")
         with_it = f", configuration {record['model']}/{CONFIG}, image {image or 'not recorded'}"
-        return _mirrored(f"rollback: model {record['digest'][:16]} is champion again{with_it}")
+        return _mirrored(
+            f"rollback: model {record['digest'][:16]} is champion again{with_it}\n"
+            f"rollback: to undo it: {_forward(env)}"
+        )
     said = "there is no earlier champion that verifies: the present one stays"
     notify.send(f"rollback: {said}")
     raise InputError(said)
+
+
+def _forward(env: str | None) -> str:
+    """What brings the challenger back to the champion's place."""
+    words = ("deploy", "canary", "promote") if env else ("promote",)
+    return ", ".join(f"make {word}{f' ENV={env}' if env else ''}" for word in words)
 
 
 def history() -> None:

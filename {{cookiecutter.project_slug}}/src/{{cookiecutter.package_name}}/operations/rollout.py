@@ -13,6 +13,7 @@ import socket
 import time
 from dataclasses import replace
 
+from .. import champion
 from ..config import InputError
 from ..gates import Gates, Rollout, load_gates
 from . import cluster, counts, deploy, manifests, notify, route
@@ -20,22 +21,25 @@ from .decide import Decision, decide
 from .route import Route, State
 
 ABORTED = 3  # exit code
+SHARES = {"canary": (), "bluegreen": (100,), "shadow": (0,)}  # in per cent; none: gates.yaml's
 MIRROR_EFFECT = 2.0  # seconds until a gateway has read a changed route
 MIRROR_SECONDS = 5.0  # without any answer of stable after which a mirror is taken away again
 
 
 def canary(settings: dict[str, str]) -> int:
-    """ENV, STRATEGY: start or resume the rollout of the release that is tried.
+    """ENV: start or resume the rollout of the release that is tried, by the strategy of `deploy`.
 
-    Exit code 0: passed, it has its share and waits for `make promote`; 3: aborted, everyone is back
-    at stable; 1: it could not be driven, or another one drives it.
+    Exit code 0: passed, it has its share and waits for `make promote`, or it is stable already;
+    3: aborted, everyone is back at stable; 1: it could not be driven, or another one drives it.
     """
     space = cluster.namespace(settings)
     gates = load_gates()
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     while True:
         now = route.read(space)
-        state = _begun(now, settings, tried(space))
+        if _is_stable(space):
+            return 0
+        state = _begun(now, tried(space), _strategy(space))
         if state.phase == "aborted":
             print(f"canary: model {state.model[:16]} was aborted: {state.reason}: try a new model")
             return ended(space, settings["ENV"], state)
@@ -68,10 +72,32 @@ def tried(space: str) -> manifests.Release:
     return deploy.release_of(found)
 
 
-def _begun(now: Route, settings: dict[str, str], release: manifests.Release) -> State:
-    """The state of the rollout of `release` by STRATEGY; a new one where another was before."""
-    strategy = settings.get("STRATEGY") or (now.state.strategy if now.state else "canary")
-    manifests.checked(strategy)
+def _is_stable(space: str) -> bool:
+    """Whether nothing is tried because the newest model is stable: the first one, or one again."""
+    there = deploy.running(space)
+    record = champion.read(champion.CHALLENGER) or champion.read(champion.CHAMPION)
+    if there["canary"] or not there["stable"] or not record:
+        return False
+    if there["stable"].model != record["digest"]:
+        return False
+    print(f"canary: stable serves model {record['digest'][:16]} already: nothing is to be tried")
+    return True
+
+
+def _strategy(space: str) -> str:
+    """By which strategy the release is tried; raises InputError where `canary` cannot drive it."""
+    name = f"{cluster.project()}-canary"
+    found = cluster.find("deployment", name, space)
+    if found is None:
+        raise InputError("canary: Argo Rollouts drives this rollout, and `make decide` judges it")
+    strategy = str(found["metadata"].get("annotations", {}).get("strategy", ""))
+    if strategy not in SHARES:
+        raise InputError(f"deployment {name} says no strategy: run `make deploy` again")
+    return strategy
+
+
+def _begun(now: Route, release: manifests.Release, strategy: str) -> State:
+    """The state of the rollout of `release` by `strategy`; a new one where another was before."""
     old = now.state
     if old and old.model == release.model and (old.phase == "aborted" or old.strategy == strategy):
         return old
@@ -86,7 +112,7 @@ def _passed(state: State, env: str) -> int:
 
 def shares(strategy: str, rollout: Rollout) -> tuple[int, ...]:
     """The canary's share of the answers in per cent, step by step."""
-    return {"canary": rollout.steps, "bluegreen": (100,), "shadow": (0,)}[strategy]
+    return SHARES[strategy] or rollout.steps
 
 
 def mirrored(state: State) -> bool:

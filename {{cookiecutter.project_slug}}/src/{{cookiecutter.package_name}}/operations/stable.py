@@ -24,8 +24,8 @@ def finish(settings: dict[str, str], digest: str) -> str:
         release = rollout.tried(space)
         move(space, release, settings)
         route.settle(space, None)
-    elif now["stable"] and now["stable"].model == digest and not state:
-        release = now["stable"]  # done before, but for what follows
+    elif now["stable"] and now["stable"].model == digest and (state is None or state.model != digest):
+        release = now["stable"]  # the first release, or done before but for what follows
     else:
         raise InputError(f"model {digest[:16]} did not pass `make canary ENV={settings['ENV']}`")
     if now["canary"] == release:

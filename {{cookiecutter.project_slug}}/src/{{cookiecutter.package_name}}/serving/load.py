@@ -12,12 +12,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.request import urlopen
 
 from .. import gates
 from ..config import InputError
-from ..files import write_json
+from ..files import read_json, write_json
+from ..places import IMAGE
 
 LOCUSTFILE = Path("tests/load/locustfile.py")
 REPORT = Path("reports/load.html")
@@ -41,6 +41,7 @@ def run(settings: dict[str, str]) -> bool:
         "LOAD_DURATION": _positive("DURATION", settings.get("DURATION") or "30"),
     }
     with _service(settings) as url:
+        _expect(settings, url)
         found = _locust(url, words)
     lines = _judge(found, rule) if rule else [gates.line("load", "off", "off in gates.yaml")]
     write_json(RESULT, words | found | {"lines": lines})
@@ -149,9 +150,26 @@ def _staging(env: str) -> str:
     return url
 
 
+def _expect(settings: dict[str, str], url: str) -> None:
+    """Raise InputError where the service of ENV is not that of the image made last."""
+    if not settings.get("ENV") or not IMAGE.exists():
+        return
+    wanted, found = read_json(IMAGE, "run `make sign`")["model"][:16], _model(url)
+    if found != wanted:
+        raise InputError(
+            f"{url} serves model {found}, {IMAGE} names {wanted}: run `make deploy "
+            f"ENV={settings['ENV']} STRATEGY=rolling` first"
+        )
+
+
 def _is_ready(url: str) -> bool:
+    return _model(url) is not None
+
+
+def _model(url: str) -> str | None:
+    """Which model is ready to answer at `url`: the first 16 of its digest."""
     try:
         with urlopen(f"{url}/ready", timeout=10) as answer:  # noqa: S310 - our own address
-            return bool(answer.status == 200)
-    except (URLError, OSError):
-        return False
+            return str(json.loads(answer.read())["model"])
+    except (OSError, ValueError, KeyError):
+        return None
