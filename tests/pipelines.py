@@ -101,7 +101,10 @@ CREDENTIALS = {
     "register": {"mlflow"},
     "sign": {"registry", "cosign"},
     "verify": {"registry", "cosign-public"},
-    "promote": {"mlflow"},
+    "deploy": {"staging", "production"},
+    "load": {"staging"},
+    "canary": {"production"},
+    "promote": {"production", "mlflow"},
     "notify": {"notify", "github"},
 }
 EXPRESSIONS = {
@@ -333,7 +336,8 @@ def alarms_of_sh(now: str, step: dict[str, Any], known: set[str]) -> Iterator[st
     if now not in known:
         yield "not a word of the Makefile"
     yield from misdirected(step["sh"])
-    if set(step["credentials"]) - CREDENTIALS.get(now, set()) - {environment(step["sh"])}:
+    elsewhere = {"staging", "production"} - {environment(step["sh"])}
+    if set(step["credentials"]) - (CREDENTIALS.get(now, set()) - elsewhere):
         yield f"sees {step['credentials']}"
     if step["post"] and now not in IN_POST:
         yield f"runs whatever happened ({step['post']})"

@@ -134,24 +134,36 @@ def test_a_later_release_is_tried_and_stable_stays(strategy: str, home: Path) ->
     bring(STRATEGY=strategy, IMAGE=f"registry.example.com/credit@sha256:{'2' * 64}")
     assert known(home)["deployment/credit"] == stable
     assert image_of(home, "-canary") == "2"
-    assert known(home)["deployment/credit-canary"]["spec"]["replicas"] == (
-        2 if strategy == "bluegreen" else 1
-    )
+    tried = known(home)["deployment/credit-canary"]
+    assert tried["spec"]["replicas"] == 2  # as many as stable: it may get every request
+    assert tried["metadata"]["annotations"]["strategy"] == strategy
+    assert "strategy" not in stable["metadata"]["annotations"]
     assert deploy.weight("credit-staging") == 0
 
 
-def test_another_release_ends_one_that_is_tried_only_when_told_so(
+def test_in_staging_stable_can_be_replaced_at_once_and_it_is_said_how_to_undo_it(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    bring()
+    first = known(home)["deployment/credit"]["spec"]["template"]["spec"]["containers"][0]["image"]
+    bring(IMAGE=champion(home, "2"), STRATEGY="rolling")
+    assert image_of(home, "") == "2"
+    assert known(home)["deployment/credit-canary"]["spec"]["replicas"] == 0
+    assert f"STRATEGY=rolling IMAGE={first} MODEL={'1' * 16}" in capsys.readouterr().out
+    with pytest.raises(InputError, match="only in staging"):
+        deploy.deploy({"ENV": "production", "STRATEGY": "rolling"})
+
+
+def test_another_release_ends_one_that_is_tried_only_when_told_so(home: Path) -> None:
     bring()
     bring(IMAGE=champion(home, "2"))
     before = known(home)
     image = champion(home, "3")
-    bring(IMAGE=image)
-    assert known(home) == before
-    said = capsys.readouterr().out
-    assert "nothing was done: model 2222222222222222 is being tried" in said
-    assert "APPLY=yes" in said
+    for strategy in ("canary", "rolling"):
+        with pytest.raises(InputError, match="APPLY=yes") as refused:
+            bring(IMAGE=image, STRATEGY=strategy)
+        assert "nothing was done: model 2222222222222222 is being tried" in str(refused.value)
+        assert known(home) == before
     bring(IMAGE=image, APPLY="yes")
     assert image_of(home, "-canary") == "3"
 
@@ -171,7 +183,7 @@ def test_status_says_what_runs_where(home: Path, capsys: pytest.CaptureFixture[s
     assert [row[:4] for row in rows] == [
         ["track", "model", "ready", "weight"],
         ["stable", "1" * 16, "2/2", "100"],
-        ["canary", "2" * 16, "1/1", "0"],
+        ["canary", "2" * 16, "2/2", "0"],
     ]
 
 

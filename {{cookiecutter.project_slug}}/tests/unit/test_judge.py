@@ -12,7 +12,8 @@ from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.gates import Gates
 from {{ cookiecutter.package_name }}.operations import cluster, counts, judge, route
 from {{ cookiecutter.package_name }}.operations.counts import Pods
-from {{ cookiecutter.package_name }}.operations.rollout import ABORTED, tried
+from {{ cookiecutter.package_name }}.operations.driver import ABORTED
+from {{ cookiecutter.package_name }}.operations.rollout import tried
 from {{ cookiecutter.package_name }}.operations.route import Route, State
 
 from .rollouts import GATES

@@ -160,8 +160,58 @@ def test_rollback_goes_back_and_does_not_return_to_what_was_left(models: list[st
     assert release.rollback({"WHY": "wrong answers"})
     assert current() == models[0]
     with pytest.raises(InputError, match="no earlier champion"):
-        release.rollback({})
+        release.rollback({"APPLY": "yes"})
     assert current() == models[0]
+
+
+def third(new_candidate: Make) -> str:
+    """Digest of one champion more."""
+    digest = new_candidate(3)
+    gate.run()
+    register.run()
+    release.promote({})
+    return digest
+
+
+def test_a_rollback_begun_again_goes_no_further_until_told_so(
+    models: list[str], new_candidate: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise InputError("MLflow does not answer")
+
+    release.promote({})
+    third(new_candidate)
+    monkeypatch.setattr(release.tracking, "mirror", refuse)
+    assert release.rollback({})  # it was done: that MLflow did not take it is only said
+    with pytest.raises(InputError, match="one release further back"):
+        release.rollback({})
+    assert current() == models[1]
+    assert release.rollback({"APPLY": "yes"})
+    assert current() == models[0]
+
+
+def test_the_stable_of_another_environment_follows_the_champion_that_went_back(
+    models: list[str], new_candidate: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: dict[str, str] = {}
+
+    def restore(settings: dict[str, str], record: champion.Record) -> None:
+        served[settings["ENV"]] = record["digest"]
+
+    def image(settings: dict[str, str], record: champion.Record) -> str | None:
+        return "image" if served.get(settings["ENV"]) == record["digest"] else None
+
+    monkeypatch.setattr(release.stable, "withdraw", lambda settings: None)
+    monkeypatch.setattr(release.stable, "restore", restore)
+    monkeypatch.setattr(release.stable, "image", image)
+    release.promote({})
+    third(new_candidate)
+    assert release.rollback({"ENV": "production"})
+    assert release.rollback({"ENV": "staging"})
+    assert served == dict.fromkeys(("production", "staging"), models[1])
+    assert current() == models[1]
+    with pytest.raises(InputError, match="one release further back"):
+        release.rollback({"ENV": "staging"})
 
 
 @pytest.mark.parametrize("damage", ["gone", "changed"])
@@ -169,10 +219,7 @@ def test_rollback_passes_over_a_version_that_does_not_verify(
     models: list[str], new_candidate: Make, damage: str
 ) -> None:
     release.promote({})
-    new_candidate(3)
-    gate.run()
-    register.run()
-    release.promote({})
+    third(new_candidate)
     file = champion.folder(models[1]) / "encoder.json"
     file.unlink() if damage == "gone" else file.write_text("{}")
     assert release.rollback({})

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from {{ cookiecutter.package_name }}.config import InputError
-from {{ cookiecutter.package_name }}.operations import cluster, notify, route, stable
+from {{ cookiecutter.package_name }}.operations import (
+    cluster,
+    deploy,
+    notify,
+    rollout,
+    route,
+    stable,
+)
 from {{ cookiecutter.package_name }}.operations.cluster import ConflictError
-from {{ cookiecutter.package_name }}.operations.rollout import ABORTED, ended
+from {{ cookiecutter.package_name }}.operations.driver import ABORTED, ended
+from {{ cookiecutter.package_name }}.operations.manifests import Release
 from {{ cookiecutter.package_name }}.operations.route import State
 
 SPACE = "credit-staging"
 STATE = State("1" * 64, f"registry.example.com/credit@sha256:{'2' * 64}", "canary", driver="me")
 OVER = replace(STATE, phase="aborted", reason="failed: 5 %")
+WRONG = ({"step": "x"}, {"elapsed": None}, {"base": []}, {"phase": "gone"}, {"base": {"stable": 1}})
+PASSED = replace(STATE, phase="passed", step=3)
+OLD_IMAGE = f"registry.example.com/credit@sha256:{'3' * 64}"
+RELEASE = Release(STATE.image, STATE.model, "5" * 64, "none")
+OLD = Release(OLD_IMAGE, "3" * 64, "5" * 64, "none")
 
 
 class Server:
@@ -29,10 +43,14 @@ class Server:
             "spec": {"rules": [{"backendRefs": backends}]},
         }
         self.scaled: list[str] = []
+        self.patched: list[str] = []  # images of stable
 
     def ask(self, *words: str, stdin: str | None = None) -> str:
         if words[0] == "scale":
-            self.scaled.append(words[2])
+            self.scaled.append(words[2] + (f" {words[3]}" if words[3][-2:] != "=0" else ""))
+        elif words[:2] == ("patch", "deployment"):
+            pod = json.loads(words[-1].removeprefix("--patch="))["spec"]["template"]
+            self.patched.append(pod["spec"]["containers"][0]["image"])
         elif words[0] == "patch":
             change = json.loads(words[-1].removeprefix("--patch="))
             meta = self.route["metadata"]
@@ -96,7 +114,13 @@ def test_a_driver_whose_route_was_taken_over_does_not_write(server: Server) -> N
     assert server.weights == [95, 5]
 
 
-@pytest.mark.parametrize("text", ["{", '{"model": "1"}', '{"unknown": 1}', "[]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{", '{"model": "1"}', '{"unknown": 1}', "[]"),
+        *(json.dumps(asdict(STATE) | wrong) for wrong in WRONG),
+    ],
+)
 def test_a_damaged_state_is_refused_with_the_remedy(text: str, server: Server) -> None:
     server.route["metadata"]["annotations"]["rollout"] = text
     with pytest.raises(InputError, match="annotate httproute credit rollout-"):
@@ -130,21 +154,131 @@ def test_what_began_after_an_abort_is_not_overwritten_by_its_note(
     assert (route.read(SPACE).state, server.weights) == (later, [95, 5])
 
 
-def test_a_rollout_withdrawn_by_hand_is_ended_and_says_why(server: Server, told: list[str]) -> None:
+def test_a_rollout_withdrawn_by_hand_is_ended_and_says_why(
+    server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy, "running", lambda space: {"stable": None, "canary": None})
     route.write(route.read(SPACE), 50, STATE)
     state = stable.withdraw({"ENV": "staging", "WHY": "complaints"})
     assert state
     assert (state.phase, state.reason, server.weights) == ("aborted", "complaints", [100, 0])
     assert told[0].endswith("aborted: complaints")
-    assert stable.withdraw({"ENV": "staging"}) is None
+    with pytest.raises(InputError, match="everyone is at stable; to bring stable itself"):
+        stable.withdraw({"ENV": "staging"})
+    assert stable.withdraw({"ENV": "staging", "APPLY": "yes"}) is None
+
+
+@pytest.mark.parametrize("left", ["not told", "pods"])
+def test_an_end_that_was_not_finished_is_finished_and_stable_stays(
+    left: str, server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = RELEASE if left == "pods" else None
+    monkeypatch.setattr(deploy, "running", lambda space: {"stable": RELEASE, "canary": there})
+    state = replace(OVER, told=left == "pods")
+    route.settle(SPACE, state)
+    assert stable.withdraw({"ENV": "staging"}) == state
+    assert server.scaled == ["credit-canary"]
+    assert len(told) == (left == "not told")
 
 
 def test_a_model_that_did_not_pass_is_not_made_stable(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stable.deploy, "running", lambda space: {"stable": None, "canary": None})
+    monkeypatch.setattr(deploy, "running", lambda space: {"stable": None, "canary": None})
     route.write(route.read(SPACE), 50, STATE)
     with pytest.raises(InputError, match="did not pass `make canary ENV=staging`"):
         stable.finish({"ENV": "staging"}, STATE.model)
     assert server.weights == [50, 50]
     assert server.scaled == []
+
+
+@pytest.fixture
+def passed(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """Everyone is at a canary that passed; its pods are six, those of stable two."""
+
+    def get(kind: str, name: str, space: str) -> dict[str, Any]:
+        counts = {"spec": {"replicas": 6 if name.endswith("-canary") else 2}}
+        return server.route if kind == "httproute" else counts
+
+    monkeypatch.setattr(deploy, "running", lambda space: {"stable": OLD, "canary": RELEASE})
+    monkeypatch.setattr(deploy, "wait", lambda *_: None)
+    monkeypatch.setattr(rollout, "tried", lambda space: RELEASE)
+    monkeypatch.setattr(cluster, "get", get)
+    route.write(route.read(SPACE), 100, PASSED)
+    return server
+
+
+def test_stable_is_widened_before_it_gets_what_the_canary_carried(passed: Server) -> None:
+    assert stable.finish({"ENV": "staging"}, STATE.model) == RELEASE.image
+    assert passed.scaled == ["credit --replicas=6", "credit-canary"]
+    assert passed.patched == [RELEASE.image]
+    assert (route.read(SPACE).state, passed.weights) == (None, [100, 0])
+
+
+@pytest.mark.parametrize("change", [{"model": "4" * 64}, {"image": OLD_IMAGE}])
+def test_what_did_not_pass_itself_is_not_made_stable(
+    change: dict[str, str], passed: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollout, "tried", lambda space: replace(RELEASE, **change))
+    with pytest.raises(InputError, match="is tried now, and another passed"):
+        stable.finish({"ENV": "staging"}, STATE.model)
+    assert passed.patched == []
+
+
+def test_a_rollback_while_stable_is_moved_wins(
+    passed: Server, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy, "wait", lambda *_: stable.withdraw({"ENV": "staging"}))
+    with pytest.raises(InputError, match="the rollout was ended meanwhile"):
+        stable.finish({"ENV": "staging"}, STATE.model)
+    assert passed.patched == [RELEASE.image, OLD.image]
+    assert (route.read(SPACE).state or STATE).phase == "aborted"
+
+
+@pytest.mark.parametrize("text", ["soon", "nan", "-5", "1e3"])
+def test_a_time_to_wait_that_is_none_is_refused_before_anything_moves(
+    text: str, passed: Server
+) -> None:
+    for go in (lambda: stable.finish({"ENV": "staging", "WAIT": text}, STATE.model), restore(text)):
+        with pytest.raises(InputError, match="must be a whole number of seconds"):
+            go()
+    assert passed.patched == []
+
+
+def restore(text: str) -> Callable[[], None]:
+    record: Any = {"image": OLD_IMAGE, "digest": OLD.model, "verdict": "5" * 64, "commit": None}
+    return lambda: stable.restore({"ENV": "staging", "WAIT": text}, record)
+
+
+@pytest.mark.parametrize(
+    ("old", "kept"),
+    [
+        (STATE, True),
+        (replace(STATE, phase="passed"), True),
+        (replace(STATE, image=OLD_IMAGE), False),
+        (replace(STATE, image=OLD_IMAGE, phase="passed"), False),
+        (replace(STATE, image=OLD_IMAGE, phase="aborted"), True),
+        (replace(STATE, strategy="bluegreen"), False),
+        (replace(STATE, model="4" * 64, strategy="bluegreen", phase="aborted"), False),
+        (replace(STATE, step=4), False),
+    ],
+)
+def test_only_the_rollout_of_this_very_release_is_resumed(old: State, kept: bool) -> None:
+    now = route.Route(SPACE, "1", [], 0, old)
+    found = rollout._begun(now, RELEASE, "canary", 4)
+    assert found == (old if kept else State(RELEASE.model, RELEASE.image, "canary"))
+
+
+def test_others_parts_of_the_route_stay(server: Server) -> None:
+    rule = server.route["spec"]["rules"][0]
+    audit = {"name": "audit", "port": 80}
+    rule["filters"] = [{"type": "RequestMirror", "requestMirror": {"backendRef": audit}}]
+    rule["backendRefs"].append({"name": "legacy", "weight": 3})
+    now = route.write(route.read(SPACE), 25, STATE, mirror=True)
+    server.route["spec"]["rules"].append({"backendRefs": [{"name": "other"}]})
+    server.touch()
+    route.change(now, 0, STATE)
+    rules = server.route["spec"]["rules"]
+    assert [f["requestMirror"]["backendRef"] for f in rules[0]["filters"]] == [audit]
+    assert server.weights == [100, 0, 3]
+    assert len(rules) == 2

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from ..config import InputError
 from . import cluster, quality
 from .decide import ANSWERS, Counts, Interval
 from .route import State
@@ -25,7 +26,11 @@ def read(space: str, pods: list[cluster.Object]) -> Pods:
     found = {}
     for name in (str(pod["metadata"]["name"]) for pod in pods if is_ready(pod)):
         path = f"/api/v1/namespaces/{space}/pods/{name}:{PORT}/proxy/metrics"
-        found[name] = series(cluster.ask("get", "--raw", path))
+        text = cluster.ask("get", "--raw", path)
+        try:
+            found[name] = series(text)
+        except ValueError as error:
+            raise InputError(f"/metrics of pod {name} cannot be read: {error}") from None
     return found
 
 
@@ -130,6 +135,7 @@ class Look:
     canary: Pods = field(default_factory=dict)
     restarted: int = 0
     quality: tuple[Interval | None, Interval | None] = (None, None)
+    unread: str = ""  # why the labels could not be read
 
     def began_anew(self, base: Mapping[str, Pods]) -> bool:
         """Whether a counter of either is lower than it was."""
@@ -153,9 +159,8 @@ def look(space: str, state: State) -> Look:
     usual = cluster.pods(space, "stable")
     notes = [pod["metadata"].get("annotations", {}) for pod in usual]
     model = next((note["model-digest"] for note in notes if "model-digest" in note), "")
-    return Look(
-        read(space, usual),
-        read(space, mine),
-        restarts(mine),
-        quality.compare(model, state.model),
-    )
+    look = Look(read(space, usual), read(space, mine), restarts(mine))
+    try:
+        return replace(look, quality=quality.compare(model, state.model))
+    except InputError as error:  # the counters are judged without them
+        return replace(look, unread=str(error))

@@ -35,7 +35,7 @@ def deploy(settings: dict[str, str]) -> None:
         manifests.checked(strategy)
     elif env != "staging":
         raise InputError(f"STRATEGY={ROLLING}: only in staging: nothing judges the release there")
-    seconds = _seconds(settings)
+    seconds = patience(settings)
     release, now = manifests.wanted(settings), running(space)
     stable, tried = now["stable"], now["canary"]
     if stable is None:
@@ -62,7 +62,8 @@ def deploy(settings: dict[str, str]) -> None:
         wait(space, "stable" if strategy == "argo" else "canary", seconds)
 
 
-def _seconds(settings: dict[str, str]) -> float:
+def patience(settings: dict[str, str]) -> float:
+    """WAIT in seconds; raises InputError where it is no whole number."""
     text = settings.get("WAIT") or f"{WAIT_SECONDS:g}"
     if not text.isdecimal():
         raise InputError(f"WAIT={text}: must be a whole number of seconds")
@@ -80,10 +81,10 @@ def _start(space: str, text: str) -> None:
 def _try(space: str, strategy: str, parts: list[Object]) -> None:
     """Bring the release that is tried: first nobody is sent there, then its pods change.
 
-    Stable stays as it is, but where Argo Rollouts makes the pods of both. Blue-green gets as many
-    pods as stable has now.
+    Stable stays as it is, but where Argo Rollouts makes the pods of both. The release gets as many
+    pods as stable has now: whatever its share will be, it can carry it.
     """
-    if strategy == "bluegreen":
+    if strategy != "argo":
         count = cluster.get("deployment", cluster.project(), space)["spec"].get("replicas", 1)
         for part in parts:
             if part["kind"] == "Deployment" and not _is_stable(part):

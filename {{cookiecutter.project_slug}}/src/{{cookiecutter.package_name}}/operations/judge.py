@@ -6,7 +6,7 @@ import time
 
 from ..config import InputError
 from ..gates import Gates, load_gates
-from . import cluster, counts, rollout, route
+from . import cluster, counts, driver, rollout, route
 from .decide import Decision, decide
 from .route import State
 
@@ -25,12 +25,21 @@ def run(settings: dict[str, str]) -> int:
     space = cluster.namespace(settings)
     gates, release, now = load_gates(), rollout.tried(space), route.read(space)
     state = now.state
-    if state is None or state.model != release.model:
+    if state and state.model == release.model and state.phase != "running":
+        said = _over(state)
+    elif state is None or state.model != release.model:
         said = _watched(space, State(release.model, release.image, "argo"), now.weight, gates)
     else:
         said = _said(space, state, state.base, gates, state.elapsed)
     print(f"decide: {said.verdict}: {said.reason}")
-    return {"promote": 0, "abort": rollout.ABORTED, "hold": HELD}[said.verdict]
+    return {"promote": 0, "abort": driver.ABORTED, "hold": HELD}[said.verdict]
+
+
+def _over(state: State) -> Decision:
+    """What was decided of a rollout that has ended."""
+    if state.phase == "passed":
+        return Decision("promote", "passed: `make promote` makes it stable")
+    return Decision("abort", f"was aborted: {state.reason}")
 
 
 def _watched(space: str, state: State, weight: int, gates: Gates) -> Decision:

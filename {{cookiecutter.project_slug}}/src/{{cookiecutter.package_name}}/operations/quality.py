@@ -102,8 +102,8 @@ def _read(path: Path, digest: str, labels: tuple[str, ...]) -> Answered:
     """The rows that the model `digest` answered."""
     names = [f"predicted_{name}" for name in output_names(labels)]
     times, truth, outputs = [], [], []
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        reader = csv.DictReader(file, restval="")
         absent = {"model", "time", "label", *names} - set(reader.fieldnames or ())
         if absent:
             raise InputError(f"{path} has no column {min(absent)!r}: run `make join` again")

@@ -65,13 +65,25 @@ def rollback(settings: dict[str, str]) -> bool:
     """Go back to the last champion that still verifies; a damaged present one is no hindrance.
 
     With ENV: an open rollout is ended, and that is all; else stable goes back with the champion.
+    After a rollback, the stable of another ENV follows to its champion; one release further back
+    needs APPLY=yes, so that a rollback begun again does not go too far.
     """
-    env = settings.get("ENV")
+    env, past = settings.get("ENV"), champion.history()
     if env and (state := stable.withdraw(settings)):
         print(f"rollback: {env}: everyone is at stable; model {state.model[:16]} is not tried")
         print("rollback: it will not be tried again: train another one (make run)")
         return True
-    for record in champion.earlier(champion.history()):
+    last = past[-1] if past and past[-1]["action"] == "rollback" else None
+    if last and env and not stable.image(settings, last):
+        stable.restore(settings, last)
+        print(f"rollback: {env}: stable follows the champion, model {last['digest'][:16]}")
+        return True
+    if last and settings.get("APPLY") != "yes":
+        raise InputError(
+            f"model {last['digest'][:16]} is champion by a rollback, {last['since']}: nothing was "
+            f"done; to go one release further back: the same with APPLY=yes"
+        )
+    for record in champion.earlier(past):
         try:
             verdict = champion.verify(record)
             if env:
@@ -83,10 +95,11 @@ def rollback(settings: dict[str, str]) -> bool:
         champion.enthrone(champion.pointer(record["digest"], verdict, "rollback", why, image))
         notify.tell("rollback done")
         with_it = f", configuration {record['model']}/{CONFIG}, image {image or 'not recorded'}"
-        return _mirrored(
+        _mirrored(
             f"rollback: model {record['digest'][:16]} is champion again{with_it}\n"
             f"rollback: to undo it: {_forward(env)}"
         )
+        return True  # where MLflow did not take it, that was said: a second rollback is no remedy
     said = "there is no earlier champion that verifies: the present one stays"
     notify.send(f"rollback: {said}")
     raise InputError(said)

@@ -7,13 +7,18 @@ API server refuses the second of two writers, so a rollout never has two.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ..config import InputError
 from . import cluster
 
 ANNOTATION = "rollout"
+PHASES = ("running", "passed", "aborted")
+
+
+class TakenOverError(InputError):
+    """Somebody else changed the share or drives the rollout."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,8 @@ def read(space: str) -> Route:
 def _parsed(space: str, found: cluster.Object) -> Route:
     text = found["metadata"].get("annotations", {}).get(ANNOTATION)
     try:
-        state = State(**json.loads(text)) if text else None
-    except (ValueError, TypeError):
+        state = _state(json.loads(text)) if text else None
+    except (ValueError, TypeError, AttributeError):
         raise InputError(
             f"httproute {cluster.project()}: annotation {ANNOTATION} is damaged: remove it: "
             f"kubectl -n {space} annotate httproute {cluster.project()} {ANNOTATION}-"
@@ -73,16 +78,38 @@ def _parsed(space: str, found: cluster.Object) -> Route:
     return Route(space, str(found["metadata"]["resourceVersion"]), rules, weights[0], state)
 
 
+def _state(known: Any) -> State:
+    """A state as JSON holds it; raises ValueError or TypeError where it cannot be one."""
+    state = State(**known)
+    texts = (state.model, state.image, state.strategy, state.driver, state.reason)
+    fits = (
+        all(isinstance(text, str) for text in texts),
+        state.phase in PHASES,
+        isinstance(state.step, int) and state.step >= -1,
+        isinstance(state.elapsed, int | float) and 0 <= state.elapsed < float("inf"),
+        all(isinstance(pods, dict) for pods in (state.base, *state.base.values())),
+        isinstance(state.told, bool),
+    )
+    if not all(fits):
+        raise ValueError(known)
+    return state
+
+
 def write(route: Route, weight: int, state: State | None, mirror: bool = False) -> Route:
-    """Share, mirror and state in one step; raises ConflictError where the route was changed."""
+    """Share, mirror and state in one step; raises ConflictError where the route was changed.
+
+    Other backends and filters of the route, mirrors of others too, stay as they are.
+    """
     name = cluster.project()
     rules = json.loads(json.dumps(route.rules))
+    shares = {name: 100 - weight, f"{name}-canary": weight}
     for backend in rules[0]["backendRefs"]:
-        backend["weight"] = weight if backend["name"] == f"{name}-canary" else 100 - weight
-    filters = [f for f in rules[0].get("filters", []) if f["type"] != "RequestMirror"]
+        backend["weight"] = shares.get(backend["name"], backend.get("weight", 1))
+    copy = {"backendRef": {"name": f"{name}-canary", "port": 80}}
+    ours = {"type": "RequestMirror", "requestMirror": copy}
+    filters = [part for part in rules[0].get("filters", []) if part != ours]
     if mirror:
-        reference = {"name": f"{name}-canary", "port": 80}
-        filters.append({"type": "RequestMirror", "requestMirror": {"backendRef": reference}})
+        filters.append(ours)
     rules[0]["filters"] = filters
     text = json.dumps(asdict(state), separators=(",", ":")) if state else None
     metadata = {"resourceVersion": route.version, "annotations": {ANNOTATION: text}}
@@ -95,7 +122,7 @@ def write(route: Route, weight: int, state: State | None, mirror: bool = False) 
 def change(route: Route, weight: int, state: State, mirror: bool = False) -> Route:
     """`write`, again where only others' parts of the route were changed (a gateway's status).
 
-    Raises InputError where somebody else drives the rollout now.
+    Raises TakenOverError where somebody else drives the rollout now.
     """
     while True:
         try:
@@ -104,11 +131,11 @@ def change(route: Route, weight: int, state: State, mirror: bool = False) -> Rou
             found = read(route.space)
             mine = found.state is not None and found.state.driver == state.driver
             if not mine or found.weight != route.weight:
-                raise InputError(
+                raise TakenOverError(
                     f"canary: the route was changed by somebody else, who drives it now: "
                     f"`make status ENV={route.space.rpartition('-')[2]}`"
                 ) from None
-            route = replace(route, version=found.version)
+            route = found
 
 
 def settle(space: str, state: State | None) -> None:
@@ -121,10 +148,12 @@ def settle(space: str, state: State | None) -> None:
             continue
 
 
-def note(space: str, before: State, after: State) -> None:
-    """`before`, if it is the state now, becomes `after`, with everything at stable."""
+def note(space: str, before: State, after: State | None) -> bool:
+    """Whether `before` was the state still, and is `after` now, with everything at stable."""
     while (now := read(space)).state == before:
         try:
             write(now, 0, after)
+            return True
         except cluster.ConflictError:
             continue
+    return False

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..champion import Record
 from ..config import InputError
-from . import cluster, deploy, rollout, route
+from . import cluster, deploy, driver, rollout, route
 from .manifests import Release
 from .route import State
 
@@ -18,20 +18,50 @@ def finish(settings: dict[str, str], digest: str) -> str:
     Killed in between, everyone is at the canary or at stable, both of the new release; the same
     call again goes on from there. Raises InputError where model `digest` did not pass.
     """
-    space = cluster.namespace(settings)
+    space, seconds = cluster.namespace(settings), deploy.patience(settings)
     now, state = deploy.running(space), route.read(space).state
+    other = state is None or state.model != digest
     if state and state.model == digest and state.phase == "passed":
-        release = rollout.tried(space)
-        move(space, release, settings)
-        route.settle(space, None)
-    elif now["stable"] and now["stable"].model == digest and (state is None or state.model != digest):
+        release = _passed(space, state)
+        _widen(space)
+        move(space, release, seconds)
+        if not route.note(space, state, None):
+            if now["stable"]:
+                _patch(space, now["stable"])
+            raise InputError(f"the rollout was ended meanwhile: stable stays: {_status(settings)}")
+    elif now["stable"] and now["stable"].model == digest and other:
         release = now["stable"]  # the first release, or done before but for what follows
     else:
         raise InputError(f"model {digest[:16]} did not pass `make canary ENV={settings['ENV']}`")
     if now["canary"] == release:
-        rollout.scale_down(space)
+        driver.scale_down(space)
     print(f"promote: {settings['ENV']}: stable serves model {digest[:16]}: {release.image}")
     return release.image
+
+
+def _status(settings: dict[str, str]) -> str:
+    return f"`make status ENV={settings['ENV']}`"
+
+
+def _passed(space: str, state: State) -> Release:
+    """The release whose rollout is `state`; raises InputError where other pods are tried now."""
+    release = rollout.tried(space)
+    if (release.model, release.image) != (state.model, state.image):
+        raise InputError(
+            f"{release.image} is tried now, and another passed: {state.image}: run `make canary`"
+        )
+    return release
+
+
+def _widen(space: str) -> None:
+    """Stable gets at least as many pods as the canary, that carried everything until now."""
+    name = cluster.project()
+    counts = [
+        cluster.get("deployment", name + suffix, space)["spec"].get("replicas", 1)
+        for suffix in ("", "-canary")
+    ]
+    if counts[0] < counts[1]:
+        cluster.ask("scale", "deployment", name, f"--replicas={counts[1]}", "--namespace", space)
 
 
 def image(settings: dict[str, str], record: Record) -> str | None:
@@ -40,10 +70,10 @@ def image(settings: dict[str, str], record: Record) -> str | None:
     return serving.image if serving and serving.model == record["digest"] else None
 
 
-def move(space: str, release: Release, settings: dict[str, str]) -> None:
+def move(space: str, release: Release, seconds: float) -> None:
     """Stable gets `release`, and is waited for; raises InputError where it is not ready in time."""
     _patch(space, release)
-    deploy.wait(space, "stable", float(settings.get("WAIT") or deploy.WAIT_SECONDS))
+    deploy.wait(space, "stable", seconds)
 
 
 def _patch(space: str, release: Release) -> None:
@@ -58,16 +88,27 @@ def _patch(space: str, release: Release) -> None:
 def withdraw(settings: dict[str, str]) -> State | None:
     """End the rollout that runs, or has passed and was not promoted; None where there is none.
 
-    Everyone goes to stable first.
+    Everyone goes to stable first. One whose end was not finished, because its driver or this was
+    killed, is finished. Raises InputError after an abort, unless APPLY=yes: stable is not at fault.
     """
     space = cluster.namespace(settings)
     state = route.read(space).state
-    if state is None or state.phase == "aborted":
+    if state is None:
         return None
+    if state.phase == "aborted":
+        if not state.told or deploy.running(space)["canary"]:
+            driver.ended(space, settings["ENV"], state)
+            return state
+        if settings.get("APPLY") == "yes":
+            return None
+        raise InputError(
+            f"model {state.model[:16]} was ended already ({state.reason}) and everyone is at "
+            f"stable; to bring stable itself one release back: the same with APPLY=yes"
+        )
     reason = settings.get("WHY") or "rolled back by hand"
     state = replace(state, phase="aborted", driver="", reason=reason, base={})
     route.settle(space, state)
-    rollout.ended(space, settings["ENV"], state)
+    driver.ended(space, settings["ENV"], state)
     return state
 
 
@@ -77,14 +118,14 @@ def restore(settings: dict[str, str], record: Record) -> None:
     Raises InputError where its image is not recorded or its pods do not get ready; the pods that
     answered until now go on then.
     """
-    space = cluster.namespace(settings)
+    space, seconds = cluster.namespace(settings), deploy.patience(settings)
     if not record["image"]:
         raise InputError("its image is not recorded")
     commit = record["commit"] or "none"
     before = deploy.running(space)["stable"]
     release = Release(record["image"], record["digest"], record["verdict"], commit)
     try:
-        move(space, release, settings)
+        move(space, release, seconds)
     except InputError:
         if before:
             _patch(space, before)
