@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from {{ cookiecutter.package_name }}.config import InputError
+from {{ cookiecutter.package_name }}.gates import Gates
 from {{ cookiecutter.package_name }}.operations import (
     cluster,
+    counts,
     deploy,
+    driver,
     notify,
     rollout,
     route,
     stable,
 )
 from {{ cookiecutter.package_name }}.operations.cluster import ConflictError
+from {{ cookiecutter.package_name }}.operations.decide import Counts, Decision
 from {{ cookiecutter.package_name }}.operations.driver import ABORTED, ended
 from {{ cookiecutter.package_name }}.operations.manifests import Release
 from {{ cookiecutter.package_name }}.operations.route import State
@@ -44,6 +50,7 @@ class Server:
         }
         self.scaled: list[str] = []
         self.patched: list[str] = []  # images of stable
+        self.stumbles: list[bool] = []  # whether the next patches of the route are not answered
 
     def ask(self, *words: str, stdin: str | None = None) -> str:
         if words[0] == "scale":
@@ -51,6 +58,8 @@ class Server:
         elif words[:2] == ("patch", "deployment"):
             pod = json.loads(words[-1].removeprefix("--patch="))["spec"]["template"]
             self.patched.append(pod["spec"]["containers"][0]["image"])
+        elif words[0] == "patch" and self.stumbles and self.stumbles.pop(0):
+            raise InputError("no answer")
         elif words[0] == "patch":
             change = json.loads(words[-1].removeprefix("--patch="))
             meta = self.route["metadata"]
@@ -61,6 +70,9 @@ class Server:
             self.route["spec"] = change["spec"]
             self.touch()
         return json.dumps(self.route)
+
+    def found(self, kind: str) -> dict[str, Any]:
+        return self.route if kind == "httproute" else {"spec": {"replicas": 1}}
 
     def touch(self) -> None:
         """A new version, as when a gateway writes its status."""
@@ -282,3 +294,110 @@ def test_others_parts_of_the_route_stay(server: Server) -> None:
     assert [f["requestMirror"]["backendRef"] for f in rules[0]["filters"]] == [audit]
     assert server.weights == [100, 0, 3]
     assert len(rules) == 2
+
+
+Answers = tuple[float, float]
+
+
+@pytest.fixture
+def drive(server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """`canary`, with one pod of each track that answered (stable, canary) from look to look."""
+    seconds = SimpleNamespace(step=0.0, deadline=5.0)
+    limits = SimpleNamespace(steps=(50,), seconds=seconds, min_requests=10)
+    monkeypatch.setattr(rollout, "load_gates", lambda: SimpleNamespace(rollout=limits))
+    monkeypatch.setattr(rollout, "tried", lambda space: RELEASE)
+    monkeypatch.setattr(rollout, "_is_stable", lambda space: False)
+    monkeypatch.setattr(cluster, "get", lambda kind, *_: server.found(kind))
+    monkeypatch.setattr(driver.time, "sleep", lambda seconds: None)
+
+    def go(*looks: Answers, strategy: str = "canary", **more: Any) -> int:
+        seen = itertools.chain(looks, itertools.repeat(looks[-1], 3))
+
+        def look(space: str, state: State) -> counts.Look:
+            stable, tried = ({"pod": {"predict_requests_total|200": n}} for n in next(seen))
+            return counts.Look(stable, tried, **more)
+
+        monkeypatch.setattr(rollout, "_strategy", lambda space: strategy)
+        monkeypatch.setattr(counts, "look", look)
+        monkeypatch.setattr(driver, "decide", judged)
+        return rollout.canary({"ENV": "staging"})
+
+    return go
+
+
+def judged(stable: Counts, tried: Counts, gates: Gates, elapsed: float) -> Decision:
+    """Ten answers of each pass."""
+    both = (stable.of(""), tried.of(""))
+    return Decision("promote" if min(both) >= 10 else "hold", f"{both}")
+
+
+def test_a_rollout_goes_step_by_step_and_passes(drive: Callable[..., int], server: Server) -> None:
+    assert drive((100, 0), (105, 5), (112, 12)) == 0
+    assert (route.read(SPACE).weight, (route.read(SPACE).state or STATE).phase) == (50, "passed")
+
+
+def test_an_api_server_that_stumbles_does_not_end_a_driver(
+    drive: Callable[..., int], server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.stumbles = [False, True, False, True, False]
+    assert drive((100, 0), (105, 5), (112, 12), (130, 30)) == 0
+    assert capsys.readouterr().out.count("not written: no answer") == 2
+    assert (route.read(SPACE).state or STATE).step == 0
+
+
+def test_a_resumed_rollout_gets_its_share_back(drive: Callable[..., int], server: Server) -> None:
+    route.write(route.read(SPACE), 0, replace(STATE, step=0, base={"stable": {}, "canary": {}}))
+    assert drive((50, 50)) == 0
+    assert server.weights == [50, 50]
+
+
+def test_bluegreen_waits_for_answers_of_stable_and_compares_with_them(
+    drive: Callable[..., int], server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert drive((9000, 0), (9004, 0), (9011, 0), (9011, 11), strategy="bluegreen") == 0
+    said = capsys.readouterr().out
+    assert "hold: 4 of 10 answers of stable before the switch" in said
+    assert "passed: (11.0, 11.0)" in said  # not of the 9,000 before
+
+
+def test_labels_that_cannot_be_read_are_said_and_the_rest_is_judged(
+    drive: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert drive((100, 0), (112, 12), unread="line 3 is damaged") == 0
+    assert "no labels: line 3 is damaged" in capsys.readouterr().out
+
+
+def test_canary_without_limits_takes_the_route_from_nobody(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    route.write(route.read(SPACE), 5, STATE)
+    monkeypatch.setattr(rollout, "load_gates", lambda: SimpleNamespace(rollout=None))
+    with pytest.raises(InputError, match="rollout is switched off"):
+        rollout.canary({"ENV": "staging"})
+    assert route.read(SPACE).state == STATE
+
+
+def test_what_argo_rollouts_drives_is_not_driven(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "find", lambda *_: None)
+    with pytest.raises(InputError, match="Argo Rollouts drives"):
+        rollout._strategy(SPACE)
+    monkeypatch.setattr(cluster, "find", lambda *_: {"metadata": {"name": "credit-canary"}})
+    with pytest.raises(InputError, match="says no strategy: run `make deploy` again"):
+        rollout._strategy(SPACE)
+
+
+def test_nothing_is_to_be_tried_where_the_newest_model_is_stable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rollout.champion, "read", lambda path: {"digest": RELEASE.model})
+    for stable_, tried, said in (
+        (RELEASE, None, True),
+        (OLD, None, False),
+        (RELEASE, OLD, False),
+        (None, None, False),
+    ):
+        there = {"stable": stable_, "canary": tried}
+        monkeypatch.setattr(deploy, "running", lambda space, there=there: there)
+        assert rollout._is_stable(SPACE) is said
