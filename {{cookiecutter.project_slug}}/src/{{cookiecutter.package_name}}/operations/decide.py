@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
-from scipy.stats import chi2_contingency
 
 from ..gates import Gates
+from .outputs import LEAST, by_bucket, by_class, chance, psi
 
 RATIOS = np.array([1.5, 2.0, 3.0, 6.0, 15.0, 50.0])  # how many times worse a canary may be
 SHARES = np.array([0.02, 0.04, 0.1, 0.3, 0.9])  # of answers slower than the limit; 1 % is allowed
@@ -194,47 +194,22 @@ def _shifted(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
 
     Rows of one request are alike, so a request counts once however many rows it has.
     """
-    if min(stable.of("2"), canary.of("2")) < _needed(gates):
+    requests = np.array([[stable.of("2")], [canary.of("2")]])
+    if requests.min() < _needed(gates):
         return ""
     for name in sorted(set(stable.outputs) & set(canary.outputs)):
-        table = _paired(name, stable.outputs[name], canary.outputs[name])
-        rows = table.sum(axis=1, keepdims=True)
-        if rows.min() == 0:
+        sides = stable.outputs[name], canary.outputs[name]
+        if min(sum(side.values()) for side in sides) == 0:
             continue
-        table *= np.minimum(1.0, np.array([[stable.of("2")], [canary.of("2")]]) / rows)
-        table = table[:, table.sum(axis=0) > 0]
-        index = psi(table[0], table[1])
-        if index > gates.canary.max_psi and _chance(table) < alpha / LOOKS:
-            return f"{name}: the canary answers otherwise than stable: PSI {index:.2g}"
+        classes = name == ANSWERS
+        tables = by_class(*sides) if classes else by_bucket(*sides)
+        for table in tables:
+            table *= np.minimum(1.0, requests / table.sum(axis=1, keepdims=True))
+            table = table[:, table.sum(axis=0) > 0]
+            index = psi(table[0], table[1], 0.0 if classes else LEAST)
+            if index > gates.canary.max_psi and chance(table) < alpha / LOOKS / len(tables):
+                return f"{name}: the canary answers otherwise than stable: PSI {index:.2g}"
     return ""
-
-
-def _paired(name: str, usual: Mapping[str, float], now: Mapping[str, float]) -> np.ndarray:
-    """Counts (2, k) by class, or by bucket: two models may have other edges, so only those of both.
-
-    What lies in a bucket that one side lacks counts for the next edge that both have.
-    """
-    common = sorted(set(usual) & set(now), key=float) if name != ANSWERS else []
-    if not common:
-        labels = sorted(set(usual) | set(now))
-        return np.array([[side.get(label, 0.0) for label in labels] for side in (usual, now)])
-    table = np.zeros((2, len(common)))
-    edges = np.array([float(edge) for edge in common])
-    for row, side in zip(table, (usual, now), strict=True):
-        places = np.searchsorted(edges, [float(edge) for edge in side])
-        np.add.at(row, np.minimum(places, len(common) - 1), list(side.values()))
-    return table
-
-
-def psi(usual: np.ndarray, now: np.ndarray) -> float:
-    """Population stability index of two rows of counts (k,); an empty bucket counts as half."""
-    shares = [np.maximum(counts, 0.5) / np.maximum(counts, 0.5).sum() for counts in (usual, now)]
-    return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
-
-
-def _chance(table: np.ndarray) -> float:
-    """p-value of "both rows have one distribution", for counts (2, k)."""
-    return 1.0 if table.shape[1] < 2 else float(chi2_contingency(table).pvalue)
 
 
 def _heavy(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
