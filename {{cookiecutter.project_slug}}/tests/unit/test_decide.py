@@ -11,6 +11,7 @@ import pytest
 from scipy.stats import binom
 
 from {{ cookiecutter.package_name }}.artifact import Model
+from {{ cookiecutter.package_name }}.gates import Ratios
 from {{ cookiecutter.package_name }}.operations import decide as rules
 from {{ cookiecutter.package_name }}.operations import outputs
 from {{ cookiecutter.package_name }}.operations.decide import Counts, decide, evidence
@@ -219,6 +220,30 @@ def test_healthy_outputs_of_few_requests_with_many_rows_are_no_shift() -> None:
             outputs = {"predict_probability": dict(zip(EVEN, map(float, rows), strict=True))}
             sides.append(replace(GOOD, codes={"200": float(requests)}, outputs=outputs))
         assert decide(sides[0], sides[1], GATES, LONG).verdict == "promote"
+
+
+LATE = {0.5: 900.0, 1.0: 950.0, 2.5: 995.0, math.inf: 1000.0}  # p99 above half the last edge
+
+
+@pytest.mark.parametrize("stable", [LATE, LATE | {2.5: 970.0}])
+def test_a_canary_slower_than_the_last_edge_is_ended_though_twice_the_p99_of_stable_lies_above(
+    stable: dict[float, float],
+) -> None:
+    usual = replace(GOOD, seconds=stable)
+    all_slow = replace(GOOD, seconds=dict.fromkeys(LATE, 0.0) | {math.inf: 1000.0})
+    said = decide(usual, all_slow, GATES, LONG)
+    assert said.verdict == "abort"
+    assert said.reason.startswith("slow: 100 % of the canary's answers take more than 2500 ms")
+    assert decide(usual, usual, GATES, LONG).verdict == "promote"
+    twice = replace(GOOD, seconds=LATE | {0.5: 700.0, 1.0: 900.0, 2.5: 955.0})
+    assert decide(usual, twice, GATES, LONG).verdict == "promote"
+
+
+def test_a_stable_whose_p99_lies_above_the_last_edge_does_not_end_its_like() -> None:
+    limits = GATES.canary.model_copy(update={"ratios": Ratios(p99=1.0, memory=2.0)})
+    late = replace(GOOD, seconds=LATE | {2.5: 950.0})
+    strict = GATES.model_copy(update={"canary": limits})
+    assert decide(late, late, strict, LONG).verdict == "promote"
 
 
 def test_p99_and_psi_are_those_of_the_textbook() -> None:

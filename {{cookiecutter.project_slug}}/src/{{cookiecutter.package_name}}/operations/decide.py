@@ -155,16 +155,25 @@ def _slow(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
     """More than 1 % of the canary's answers take longer than `ratios.p99` times stable's p99.
 
     The e-value is the likelihood ratio of SHARES, averaged, to 1 % (a one-sample mixture SPRT).
+    Where that limit lies above the last edge, no answer is known to exceed it; a canary that is no
+    more than `ratios.p99` times as slow then passes the last edge no more often than stable passes
+    the edge at or below its `ratios.p99`th part.
     """
     if min(_within(stable), _within(canary)) == 0 or stable.of("") < _needed(gates):
         return ""
-    usual = p99(stable.seconds)
-    limit = max(gates.canary.ratios.p99 * usual, SLOW_SECONDS)
-    bound = min((edge for edge in canary.seconds if edge >= limit), default=math.inf)
-    all_ = _within(canary)
-    slow = all_ - canary.seconds.get(bound, all_)
-    ratios = slow * np.log(SHARES / 0.01) + (all_ - slow) * np.log((1 - SHARES) / 0.99)
-    if logsumexp(ratios) - math.log(len(SHARES)) < -math.log(alpha):
+    ratio, usual, all_ = gates.canary.ratios.p99, p99(stable.seconds), _within(canary)
+    limit = max(ratio * usual, SLOW_SECONDS)
+    last = max((edge for edge in canary.seconds if edge < math.inf), default=0.0)
+    bound = min((edge for edge in canary.seconds if limit <= edge < math.inf), default=last)
+    slow = all_ - canary.seconds.get(bound, 0.0)
+    if limit < last:
+        ratios = slow * np.log(SHARES / 0.01) + (all_ - slow) * np.log((1 - SHARES) / 0.99)
+        found = logsumexp(ratios) - math.log(len(SHARES))
+    else:
+        part = max((edge for edge in stable.seconds if edge <= last / ratio), default=0.0)
+        theirs = _within(stable) - stable.seconds.get(part, 0.0)
+        found = float(evidence(slow, all_, theirs, _within(stable)))
+    if found < -math.log(alpha):
         return ""
     return (
         f"slow: {100 * slow / all_:.3g} % of the canary's answers take more than {1000 * bound:g} "
