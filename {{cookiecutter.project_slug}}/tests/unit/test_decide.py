@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from scipy.stats import binom
 
+from {{ cookiecutter.package_name }}.artifact import Model
+from {{ cookiecutter.package_name }}.gates import Ratios
 from {{ cookiecutter.package_name }}.operations import decide as rules
+from {{ cookiecutter.package_name }}.operations import outputs
 from {{ cookiecutter.package_name }}.operations.decide import Counts, decide, evidence
+from {{ cookiecutter.package_name }}.serving.metrics import edges
 
 from .rollouts import GATES, USUAL, simulate
 
@@ -146,6 +152,64 @@ def test_buckets_of_two_models_are_compared_at_the_edges_that_both_have() -> Non
     assert "predict_value" in shifted.reason
 
 
+def valued(values: np.ndarray, hold_out: np.ndarray) -> Counts:
+    """Answers of a model that has answered `hold_out` before: its edges are made for those."""
+    cuts = np.quantile(hold_out, np.linspace(0.02, 0.98, 49)).tolist()
+    model = SimpleNamespace(profile={"answers": {"value": {"cuts": cuts}}})
+    own = np.array([*edges(cast(Model, model)), math.inf])
+    rows = np.bincount(np.searchsorted(own, values), minlength=len(own))
+    names = [str(edge) if edge < math.inf else "+Inf" for edge in own.tolist()]
+    buckets = dict(zip(names, map(float, rows), strict=True))
+    return replace(GOOD, codes={"200": float(len(values))}, outputs={"predict_value": buckets})
+
+
+FAULTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "in another unit": lambda values: values * 100,
+    "in another unit, smaller": lambda values: values / 100,
+    "negated": lambda values: -values,
+    "moved far away": lambda values: values + 2000,
+    "moved by as much as they differ": lambda values: values + 100,
+    "nearly one value": lambda values: 500.5 + (values - 500) / 200,
+    "one value between two edges of stable": lambda values: 528 + (values - 500) / 200,
+    "twice as wide": lambda values: 500 + (values - 500) * 2,
+}
+
+
+@pytest.mark.parametrize("requests", [200, 10_000])
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_predictions_that_lie_elsewhere_are_a_shift_whatever_the_edges_of_the_models(
+    fault: Callable[[np.ndarray], np.ndarray], requests: int
+) -> None:
+    random = np.random.default_rng(17)
+    stable = valued(random.normal(500, 100, 10_000), random.normal(500, 100, 1000))
+    now, before = random.normal(500, 100, requests), random.normal(500, 100, 1000)
+    said = decide(stable, valued(fault(now), fault(before)), GATES, LONG)
+    assert said.verdict == "abort"
+    assert said.reason.startswith("predict_value: the canary answers otherwise")
+
+
+@pytest.mark.parametrize("requests", [200, 10_000])
+@pytest.mark.parametrize("narrower", [1.0, 3.0, 10.0, 100.0])
+def test_other_edges_alone_are_no_shift(narrower: float, requests: int) -> None:
+    random = np.random.default_rng(19)
+    for _ in range(50):
+        ends = random.uniform(-500, 1500, 2)[:, None], random.uniform(20, 100, 2)[:, None]
+        hold_outs = ends[0] + random.normal(0, 1, (2, 100)) * ends[1] / [[1.0], [narrower]]
+        stable = valued(random.normal(500, 100, 10_000), hold_outs[0])
+        canary = valued(random.normal(500, 100, requests), hold_outs[1])
+        assert stable.outputs["predict_value"].keys() != canary.outputs["predict_value"].keys()
+        assert decide(stable, canary, GATES, LONG).verdict == "promote"
+
+
+def test_a_few_answers_past_the_end_of_a_range_are_no_shift_however_many_came() -> None:
+    """A model trained again answers a little past 0 and 1; no answer of stable was ever there."""
+    random = np.random.default_rng(23)
+    stable, before = random.uniform(0, 1, (2, 40_000))
+    answers = random.uniform(-0.04, 1.04, 10_000)
+    said = decide(valued(stable, before), valued(answers, before), GATES, LONG)
+    assert said.verdict == "promote"
+
+
 def test_healthy_outputs_of_few_requests_with_many_rows_are_no_shift() -> None:
     """Rows of one request are alike: 200 requests of 50 rows are not 10,000 answers."""
     random = np.random.default_rng(5)
@@ -158,8 +222,32 @@ def test_healthy_outputs_of_few_requests_with_many_rows_are_no_shift() -> None:
         assert decide(sides[0], sides[1], GATES, LONG).verdict == "promote"
 
 
+LATE = {0.5: 900.0, 1.0: 950.0, 2.5: 995.0, math.inf: 1000.0}  # p99 above half the last edge
+
+
+@pytest.mark.parametrize("stable", [LATE, LATE | {2.5: 970.0}])
+def test_a_canary_slower_than_the_last_edge_is_ended_though_twice_the_p99_of_stable_lies_above(
+    stable: dict[float, float],
+) -> None:
+    usual = replace(GOOD, seconds=stable)
+    all_slow = replace(GOOD, seconds=dict.fromkeys(LATE, 0.0) | {math.inf: 1000.0})
+    said = decide(usual, all_slow, GATES, LONG)
+    assert said.verdict == "abort"
+    assert said.reason.startswith("slow: 100 % of the canary's answers take more than 2500 ms")
+    assert decide(usual, usual, GATES, LONG).verdict == "promote"
+    twice = replace(GOOD, seconds=LATE | {0.5: 700.0, 1.0: 900.0, 2.5: 955.0})
+    assert decide(usual, twice, GATES, LONG).verdict == "promote"
+
+
+def test_a_stable_whose_p99_lies_above_the_last_edge_does_not_end_its_like() -> None:
+    limits = GATES.canary.model_copy(update={"ratios": Ratios(p99=1.0, memory=2.0)})
+    late = replace(GOOD, seconds=LATE | {2.5: 950.0})
+    strict = GATES.model_copy(update={"canary": limits})
+    assert decide(late, late, strict, LONG).verdict == "promote"
+
+
 def test_p99_and_psi_are_those_of_the_textbook() -> None:
     assert rules.p99({0.1: 90.0, 0.2: 100.0, math.inf: 100.0}) == pytest.approx(0.19)
     assert rules.p99({0.1: 90.0, math.inf: 100.0}) == 0.1
     usual, now = np.array([50.0, 50.0]), np.array([80.0, 20.0])
-    assert rules.psi(usual, now) == pytest.approx(0.3 * math.log(1.6) - 0.3 * math.log(0.4))
+    assert outputs.psi(usual, now) == pytest.approx(0.3 * math.log(1.6) - 0.3 * math.log(0.4))

@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
-from scipy.stats import chi2_contingency
 
 from ..gates import Gates
+from .outputs import LEAST, by_bucket, by_class, chance, psi
 
 RATIOS = np.array([1.5, 2.0, 3.0, 6.0, 15.0, 50.0])  # how many times worse a canary may be
 SHARES = np.array([0.02, 0.04, 0.1, 0.3, 0.9])  # of answers slower than the limit; 1 % is allowed
@@ -155,16 +155,25 @@ def _slow(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
     """More than 1 % of the canary's answers take longer than `ratios.p99` times stable's p99.
 
     The e-value is the likelihood ratio of SHARES, averaged, to 1 % (a one-sample mixture SPRT).
+    Where that limit lies above the last edge, no answer is known to exceed it; a canary that is no
+    more than `ratios.p99` times as slow then passes the last edge no more often than stable passes
+    the edge at or below its `ratios.p99`th part.
     """
     if min(_within(stable), _within(canary)) == 0 or stable.of("") < _needed(gates):
         return ""
-    usual = p99(stable.seconds)
-    limit = max(gates.canary.ratios.p99 * usual, SLOW_SECONDS)
-    bound = min((edge for edge in canary.seconds if edge >= limit), default=math.inf)
-    all_ = _within(canary)
-    slow = all_ - canary.seconds.get(bound, all_)
-    ratios = slow * np.log(SHARES / 0.01) + (all_ - slow) * np.log((1 - SHARES) / 0.99)
-    if logsumexp(ratios) - math.log(len(SHARES)) < -math.log(alpha):
+    ratio, usual, all_ = gates.canary.ratios.p99, p99(stable.seconds), _within(canary)
+    limit = max(ratio * usual, SLOW_SECONDS)
+    last = max((edge for edge in canary.seconds if edge < math.inf), default=0.0)
+    bound = min((edge for edge in canary.seconds if limit <= edge < math.inf), default=last)
+    slow = all_ - canary.seconds.get(bound, 0.0)
+    if limit < last:
+        ratios = slow * np.log(SHARES / 0.01) + (all_ - slow) * np.log((1 - SHARES) / 0.99)
+        found = logsumexp(ratios) - math.log(len(SHARES))
+    else:
+        part = max((edge for edge in stable.seconds if edge <= last / ratio), default=0.0)
+        theirs = _within(stable) - stable.seconds.get(part, 0.0)
+        found = float(evidence(slow, all_, theirs, _within(stable)))
+    if found < -math.log(alpha):
         return ""
     return (
         f"slow: {100 * slow / all_:.3g} % of the canary's answers take more than {1000 * bound:g} "
@@ -194,47 +203,22 @@ def _shifted(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
 
     Rows of one request are alike, so a request counts once however many rows it has.
     """
-    if min(stable.of("2"), canary.of("2")) < _needed(gates):
+    requests = np.array([[stable.of("2")], [canary.of("2")]])
+    if requests.min() < _needed(gates):
         return ""
     for name in sorted(set(stable.outputs) & set(canary.outputs)):
-        table = _paired(name, stable.outputs[name], canary.outputs[name])
-        rows = table.sum(axis=1, keepdims=True)
-        if rows.min() == 0:
+        sides = stable.outputs[name], canary.outputs[name]
+        if min(sum(side.values()) for side in sides) == 0:
             continue
-        table *= np.minimum(1.0, np.array([[stable.of("2")], [canary.of("2")]]) / rows)
-        table = table[:, table.sum(axis=0) > 0]
-        index = psi(table[0], table[1])
-        if index > gates.canary.max_psi and _chance(table) < alpha / LOOKS:
-            return f"{name}: the canary answers otherwise than stable: PSI {index:.2g}"
+        classes = name == ANSWERS
+        tables = by_class(*sides) if classes else by_bucket(*sides)
+        for table in tables:
+            table *= np.minimum(1.0, requests / table.sum(axis=1, keepdims=True))
+            table = table[:, table.sum(axis=0) > 0]
+            index = psi(table[0], table[1], 0.0 if classes else LEAST)
+            if index > gates.canary.max_psi and chance(table) < alpha / LOOKS / len(tables):
+                return f"{name}: the canary answers otherwise than stable: PSI {index:.2g}"
     return ""
-
-
-def _paired(name: str, usual: Mapping[str, float], now: Mapping[str, float]) -> np.ndarray:
-    """Counts (2, k) by class, or by bucket: two models may have other edges, so only those of both.
-
-    What lies in a bucket that one side lacks counts for the next edge that both have.
-    """
-    common = sorted(set(usual) & set(now), key=float) if name != ANSWERS else []
-    if not common:
-        labels = sorted(set(usual) | set(now))
-        return np.array([[side.get(label, 0.0) for label in labels] for side in (usual, now)])
-    table = np.zeros((2, len(common)))
-    edges = np.array([float(edge) for edge in common])
-    for row, side in zip(table, (usual, now), strict=True):
-        places = np.searchsorted(edges, [float(edge) for edge in side])
-        np.add.at(row, np.minimum(places, len(common) - 1), list(side.values()))
-    return table
-
-
-def psi(usual: np.ndarray, now: np.ndarray) -> float:
-    """Population stability index of two rows of counts (k,); an empty bucket counts as half."""
-    shares = [np.maximum(counts, 0.5) / np.maximum(counts, 0.5).sum() for counts in (usual, now)]
-    return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
-
-
-def _chance(table: np.ndarray) -> float:
-    """p-value of "both rows have one distribution", for counts (2, k)."""
-    return 1.0 if table.shape[1] < 2 else float(chi2_contingency(table).pvalue)
 
 
 def _heavy(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
