@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from {{ cookiecutter.package_name }}.config import Config, load_config
+from {{ cookiecutter.package_name }}.config import Config, InputError, load_config
 from {{ cookiecutter.package_name }}.operations import doctor
 
 ROOT = Path(__file__).parents[2]
 VARIABLES = ("GITHUB_ACTIONS", "JENKINS_JOB", "IMAGE_REGISTRY", "KUBERNETES", "CLOUD_LOGIN")
+HIDDEN = "S3CRET"
 WRITTEN = ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
 
 
@@ -74,6 +75,31 @@ def test_a_remote_counts_where_it_can_be_read(
     (tmp_path / ".dvc" / "config").write_text(text, encoding="utf-8")
     monkeypatch.setenv("CLOUD_LOGIN", login)
     assert doctor.facts(configured("data/my.csv"))["data"] == ready
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"https://me:{HIDDEN}@example.com/store", f"https://example.com/store?sig={HIDDEN}#x"],
+)
+def test_what_opens_the_remote_is_not_told(url: str, tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    text = f"[core]\n    remote = storage\n['remote \"storage\"']\n    url = {url}\n"
+    (tmp_path / ".dvc" / "config.local").write_text(text, encoding="utf-8")
+    said = str(doctor.lines(configured("data/my.csv")))
+    assert "from https://example.com/store: " in said
+    assert HIDDEN not in said
+
+
+@pytest.mark.parametrize(
+    "content",
+    [HIDDEN.encode(), b"[core]\nremote = a\nremote = S3CRET\n", b"\xff"],
+)
+def test_damaged_settings_of_dvc_are_named_and_not_told(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").write_bytes(content)
+    with pytest.raises(InputError, match=r"\.dvc/config is damaged") as error:
+        doctor.lines(configured("data/my.csv"))
+    assert HIDDEN not in str(error.value)
 
 
 def test_on_github_training_is_left_to_a_jenkins_that_is_connected(

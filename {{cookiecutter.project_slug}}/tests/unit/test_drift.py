@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 from scipy import stats
 
 from {{ cookiecutter.package_name }}.config import Monitoring
-from {{ cookiecutter.package_name }}.operations import drift
+from {{ cookiecutter.package_name }}.operations import drift, monitor_page
 from {{ cookiecutter.package_name }}.profile import column_profile
 
 DRAW = np.random.default_rng(4)
+QUARTER = np.arange(2000) % 4 == 0
 FEW_NEW = np.arange(2000) < 200
 BEFORE = {
     "x": DRAW.normal(size=8000),
@@ -36,23 +38,46 @@ def test_the_same_rows_are_steady_and_time_is_not_judged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "values", "reason"),
+    ("column", "values", "reason", "named"),
     [
-        ("x", NOW["x"] + 0.3, "mean moved by +0.3"),
-        ("x", np.full(2000, 1.5), "one value only: 1.5"),
-        ("x", np.where(np.arange(2000) % 4 == 0, np.nan, NOW["x"]), "missing rate went from 0.0%"),
-        ("x", None, "not there any more"),
-        ("flag", 1 - NOW["flag"], "mean moved"),
-        ("kind", np.full(2000, "a", object), "one value only: a"),
-        ("kind", np.where(FEW_NEW, "new", NOW["kind"]), "training did not see: 'new'"),
-        ("kind", NOW["kind"][NOW["kind"] != "c"], "'c' went from"),
+        ("x", NOW["x"] + 0.3, r"mean moved by \+0\.\d+ sd", []),
+        ("x", np.full(2000, 1.5), "it has one value only", ["1.5"]),
+        (
+            "x",
+            np.where(QUARTER, np.nan, NOW["x"]),
+            r"the missing rate went from 0\.0% to 25\.0%",
+            [],
+        ),
+        ("x", None, "the column is not there any more", []),
+        ("flag", 1 - NOW["flag"], r"mean moved by \+\S+ sd", []),
+        ("kind", np.full(2000, "a", object), "it has one value only", ["a"]),
+        (
+            "kind",
+            np.where(FEW_NEW, "new", NOW["kind"]),
+            r"10\.0% .* did not see: 1 of them",
+            ["new"],
+        ),
+        ("kind", NOW["kind"][NOW["kind"] != "c"], r"one label went from \d+\.\d% to 0\.0%", ["c"]),
     ],
 )
-def test_a_change_is_drift_with_its_reason(column: str, values: Any, reason: str) -> None:
+def test_a_change_is_drift_and_its_reason_has_no_value_of_the_data(
+    column: str, values: Any, reason: str, named: list[str]
+) -> None:
     found = verdicts(**{column: values})
-    assert found.pop(column)["verdict"] == "drift"
-    assert reason in verdicts(**{column: values})[column]["reason"]
+    changed = found.pop(column)
+    assert changed["verdict"] == "drift"
+    assert re.fullmatch(reason, changed["reason"])
+    assert changed["values"] == named
     assert "drift" not in {result["verdict"] for result in found.values()}
+
+
+def test_the_local_page_shows_the_values() -> None:
+    result = verdicts(kind=np.where(FEW_NEW, "<new>", NOW["kind"]))["kind"]
+    window = {"rows": 2000, "from": "1", "to": "2", "inputs": True, "results": [result]}
+    quality = {"verdict": "not enough data", "reason": "no labels"}
+    found = {"model": "1" * 64, "time": "2", "state": "alarm", "alarms": [], "health": {}}
+    page = monitor_page.page(found | {"windows": [window], "quality": quality})
+    assert "did not see: 1 of them: &#x27;&lt;new&gt;&#x27;" in page
 
 
 def test_a_certain_but_tiny_change_is_none() -> None:

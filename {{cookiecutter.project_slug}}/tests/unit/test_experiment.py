@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from scipy.stats import binom, ttest_ind
 
 from {{ cookiecutter.package_name }}.config import InputError
-from {{ cookiecutter.package_name }}.operations import effects, experiment
+from {{ cookiecutter.package_name }}.operations import effects, experiment, exposure
 
 PLANNED = {
     "EXPERIMENT": "offer",
@@ -62,7 +63,7 @@ def judged() -> tuple[int, dict[str, Any]]:
 
 def test_the_planned_size_finds_the_effect_as_often_as_planned() -> None:
     a, b = effects.sample_size((0.12 * 0.88, 0.14 * 0.86), 0.02, 0.5, 0.8, 0.05)
-    assert a == b == 4435  # 7.849 (0.1056 + 0.1204) / 0.0004
+    assert a == b == 4436  # 7.849 (0.1056 + 0.1204) / 0.0004, one more for t instead of z
     rng = np.random.default_rng(1)
     for share in (0.5, 0.2):
         a, b = effects.sample_size((0.3 * 0.7, 0.4 * 0.6), 0.1, share, 0.8, 0.05)
@@ -79,6 +80,15 @@ def test_the_planned_size_of_means_finds_the_effect_as_often_as_planned() -> Non
     rng = np.random.default_rng(2)
     tests = ttest_ind(rng.normal(0, 2, (a, 2000)), rng.normal(0.5, 2, (b, 2000)), equal_var=False)
     assert np.mean(tests.pvalue < 0.05) == pytest.approx(0.9, abs=0.03)
+
+
+@pytest.mark.parametrize(("sd", "units"), [(0.2, 4), (0.5, 17)])
+def test_few_planned_units_find_the_effect_as_often_as_planned(sd: float, units: int) -> None:
+    assert effects.sample_size((sd**2, sd**2), 0.5, 0.5, 0.8, 0.05) == (units, units)
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(0, sd, (units, 4000)), rng.normal(0.5, sd, (units, 4000))
+    found = ttest_ind(a, b, equal_var=False).pvalue < 0.05
+    assert np.mean(found) == pytest.approx(0.8, abs=0.03)
 
 
 def test_effect_and_interval_are_those_of_welch() -> None:
@@ -186,6 +196,63 @@ def test_nobody_exposed_is_too_early() -> None:
     assert judged()[0] == experiment.TOO_EARLY
 
 
+def test_the_first_verdict_stands_whatever_comes_later(capsys: pytest.CaptureFixture[str]) -> None:
+    log = exposed()
+    observed(log)
+    assert judged()[1]["state"] == "no difference"
+    report, plan = experiment.REPORT.read_bytes(), experiment.load_plan()
+    assert "experiment.json: commit it" in capsys.readouterr().out
+    observed(log, converted=0.2)
+    assert judged()[0] == experiment.STAY
+    said = capsys.readouterr().out
+    assert "no difference: this stands, judging again with more data is no new evidence" in said
+    assert experiment.REPORT.read_bytes() == report
+    experiment.run(PLANNED)  # the same plan again does not forget it
+    assert experiment.load_plan() == plan
+
+
+def test_a_look_that_showed_no_effect_is_no_verdict() -> None:
+    log = exposed()
+    observed(log[:100], converted=0.2)
+    assert judged()[0] == experiment.TOO_EARLY
+    observed(log, converted=0.2)
+    assert judged()[0] == experiment.BETTER
+
+
+@pytest.mark.parametrize("values", [(1e200, -3e200), (1e-170, 2e-170)])
+def test_values_that_cannot_be_compared_are_no_verdict(values: tuple[float, float]) -> None:
+    log = exposed()
+    rows = [[unit, n % 2, values[n % 2], n % 3, n % 2] for n, (unit, _, _) in enumerate(log)]
+    write("outcomes.csv", [["unit", "converted", "spent", "complained", "stayed"], *rows])
+    with pytest.raises(InputError, match="values of 'spent' are too large or too small"):
+        judged()
+    assert not experiment.REPORT.exists()
+    assert experiment.load_plan().judged is None
+
+
+def test_units_that_two_processes_add_at_once_are_all_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second comes where the first has read the log and not written it yet."""
+    exposed(10)
+    write("more.csv", [["unit"], *([f"m{n}"] for n in range(10))])
+    write("units.csv", [["unit"], *([f"n{n}"] for n in range(10))])
+    settings = {"UNITS": "more.csv", "LOG": "log.csv"}
+    second = threading.Thread(target=lambda: experiment.run(settings))
+    kept = exposure.new_file
+
+    def meanwhile(path: Path) -> Any:
+        if not second.ident:
+            second.start()
+            second.join(0.5)  # without a lock it is through by then
+        return kept(path)
+
+    monkeypatch.setattr(exposure, "new_file", meanwhile)
+    experiment.run({"UNITS": "units.csv", "LOG": "log.csv"})
+    second.join()
+    assert len(exposure.exposures(Path("log.csv"))) == 30
+
+
 @pytest.mark.parametrize("lost", ["log.csv", "outcomes.csv"])
 def test_an_arm_that_loses_units_is_refused(lost: str) -> None:
     log = exposed()
@@ -210,6 +277,12 @@ def test_a_unit_that_saw_both_arms_is_left_out_and_counted() -> None:
     found = judged()[1]
     assert (found["both_arms"], sum(found["outcomes"].values())) == (10, 1190)
     assert found["exposed"] == {arm: sum(line[1] == arm for line in log) for arm in "ab"}
+
+
+def test_too_many_units_that_saw_both_arms_are_refused() -> None:
+    log = exposed()
+    observed(log, converted=0.2)
+    both = [[unit, {"a": "b", "b": "a"}[arm], "2100-01-01T00:00:00"] for unit, arm, _ in log[:10]]
     write("log.csv", [["unit", "arm", "time"], *both, *log[:500]])
     code, found = judged()
     assert (code, found["state"]) == (experiment.STAY, "refused")
@@ -249,6 +322,9 @@ def test_more_metrics_need_more_units() -> None:
     [
         ({"EFFECT": "much"}, "EFFECT: 'much' is not a number"),
         ({"EFFECT": "0"}, "must not be 0"),
+        ({"EFFECT": "1e-170"}, "too small"),
+        ({"EFFECT": "1e-7"}, "effect 1e-07 needs more than 10,000,000,000 units"),
+        ({"SHARE": "1e-320"}, "needs more than"),
         ({"EFFECT": "0.8"}, r"base \+ effect is 1.1"),
         ({"BASE": ""}, "give base= .* or sd="),
         ({"SD": "1"}, "give base= .* or sd="),
@@ -260,6 +336,7 @@ def test_more_metrics_need_more_units() -> None:
         ({"METRICS": ""}, "abtest: metrics: "),
         ({"METRICS": "stayed"}, "different columns"),
         ({"GUARD": "complained"}, "GUARD"),
+        ({"GUARD": "complained:1,complained:-2"}, "GUARD names a column twice"),
         ({"GUARD": "complained:0"}, "must not be 0"),
         ({"DATA": "x.csv"}, "one"),
         ({"LOG": "x.csv"}, "LOG= does not go with EFFECT="),

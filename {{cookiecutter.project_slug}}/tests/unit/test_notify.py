@@ -73,3 +73,19 @@ def test_without_a_webhook_it_prints(
     monkeypatch.delenv(notify.WEBHOOK, raising=False)
     assert not notify.send("run finished")
     assert capsys.readouterr().out == "notify: run finished\n"
+
+
+def test_a_refused_group_is_not_named_to_people(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks = [
+        {"gate": "slices.region=Ann Example", "reason": "where region is Ann Example"},
+        {"gate": "size", "reason": "model files, MB"},
+    ]
+    verdict = {"model": "1" * 64, "checks": [check | {"verdict": "refused"} for check in checks]}
+    monkeypatch.setattr(notify, "read_json", lambda *_: verdict)
+    monkeypatch.delenv(notify.WEBHOOK, raising=False)
+    notify.tell("gate refused")
+    said = capsys.readouterr().out
+    assert "slices.region: a group is refused, see reports/verdict.json; size: model files" in said
+    assert "Ann" not in said

@@ -6,9 +6,10 @@ import configparser
 import os
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .. import lineage
-from ..config import Config, load_config
+from ..config import Config, InputError, load_config
 from ..files import write_text
 from ..places import REPORTS, STARTER
 
@@ -89,14 +90,30 @@ def _data(config: Config) -> Line:
     if "://" not in remote:
         there = Path(remote).is_dir()
         return there, "data", f"{path} from {remote}" if there else f"{remote} is no folder here"
+    shown = _shown(remote)
     if remote.startswith("http") or os.environ.get("CLOUD_LOGIN"):
-        return True, "data", f"{path} from {remote}: `make pull`"
-    return False, "data", f"{path} is at {remote}: log in, say so with CLOUD_LOGIN=yes, `make pull`"
+        return True, "data", f"{path} from {shown}: `make pull`"
+    return False, "data", f"{path} is at {shown}: log in, say so with CLOUD_LOGIN=yes, `make pull`"
+
+
+def _shown(remote: str) -> str:
+    """The address without user, password, query and fragment: it goes to logs and summaries."""
+    try:
+        parts = urlsplit(remote)
+    except ValueError:
+        return "an address that cannot be read"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _remote() -> str | None:
     """Address of the default DVC remote, from the project's or the user's settings of it."""
     parser = configparser.ConfigParser(interpolation=None)
-    parser.read([".dvc/config", ".dvc/config.local"], encoding="utf-8")
+    for path in (".dvc/config", ".dvc/config.local"):
+        try:
+            parser.read(path, encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError):  # its text may hold a password
+            raise InputError(
+                f"{path} is damaged: restore it, or write it again: `dvc remote add`"
+            ) from None
     name = parser.get("core", "remote", fallback=None)
     return parser.get(f"'remote \"{name}\"'", "url", fallback=None) if name else None

@@ -5,6 +5,8 @@ conservative, because the largest distance may lie between two cut points). Labe
 homogeneity, rare labels together. Missing rate: chi-square of two rates. Each p-value is compared
 with alpha divided by the number of tests in the window (Bonferroni), and counts only together with
 an effect: PSI, sum of (p - q) ln(p / q) over deciles or labels (Siddiqi 2006), at least `min_psi`.
+
+A `reason` goes to people and to CI: it has no value of the data. `values` are for the local page.
 """
 
 from __future__ import annotations
@@ -18,10 +20,10 @@ from .. import arrays
 from ..config import Monitoring
 from ..table import Columns
 
-Result = dict[str, Any]  # column, verdict, reason, test, statistic, p, psi, missing
+Result = dict[str, Any]  # column, verdict, reason, values, test, statistic, p, psi, missing
 FEW = 5  # expected rows of a label; rarer ones are put together (Cochran's rule)
 MISSING_EFFECT = 0.05  # smallest difference of missing rates that counts
-OTHER = "other labels"
+ONE_VALUE = "it has one value only"
 
 
 def compare(reference: dict[str, Any], columns: Columns, settings: Monitoring) -> list[Result]:
@@ -41,7 +43,7 @@ def _column(
     name: str, facts: dict[str, Any], values: np.ndarray | None, settings: Monitoring
 ) -> Result:
     result: Result = {"column": name, "verdict": "", "reason": "", "test": None, "statistic": None}
-    result |= {"p": None, "psi": None, "missing": None, "missing_p": None}
+    result |= {"values": [], "p": None, "psi": None, "missing": None, "missing_p": None}
     if values is None:
         return result | {"verdict": "drift", "reason": "the column is not there any more"}
     absent = arrays.missing(values)
@@ -82,14 +84,15 @@ def _number(facts: dict[str, Any], values: np.ndarray) -> Result:
     p = float(stats.kstwobign.sf(np.sqrt(m * n / (m + n)) * distance)) if m else 0.0
     coarse = slice(4, None, 5) if len(cuts) > 20 else slice(None)
     size = psi(_shares(before[coarse]) * m, _shares(below[coarse]) * n)
-    reason = _constant(values) if len(cuts) > 1 else ""
+    constant = len(cuts) > 1 and _constant(values)
     shift = (values.mean() - facts["mean"]) / facts["sd"] if facts.get("sd") else 0.0
     return {
         "test": "Kolmogorov-Smirnov",
         "statistic": distance,
         "p": p,
         "psi": size,
-        "reason": reason or f"mean moved by {shift:+.2f} sd",
+        "reason": ONE_VALUE if constant else f"mean moved by {shift:+.2f} sd",
+        "values": [str(values[0])] if constant else [],
     }
 
 
@@ -97,9 +100,8 @@ def _shares(below: np.ndarray) -> np.ndarray:
     return np.diff(np.concatenate([[0.0], below, [1.0]]))
 
 
-def _constant(values: np.ndarray) -> str:
-    first = values[0]
-    return f"it has one value only: {first}" if bool((values == first).all()) else ""
+def _constant(values: np.ndarray) -> bool:
+    return bool((values == values[0]).all())
 
 
 def _label(facts: dict[str, Any], values: np.ndarray) -> Result:
@@ -107,30 +109,33 @@ def _label(facts: dict[str, Any], values: np.ndarray) -> Result:
     now = dict(zip(names.tolist(), counts.tolist(), strict=True))
     before = dict(facts["labels"])
     rest = facts["rows"] - facts["missing"] - sum(before.values())
-    known = set(before)
-    unseen = {name: count for name, count in now.items() if name not in known}
     pairs = [(before[name], now.get(name, 0)) for name in before]
-    pairs.append((rest, sum(unseen.values())))
+    pairs.append((rest, sum(count for name, count in now.items() if name not in before)))
     table = _merged(pairs)
     if len(table) < 2:
         statistic, p = 0.0, 1.0
     else:
         test = stats.chi2_contingency(np.array(table).T, correction=False)
         statistic, p = float(test.statistic), float(test.pvalue)
-    reason = _constant(values) if len(known) > 1 else ""
-    if unseen and not rest:
-        shown = ", ".join(map(repr, sorted(unseen, key=lambda name: -unseen[name])[:3]))
-        share = sum(unseen.values()) / len(values)
-        reason = f"{share:.1%} are labels training did not see: {shown}"
-    else:
-        m, n = max(sum(before.values()) + rest, 1), len(values)
-        moved = max(known, key=lambda k: abs(before[k] / m - now.get(k, 0) / n), default="")
-        was, is_ = before.get(moved, 0) / m, now.get(moved, 0) / n
-        reason = reason or f"{moved!r} went from {was:.1%} to {is_:.1%}"
     size = psi(*np.array(pairs, dtype=np.float64).T)
-    return {
-        "test": "chi-square", "statistic": statistic, "p": p, "psi": size, "reason": reason
-    }  # fmt: skip
+    result = {"test": "chi-square", "statistic": statistic, "p": p, "psi": size}
+    return result | _moved(before, now, rest)
+
+
+def _moved(before: dict[str, int], now: dict[str, int], rest: int) -> Result:
+    """Reason and values of a column of labels: rows of each before and now, `rest` of rare ones."""
+    m, n = max(sum(before.values()) + rest, 1), sum(now.values())
+    unseen = {name: count for name, count in now.items() if name not in before}
+    if unseen and not rest:
+        most = sorted(unseen, key=lambda name: -unseen[name])[:3]
+        share = f"{sum(unseen.values()) / n:.1%}"
+        reason = f"{share} are labels training did not see: {len(unseen):,} of them"
+        return {"reason": reason, "values": most}
+    if len(before) > 1 and len(now) == 1:
+        return {"reason": ONE_VALUE, "values": list(now)}
+    moved = max(before, key=lambda k: abs(before[k] / m - now.get(k, 0) / n), default="")
+    was, is_ = before.get(moved, 0) / m, now.get(moved, 0) / n
+    return {"reason": f"one label went from {was:.1%} to {is_:.1%}", "values": [moved]}
 
 
 def _merged(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -165,9 +170,10 @@ def _judge(result: Result, limit: float, settings: Monitoring) -> None:
         change = result["missing"] - result["missing_before"]
         if abs(change) >= MISSING_EFFECT:
             rates = f"from {result['missing_before']:.1%} to {result['missing']:.1%}"
-            result |= {"verdict": "drift", "reason": f"the missing rate went {rates}"}
+            reason = f"the missing rate went {rates}"
+            result |= {"verdict": "drift", "reason": reason, "values": []}
     if result["p"] is not None and result["verdict"] != "drift":
         drifts = result["p"] < limit and result["psi"] >= settings.min_psi
         result["verdict"] = "drift" if drifts else "steady"
         if not drifts:
-            result["reason"] = ""
+            result |= {"reason": "", "values": []}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.stats import chisquare, norm, t
+from scipy.stats import chisquare, t
 
 Arm = Literal["a", "b"]
 
@@ -39,14 +40,37 @@ def sample_size(
     """Units of a and of b with which a two-sided test finds `effect` with probability `power`.
 
     `variances` of one unit in a and in b: p(1 - p) of a proportion, the square of the standard
-    deviation of anything else. Normal approximation, unpooled, n_b = k n_a:
-    n_a = (z(1 - alpha/2) + z(power))^2 (var_a + var_b / k) / effect^2.
+    deviation of anything else. Unpooled, n_b = k n_a:
+    n_a = (t(1 - alpha/2) + t(power))^2 (var_a + var_b / k) / effect^2, with quantiles of t at the
+    degrees of freedom that so many units have in `compare`: a few units need more than z says.
     Source: Chow, Shao, Wang, Lokhnygina, "Sample Size Calculations in Clinical Research" (3rd ed.,
     2018), two-sample parallel designs: 3.2 (means), 4.2 (proportions).
+    Raises OverflowError where it is more than can be counted.
     """
-    z = norm.ppf(1 - alpha / 2) + norm.ppf(power)
-    total = (z / effect) ** 2 * (variances[0] / (1 - share) + variances[1] / share)
-    return max(2, math.ceil(total * (1 - share))), max(2, math.ceil(total * share))
+
+    def sizes(total: int) -> tuple[int, int]:
+        return max(2, math.ceil(total * (1 - share))), max(2, math.ceil(total * share))
+
+    def needed(freedom: float) -> int:
+        reach = float(t.ppf(1 - alpha / 2, freedom) + t.ppf(power, freedom))
+        return math.ceil(
+            (reach / effect) ** 2 * (variances[0] / (1 - share) + variances[1] / share)
+        )
+
+    def still(total: int) -> int:
+        a, b = sizes(total)
+        return needed(_freedom(variances[0] / a, variances[1] / b, a, b))
+
+    least = needed(math.inf)
+    totals = range(
+        least, max(least, still(least)) + 1
+    )  # more units have more freedom, and need fewer
+    return sizes(totals[bisect_left(totals, True, key=lambda total: total >= still(total))])
+
+
+def _freedom(part_a: float, part_b: float, a: int, b: int) -> float:
+    """Welch's degrees of freedom: squared errors of the two means, units."""
+    return (part_a + part_b) ** 2 / (part_a**2 / (a - 1) + part_b**2 / (b - 1))
 
 
 def mismatch(a: int, b: int, share: float) -> float:
@@ -60,17 +84,20 @@ def mismatch(a: int, b: int, share: float) -> float:
 def compare(a: np.ndarray, b: np.ndarray, alpha: float) -> Effect:
     """The effect on a metric of units (n,) and (m,), at least two each; interval at 1 - alpha.
 
+    Not finite where squares of the values are not.
+
     Source: Welch, "The generalization of Student's problem when several different population
     variances are involved", Biometrika 34 (1947).
     """
-    value = float(b.mean() - a.mean())
-    parts = np.array([a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)])
-    error = math.sqrt(parts.sum())
-    if error == 0:  # every unit of an arm has the same value
-        return Effect(value, value, value, float(value == 0))
-    freedom = parts.sum() ** 2 / (parts**2 / [len(a) - 1, len(b) - 1]).sum()
-    reach = float(t.ppf(1 - alpha / 2, freedom)) * error
-    p = float(2 * t.sf(abs(value) / error, freedom))
+    with np.errstate(all="ignore"):
+        value = float(b.mean() - a.mean())
+        if (a == a[0]).all() and (b == b[0]).all():
+            return Effect(value, value, value, float(value == 0))
+        part_a, part_b = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+        error = np.sqrt(part_a + part_b)
+        freedom = _freedom(part_a, part_b, len(a), len(b))
+        reach = float(t.ppf(1 - alpha / 2, freedom) * error)
+        p = float(2 * t.sf(abs(value) / error, freedom))
     return Effect(value, value - reach, value + reach, p)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +21,7 @@ Key = tuple[str, int]  # request id, row of the request
 def join(settings: dict[str, str]) -> None:
     """LABELS=labels.csv (id, label, row where a request had several), LOG=folder of the log.
 
+    A label is that of a request: it counts for every model that answered it, as a shadow does.
     Writes reports/labelled.csv: id, row, time, model, the answer, the label, logged features.
     Raises InputError naming the file and line of a label that is not of the task.
     """
@@ -28,35 +31,43 @@ def join(settings: dict[str, str]) -> None:
         raise InputError("LABELS is missing: make join LABELS=labels.csv LOG=folder")
     config = load_config()
     labels = _labels(source, config.data.labels)
-    found = repeated = 0
-    seen: set[Key] = set()
-    names: list[str] = []
     with new_file(JOINED) as new, new.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        for entry in entries(folder, KEYS):
-            key = (entry["id"], entry["row"])
-            if key in seen:
-                repeated += 1
-            if key not in labels:
-                continue
-            seen.add(key)
-            row = _row(entry, labels.pop(key))
-            if not names:
-                names = list(row)
-                writer.writerow(names)
-            if list(row) != names:
-                raise InputError(
-                    f"{folder}: the log holds models with other answers or features: move the "
-                    f"files of the older one to a folder of their own and join each"
-                )
-            writer.writerow(row.values())
-            found += 1
-        if not found:
+        joined, repeated = _write(file, folder, labels)
+        if not joined:
             raise InputError(f"{source}: none of its ids is in the log in {folder}")
-    note = f"; {len(labels):,} have no logged prediction" if labels else ""
+    left, models = len(labels) - len({key for _, key in joined}), len({name for name, _ in joined})
+    note = f"; {left:,} have no logged prediction" if left else ""
     if repeated:
         note += f"; {repeated:,} predictions share an id with a joined one and were left out"
-    print(f"join: {found:,} labels joined -> {JOINED}{note}")
+    of = f" of {models} models" if models > 1 else ""
+    print(f"join: {len(joined):,} predictions{of} have their label now -> {JOINED}{note}")
+
+
+def _write(file: IO[str], folder: Path, labels: dict[Key, str]) -> tuple[set[tuple[str, Key]], int]:
+    """Model and key of what was written; how many predictions came under the same ones again."""
+    writer = csv.writer(file)
+    joined: set[tuple[str, Key]] = set()
+    names: list[str] = []
+    repeated = 0
+    for entry in entries(folder, KEYS):
+        key = (entry["id"], entry["row"])
+        if key not in labels:
+            continue
+        if (entry["model"], key) in joined:
+            repeated += 1
+            continue
+        joined.add((entry["model"], key))
+        row = _row(entry, labels[key])
+        if not names:
+            names = list(row)
+            writer.writerow(names)
+        if list(row) != names:
+            raise InputError(
+                f"{folder}: the log holds models with other answers or features: move the "
+                f"files of the older one to a folder of their own and join each"
+            )
+        writer.writerow(row.values())
+    return joined, repeated
 
 
 def _labels(source: Path, classes: tuple[str, ...]) -> dict[Key, str]:
@@ -108,23 +119,84 @@ def _is_number(text: str) -> bool:
 def entries(folder: Path, keys: set[str]) -> Iterator[dict[str, Any]]:
     """Entries of every file of the log, each with `keys`; a last line cut off is left out.
 
-    Services that share a volume write a folder each.
+    Services that share a volume write a folder each. Every field that is there is of its form: `id`
+    and `model` text, `row` a whole number, `time` with its offset, `milliseconds` finite, `output`
+    finite numbers and perhaps a label, `features` numbers, texts, booleans and null.
     Raises InputError naming file and line of any other that is no entry.
     """
     paths = sorted(folder.rglob("*.jsonl"))
     if not paths:
         raise InputError(f"LOG={folder} holds no prediction log: serve with SERVE_LOG={folder}")
     for path in paths:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                try:
-                    entry = json.loads(line)
-                except ValueError:
-                    entry = None
-                if isinstance(entry, dict) and entry.keys() >= keys:
+                entry = _parsed(line)
+                fault = _fault(entry, keys)
+                if fault is None:
                     yield entry
-                elif line.endswith("\n"):
-                    raise InputError(f"{path}: line {number} is damaged: remove it")
+                elif line.endswith(b"\n"):
+                    raise InputError(f"{path}: line {number} is damaged: remove it ({fault})")
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line.decode())
+    except (ValueError, RecursionError):
+        return None
+
+
+def _fault(entry: Any, keys: set[str]) -> str | None:
+    """Why `entry` is none; None where it is one."""
+    if not isinstance(entry, dict):
+        return "it is no JSON object"
+    absent = keys - entry.keys()
+    if absent:
+        return f"it has no {min(absent)}"
+    wrong = [
+        name for name, is_right in FORMS.items() if name in entry and not is_right(entry[name])
+    ]
+    return f"its {wrong[0]} is not of the form of the log" if wrong else None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+
+
+def _is_row(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_output(value: Any) -> bool:
+    if not isinstance(value, dict) or not value.keys() - {"label"}:
+        return False
+    return all(_is_text(v) if name == "label" else _is_finite(v) for name, v in value.items())
+
+
+def _is_record(value: Any) -> bool:
+    plain = (str, int, float, bool, type(None))
+    return isinstance(value, dict) and all(isinstance(v, plain) for v in value.values())
+
+
+FORMS: dict[str, Callable[[Any], bool]] = {
+    "id": _is_text,
+    "row": _is_row,
+    "time": _is_time,
+    "model": _is_text,
+    "milliseconds": _is_finite,
+    "output": _is_output,
+    "features": _is_record,
+}
 
 
 def _row(entry: dict[str, Any], label: str) -> dict[str, Any]:

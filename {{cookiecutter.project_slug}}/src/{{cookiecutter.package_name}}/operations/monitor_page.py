@@ -71,6 +71,7 @@ def _results(results: list[dict[str, Any]]) -> str:
 
 def _row(result: dict[str, Any]) -> str:
     verdict = escape(result["verdict"])
+    reason = ": ".join(filter(None, [result["reason"], ", ".join(map(repr, result["values"]))]))
     cells = [
         f"<td>{escape(result['column'])}</td>",
         f'<td class="{verdict}">{verdict}</td>',
@@ -78,7 +79,7 @@ def _row(result: dict[str, Any]) -> str:
         f"<td>{_bar(result['psi'], verdict == 'drift')}</td>",
         f'<td class="n">{_number(result["p"])}</td>',
         f'<td class="n">{_number(result["missing"])}</td>',
-        f"<td>{escape(result['reason'])}</td>",
+        f"<td>{escape(reason)}</td>",
     ]
     return f"<tr>{''.join(cells)}</tr>"
 

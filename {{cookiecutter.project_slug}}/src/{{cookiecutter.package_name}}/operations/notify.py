@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from .. import champion, lineage
 from ..config import InputError, load_config
@@ -90,9 +91,15 @@ def _run() -> str:
 def _refused() -> str:
     verdict = read_json(VERDICT, "run `make gate`")
     refused = [check for check in verdict["checks"] if check["verdict"] == "refused"]
-    lines = "; ".join(f"{check['gate']}: {check['reason']}" for check in refused[:3])
+    lines = "; ".join(map(_without_group, refused[:3]))
     more = f"; and {len(refused) - 3} more" if len(refused) > 3 else ""
     return f"model {verdict['model'][:16]}: {lines}{more}"
+
+
+def _without_group(check: dict[str, Any]) -> str:
+    """A refusal; of the gate of a group (`fairness.sex=female`) not which, it is a value."""
+    name, group, _ = check["gate"].partition("=")
+    return f"{name}: a group is refused, see {VERDICT}" if group else f"{name}: {check['reason']}"
 
 
 def _drift() -> str:

@@ -7,26 +7,29 @@ from __future__ import annotations
 
 import os
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..config import InputError
+from . import web
 
 Sample = tuple[str, dict[str, str], float]
 PUSHGATEWAY = "PUSHGATEWAY_URL"
-SECONDS = 5.0
 
 
 def gateway() -> str:
     """Address of the project's group at a Pushgateway; empty without PUSHGATEWAY_URL."""
     address = os.environ.get(PUSHGATEWAY, "")
-    parts = urlsplit(address)
+    if not address:
+        return ""
+    fault = web.unusable(address)
+    parts = urlsplit("" if fault else address)
     group = parts.path.partition("/metrics/job/")[2]
-    if address and (parts.scheme not in ("http", "https") or not parts.hostname or not group):
+    if fault == web.LOGIN:
+        raise InputError(f"{PUSHGATEWAY}: {fault}: what keeps others out is the network")
+    if parts.scheme not in ("http", "https") or not group:
         raise InputError(
             f"{PUSHGATEWAY} must be the address of a group, such as "
             "http://pushgateway.example.com:9091/metrics/job/NAME-OF-THE-PROJECT"
@@ -36,18 +39,10 @@ def gateway() -> str:
 
 def push(address: str, exposition: str) -> bool:
     """Whether the group at `address` was replaced by `exposition`; the reason is printed if not."""
-    request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-        address, data=exposition.encode(), headers={"Content-Type": "text/plain"}, method="PUT"
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=SECONDS):  # noqa: S310
-            return True
-    except urllib.error.HTTPError as error:
-        reason = f"status {error.code}"
-    except (OSError, ValueError) as error:
-        reason = type(getattr(error, "reason", error)).__name__
-    print(f"monitor: {PUSHGATEWAY} did not take the metrics: {reason}", file=sys.stderr)
-    return False
+    refused = web.send("PUT", address, exposition.encode(), {"Content-Type": "text/plain"})
+    if refused:
+        print(f"monitor: {PUSHGATEWAY} did not take the metrics: {refused}", file=sys.stderr)
+    return not refused
 
 
 def text(found: dict[str, Any]) -> str:

@@ -1,32 +1,86 @@
-"""One POST to a web address that a person has set. Addresses may hold a secret: none is told."""
+"""One request to a web address that a person has set.
+
+Addresses, and headers, may hold a secret: neither is told, nor sent on to where a redirect points.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import threading
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-SECONDS = 5.0
+SECONDS = 10.0  # from the connection to the head of the answer
+HTTPS = "it must be an https:// address (http:// on this machine only)"
+LOGIN = "it must be an address without user and password"
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is the answer: whoever it points to is not who the secret is for."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_NoRedirect)
 
 
 def post(address: str, body: Any, **headers: str) -> str:
     """Send `body` as JSON; why the server did not take it, empty when it did."""
-    parts = urlsplit(address)
-    if parts.scheme != "https" and (parts.scheme, parts.hostname in _LOOPBACK) != ("http", True):
-        return "it must be an https:// address (http:// on this machine only)"
+    fault = unusable(address) or _unsafe(address)
+    if fault:
+        return fault
     content, kind = json.dumps(body).encode(), {"Content-Type": "application/json"}
-    request = urllib.request.Request(address, content, kind | headers)  # noqa: S310 - see above
+    return send("POST", address, content, kind | headers)
+
+
+def unusable(address: str) -> str:
+    """Why nothing can be sent to `address`, empty where it can be."""
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
-            return "" if answer.status < 300 else f"status {answer.status}"
+        parts = urlsplit(address)
+        known = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        known = False
+    if any(not " " < letter < "\x7f" for letter in address):
+        return "it holds a space or a letter that an address cannot hold"
+    if not known:
+        return HTTPS
+    return LOGIN if "@" in parts.netloc else ""
+
+
+def _unsafe(address: str) -> str:
+    parts = urlsplit(address)
+    local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    return "" if parts.scheme == "https" or local else HTTPS
+
+
+def send(method: str, address: str, content: bytes, headers: dict[str, str]) -> str:
+    """Why the server did not take `content` within SECONDS, empty when it did."""
+    said: list[str] = []
+    request = urllib.request.Request(address, content, headers, method=method)  # noqa: S310
+    # the time of a socket begins anew with every byte: a server that drips would hold us for ever
+    asked = threading.Thread(target=lambda: said.append(_answer(request)), daemon=True)
+    asked.start()
+    asked.join(SECONDS)
+    return said[0] if said else "TimeoutError"
+
+
+def _answer(request: urllib.request.Request) -> str:
+    try:
+        with _opener.open(request, timeout=SECONDS):
+            return ""
     except urllib.error.HTTPError as error:
-        return f"status {error.code}"
-    except (OSError, ValueError) as error:
-        return type(getattr(error, "reason", error)).__name__
+        error.close()
+        moved = " (redirects are not followed)" if 300 <= error.code < 400 else ""
+        return f"status {error.code}{moved}"
+    except (OSError, ValueError, HTTPException) as error:  # its text may hold the address
+        inner = getattr(error, "reason", None)
+        return type(inner if isinstance(inner, Exception) else error).__name__
 
 
 def github(path: str, body: Any) -> str:

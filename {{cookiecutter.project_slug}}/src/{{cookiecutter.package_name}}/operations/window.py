@@ -50,7 +50,7 @@ def read_log(folder: Path, model: str) -> Log:
             found.append(entry)
         else:
             others += 1
-    found.sort(key=lambda entry: str(entry["time"]))
+    found.sort(key=lambda entry: datetime.fromisoformat(entry["time"]))
     return Log(found, others)
 
 
@@ -91,11 +91,17 @@ def _inputs(part: list[dict[str, Any]], columns: Mapping[str, Column]) -> Column
     kept = [entry["features"] for entry in part if entry.get("features")]
     if not kept:
         return None
-    return {
-        name: _typed([record.get(name) for record in kept], column)
-        for name, column in columns.items()
-        if any(name in record for record in kept)
-    }
+    found = {}
+    for name, column in columns.items():
+        if any(name in record for record in kept):
+            try:
+                found[name] = _typed([record.get(name) for record in kept], column)
+            except (TypeError, ValueError, OverflowError):
+                raise InputError(
+                    f"the log has a {name!r} that is not {column.type}, as model_config.yaml says: "
+                    f"move its file away, or look at the log of another model"
+                ) from None
+    return found
 
 
 def _typed(values: list[Any], column: Column) -> np.ndarray:
