@@ -209,6 +209,7 @@ FAULTS = [
         GONE,
     ),
     of("NetworkPolicy", "-work", "jobs to every port", "spec egress 1 ports", GONE),
+    of("NetworkPolicy", "-work", "no way to the Pushgateway", "spec egress 1 ports 4 port", 9092),
     of("Role", "-rollout", "everything", "rules 0 verbs", ["*"]),
     of("Role", "-rollout", "every route", "rules 0 resourceNames", GONE),
     of("Role", "-rollout", "a route that is not there", "rules 0 resourceNames", ["other"]),

@@ -21,6 +21,13 @@ SETTINGS = {"MAX_ROWS", "MAX_BYTES", "MAX_IN_FLIGHT", "MAX_SLOW", "REQUEST_SECON
     *("DRAIN_SECONDS", "LOG", "LOG_SHARE", "LOG_FEATURES", "LOG_BYTES"),
 }
 CLUSTER_WIDE = {"Namespace"}
+CALLED = {  # by jobs, outside of the cluster's own objects
+    443: "a remote",
+    5000: "MLflow",
+    6443: "the API server",
+    9000: "S3-compatible storage",
+    9091: "the Pushgateway",
+}
 WORKLOADS = ("Deployment", "Job", "CronJob", "AnalysisTemplate")
 
 
@@ -275,6 +282,10 @@ def networks(objects: Objects) -> Iterator[str]:
                     "except", []
                 ):
                     yield f"{name}: it may ask the cloud for credentials"
+                if block:
+                    ports = {port.get("port") for port in rule.get("ports", [])}
+                    missed = [what for port, what in CALLED.items() if port not in ports]
+                    yield from (f"{name}: jobs cannot call {what}" for what in missed)
             yield from (f"{name}: {said}" for said in _peers(rule.get("to", []), outside=True))
         pods = [t for t in of_kind(objects, "Deployment") if _chosen(spec, t)]
         if spec.get("egress") and pods:
