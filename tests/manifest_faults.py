@@ -66,6 +66,8 @@ END = "spec endpoints 0 "
 MATCHED = "spec selector "
 SPACES = "spec namespaceSelector "
 RULE = "spec groups 1 rules 0 "
+PRIVILEGES = "containers 0 securityContext allowPrivilegeEscalation"
+LABELS = "spec template metadata labels app.kubernetes.io/"
 CRON = "spec jobTemplate spec template spec "
 
 
@@ -423,4 +425,18 @@ FAULTS = [
             "spec": {},
         },
     ),
+]
+
+JOB = "spec metrics 0 provider job spec template spec "
+DRIFTED = [  # planted into the pod of one workload that runs jobs; the others stay
+    of("Job", "-train", "another user", POD + "securityContext runAsUser", 10002, "train"),
+    of("Job", "-rollout", "another group", POD + "securityContext fsGroup", 10002, "rollout"),
+    of("CronJob", "-monitor", "more disk", CRON + "volumes 0 emptyDir sizeLimit", "8Gi", "monitor"),
+    of("CronJob", "-monitor", "restarted", CRON + "restartPolicy", "OnFailure", "monitor"),
+    of("Job", "-train", "another folder", ONE + "volumeMounts 0 mountPath", "/work", "train"),
+    of("Job", "-rollout", "pulled each time", ONE + "imagePullPolicy", "Always", "rollout"),
+    of("AnalysisTemplate", "-decide", "links", JOB + "enableServiceLinks", True, "argo"),
+    of("AnalysisTemplate", "-decide", "more rights", JOB + PRIVILEGES, True, "argo"),
+    of("Job", "-train", "no policy lets it out", LABELS + "component", "train", "train"),
+    of("Job", "-rollout", "a container of its own", POD + "initContainers", [], "rollout"),
 ]

@@ -28,6 +28,9 @@ CALLED = {  # by jobs, outside of the cluster's own objects
     9000: "S3-compatible storage",
     9091: "the Pushgateway",
 }
+OF_ITS_OWN = {"containers", "serviceAccountName", "automountServiceAccountToken"} | {
+    *("container args", "container envFrom", "container resources"),
+}
 WORKLOADS = ("Deployment", "Job", "CronJob", "AnalysisTemplate")
 
 
@@ -212,6 +215,28 @@ def jobs(objects: Objects) -> Iterator[str]:
                 yield f"{name}: {key} is missing"
         if spec["template"]["spec"].get("restartPolicy") != "Never":
             yield f"{name}: it starts again inside its pod, and its first log is gone"
+
+
+def alike(workloads: Objects) -> Iterator[str]:
+    """The pods of jobs, which every kind of workload writes down anew, are of one shape."""
+    first, *others = workloads
+    one = _shape(first)
+    for thing in others:
+        other = _shape(thing)
+        for part in sorted(one.keys() | other.keys()):
+            if one.get(part) != other.get(part):
+                yield f"{name_of(thing)}: {part} is not that of {name_of(first)}"
+
+
+def _shape(thing: Object) -> Object:
+    """A pod of a job without what is its own: account, words, size, Secret, the log it reads."""
+    pod = template(thing)
+    (container,) = pod["spec"]["containers"]
+    parts = {f"container {key}": value for key, value in container.items()} | pod["spec"]
+    parts |= {"labels": pod["metadata"]["labels"]}
+    for key in ("volumes", "container volumeMounts"):
+        parts[key] = [part for part in parts.get(key, []) if part["name"] != "predictions"]
+    return {key: value for key, value in parts.items() if key not in OF_ITS_OWN}
 
 
 def tracks(objects: Objects) -> Iterator[str]:

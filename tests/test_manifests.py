@@ -18,8 +18,8 @@ import pytest
 import yaml
 from engine import missing
 from kubernetes_validate import SchemaNotFoundError, ValidationError, validate
-from manifest_faults import FAULTS, Fault
-from manifest_rules import faults
+from manifest_faults import DRIFTED, FAULTS, Fault
+from manifest_rules import alike, faults, of_kind
 
 SCHEMAS = bake.ROOT / "tests" / "manifests"
 KUBERNETES = "1.32"
@@ -196,6 +196,21 @@ def test_a_copied_pod_template_is_found(place: str, project: Path, tmp_path: Pat
     written = (home / "deploy/k8s/base/pod/deployment.yaml").read_text(encoding="utf-8")
     (home / "deploy" / "k8s" / place).write_text(written.replace("Deployment", "Rollout"))
     assert templates_of_the_service(home) == 2
+
+
+def of_jobs(bundles: dict[str, Objects]) -> Objects:
+    """What runs jobs, one of each bundle that has one."""
+    return [next(of_kind(bundles[bundle], kind)) for bundle, kind in JOBS.items()]
+
+
+def test_the_pods_of_jobs_have_one_shape(bundles: dict[str, Objects]) -> None:
+    assert list(alike(of_jobs(bundles))) == []
+
+
+@pytest.mark.parametrize("fault", DRIFTED, ids=lambda fault: fault.name)
+def test_a_pod_of_a_job_that_drifts_is_found(fault: Fault, bundles: dict[str, Objects]) -> None:
+    planted = bundles | {fault.bundle: fault.plant(bundles[fault.bundle], NAME)}
+    assert list(alike(of_jobs(planted))), fault
 
 
 def test_an_image_by_tag_is_refused(deployed: Path) -> None:
