@@ -41,6 +41,13 @@ RESOURCES = {
     "secrets": ("v1", "Secret", True),
     "configmaps": ("v1", "ConfigMap", True),
     "serviceaccounts": ("v1", "ServiceAccount", True),
+    "persistentvolumeclaims": ("v1", "PersistentVolumeClaim", True),
+    "jobs": ("batch/v1", "Job", True),
+    "cronjobs": ("batch/v1", "CronJob", True),
+    "rollouts": ("argoproj.io/v1alpha1", "Rollout", True),
+    "analysistemplates": ("argoproj.io/v1alpha1", "AnalysisTemplate", True),
+    "servicemonitors": ("monitoring.coreos.com/v1", "ServiceMonitor", True),
+    "prometheusrules": ("monitoring.coreos.com/v1", "PrometheusRule", True),
     "deployments": ("apps/v1", "Deployment", True),
     "endpointslices": ("discovery.k8s.io/v1", "EndpointSlice", True),
     "horizontalpodautoscalers": ("autoscaling/v2", "HorizontalPodAutoscaler", True),
@@ -311,8 +318,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         finally:
             connection.close()
 
+    def denied(self, resource: str, space: str, value: Object) -> str:
+        """Why `value` may not be kept; "" where it may."""
+        return ""
+
     def do_PATCH(self) -> None:
-        parts, _ = self.place()
+        parts, query = self.place()
         body = self.rfile.read(int(self.headers["content-length"]))
         change = yaml.safe_load(body)
         space, (resource, name, *sub) = self.within(parts[2:] if parts[0] == "api" else parts[3:])
@@ -328,8 +339,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.refuse(409, "Conflict", f"{name}: the object has been modified")
             if sub == ["scale"]:
                 change = {"spec": {"replicas": change["spec"]["replicas"]}}
-            new = self.store.put(key, merged(old, change, strategic), old)
+            new = merged(old, change, strategic)
+            if why := self.denied(resource, space, new):
+                return self.refuse(403, "Forbidden", why)
+            if "dryRun" not in query:
+                new = self.store.put(key, new, old)
         self.answer(scale_of(new) if sub == ["scale"] else new)
+
+    def do_DELETE(self) -> None:
+        parts, _ = self.place()
+        space, (resource, name) = self.within(parts[2:] if parts[0] == "api" else parts[3:])
+        self.store.remove((RESOURCES[resource][0], resource, space, name))
+        self.answer({"kind": "Status", "apiVersion": "v1", "status": "Success", "metadata": {}})
 
     def do_PUT(self) -> None:
         parts, _ = self.place()
@@ -562,10 +583,10 @@ def end(pod: Pod) -> None:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
+def cluster(folder: Path, answering: type[Handler] = Handler) -> Iterator[Cluster]:
     """A running cluster whose kubeconfig is in `folder`."""
     store = Store()
-    handler = type("OneHandler", (Handler,), {"store": store})
+    handler = type("OneHandler", (answering,), {"store": store})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     server.block_on_close = False

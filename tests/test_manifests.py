@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import admission
 import bake
 import manifest_rules
 import pytest
 import yaml
+from cluster import Handler, cluster
 from engine import missing
 from kubernetes_validate import SchemaNotFoundError, ValidationError, validate
 from manifest_faults import DRIFTED, FAULTS, Fault
@@ -268,3 +270,99 @@ def test_jobs_run_stages_that_there_are(project: Path, bundles: dict[str, Object
         (container,) = manifest_rules.template(job)["spec"]["containers"]
         for word in container["args"]:
             assert "=" in word or word == "run" or f'"{word}": (' in stages
+
+
+class Restricted(Handler):
+    """It enforces Pod Security "restricted" as far as privileged pods go."""
+
+    def denied(self, resource: str, space: str, value: dict[str, Any]) -> str:
+        if not space:
+            return ""
+        known = self.store.get("namespaces", "", space)
+        if known is None:
+            return f'namespaces "{space}" not found'
+        labels = known["metadata"]["labels"]
+        if resource == "pods" and labels["pod-security.kubernetes.io/enforce"] == "restricted":
+            for container in value["spec"]["containers"]:
+                if container["securityContext"].get("privileged"):
+                    return 'violates PodSecurity "restricted:latest": privileged'
+        return ""
+
+
+class Refusing(Restricted):
+    """It lets nobody spread pods."""
+
+    def denied(self, resource: str, space: str, value: dict[str, Any]) -> str:
+        return "no budgets here" if resource == "poddisruptionbudgets" else ""
+
+
+class Lenient(Restricted):
+    """It keeps what it should not."""
+
+    def end_headers(self) -> None:
+        if "/deployments/" in self.path:
+            self.send_header("Warning", '299 - "would violate PodSecurity"')
+        super().end_headers()
+
+
+def asked(answering: type[Handler], bundles: dict[str, Objects], folder: Path) -> list[str]:
+    """T47 of every bundle, on a server of this kind."""
+    (deployment, _) = of_kind(bundles["rest"], "Deployment")
+    with (
+        cluster(folder, answering) as made,
+        admission.server(made.kubeconfig, bundles["rest"]) as there,
+    ):
+        kept = set(made.store.objects)
+        said = [*there.unsafe(deployment)]
+        for objects in bundles.values():
+            said += there.refusals(objects)
+        assert set(made.store.objects) == kept
+    assert made.store.all("namespaces") == []
+    return said
+
+
+def test_T47_asks_a_server_and_leaves_nothing(bundles: dict[str, Objects], tmp_path: Path) -> None:
+    assert asked(Restricted, bundles, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("answering", "says"),
+    [
+        (Handler, "a privileged pod is not refused"),
+        (Refusing, "no budgets here"),
+        (Lenient, "would violate PodSecurity"),
+    ],
+)
+def test_T47_sees_a_server_that_says_no_or_lets_everything_in(
+    answering: type[Handler], says: str, bundles: dict[str, Objects], tmp_path: Path
+) -> None:
+    assert says in "".join(asked(answering, bundles, tmp_path))
+
+
+@pytest.fixture(scope="session")
+def there(deployed: Path) -> Iterator[admission.Server]:
+    """The real cluster that T47_KUBECONFIG names."""
+    objects = rendered(deployed, "staging", "rest")
+    with admission.server(Path(admission.KUBECONFIG).resolve(strict=True), objects) as found:
+        yield found
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("bundle", BUNDLES)
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_T47_a_real_cluster_takes_every_bundle(
+    env: str, bundle: str, deployed: Path, there: admission.Server
+) -> None:
+    objects = rendered(deployed, env, bundle)
+    known = there.kubectl("api-versions").stdout.split()
+    if absent := {thing["apiVersion"] for thing in objects} - set(known):
+        missing(f"this cluster does not know {', '.join(sorted(absent))}")
+    assert there.refusals(objects) == []
+
+
+@pytest.mark.cluster
+def test_T47_a_real_cluster_refuses_a_privileged_pod(
+    deployed: Path, there: admission.Server
+) -> None:
+    (deployment, _) = of_kind(rendered(deployed, "staging", "rest"), "Deployment")
+    assert there.unsafe(deployment) == []
