@@ -29,7 +29,7 @@ CALLED = {  # by jobs, outside of the cluster's own objects
     9091: "the Pushgateway",
 }
 OF_ITS_OWN = {"containers", "serviceAccountName", "automountServiceAccountToken"} | {
-    *("container args", "container envFrom", "container resources"),
+    *("container args", "container env", "container envFrom", "container resources"),
 }
 WORKLOADS = ("Deployment", "Job", "CronJob", "AnalysisTemplate")
 
