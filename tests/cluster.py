@@ -2,7 +2,8 @@
 
 The server keeps any object, answers discovery, get, list, watch, server-side apply and patches
 (409 for another resourceVersion). A Deployment is served by processes on loopback addresses of
-their own: its image names the project folder whose code they run. No schema is checked.
+their own, which run what the Dockerfile of a project folder puts into an image, and see nothing
+else of it. No schema is checked.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
-from service import package
+from images import Image, built
 
 Object = dict[str, Any]
 Key = tuple[str, str, str, str]  # group/version, resource, namespace, name
@@ -41,6 +42,13 @@ RESOURCES = {
     "secrets": ("v1", "Secret", True),
     "configmaps": ("v1", "ConfigMap", True),
     "serviceaccounts": ("v1", "ServiceAccount", True),
+    "persistentvolumeclaims": ("v1", "PersistentVolumeClaim", True),
+    "jobs": ("batch/v1", "Job", True),
+    "cronjobs": ("batch/v1", "CronJob", True),
+    "rollouts": ("argoproj.io/v1alpha1", "Rollout", True),
+    "analysistemplates": ("argoproj.io/v1alpha1", "AnalysisTemplate", True),
+    "servicemonitors": ("monitoring.coreos.com/v1", "ServiceMonitor", True),
+    "prometheusrules": ("monitoring.coreos.com/v1", "PrometheusRule", True),
     "deployments": ("apps/v1", "Deployment", True),
     "endpointslices": ("discovery.k8s.io/v1", "EndpointSlice", True),
     "horizontalpodautoscalers": ("autoscaling/v2", "HorizontalPodAutoscaler", True),
@@ -311,8 +319,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         finally:
             connection.close()
 
+    def denied(self, resource: str, space: str, value: Object) -> str:
+        """Why `value` may not be kept; "" where it may."""
+        return ""
+
     def do_PATCH(self) -> None:
-        parts, _ = self.place()
+        parts, query = self.place()
         body = self.rfile.read(int(self.headers["content-length"]))
         change = yaml.safe_load(body)
         space, (resource, name, *sub) = self.within(parts[2:] if parts[0] == "api" else parts[3:])
@@ -328,8 +340,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.refuse(409, "Conflict", f"{name}: the object has been modified")
             if sub == ["scale"]:
                 change = {"spec": {"replicas": change["spec"]["replicas"]}}
-            new = self.store.put(key, merged(old, change, strategic), old)
+            new = merged(old, change, strategic)
+            if why := self.denied(resource, space, new):
+                return self.refuse(403, "Forbidden", why)
+            if "dryRun" not in query:
+                new = self.store.put(key, new, old)
         self.answer(scale_of(new) if sub == ["scale"] else new)
+
+    def do_DELETE(self) -> None:
+        parts, _ = self.place()
+        space, (resource, name) = self.within(parts[2:] if parts[0] == "api" else parts[3:])
+        self.store.remove((RESOURCES[resource][0], resource, space, name))
+        self.answer({"kind": "Status", "apiVersion": "v1", "status": "Success", "metadata": {}})
 
     def do_PUT(self) -> None:
         parts, _ = self.place()
@@ -372,12 +394,11 @@ def scale_of(found: Object) -> Object:
 
 @dataclass
 class Pod:
-    """A pod: its object's key, address, process, and what came of it."""
+    """A pod: its object's key, address, image, process, and what came of it."""
 
     key: Key
     address: str
-    command: list[str]
-    folder: Path
+    image: Image | None  # one that is nowhere: nothing starts
     process: subprocess.Popen[bytes] | None = None
     restarts: int = 0
     next_start: float = 0.0
@@ -394,7 +415,8 @@ class Cluster:
     store: Store
     port: int
     kubeconfig: Path
-    images: dict[str, Path] = field(default_factory=dict)  # image -> project folder
+    images: dict[str, Path] = field(default_factory=dict)  # image -> folder it is built from
+    built: dict[tuple[str, Path], Image] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)  # of every pod
     pods: dict[Key, Pod] = field(default_factory=dict)
     net: int = field(default_factory=lambda: random.randrange(1 << 14))
@@ -458,14 +480,19 @@ class Cluster:
         space = deployment["metadata"]["namespace"]
         address = f"127.{64 + self.net // 256}.{self.net % 256}.{self.count}"
         image = spec["spec"]["containers"][0]["image"]
-        folder = self.images.get(image, Path())
         key = ("v1", "pods", space, f"{stem}{self.count}")
-        command = []  # an image that is nowhere: nothing starts
-        if image in self.images:
-            python = str(folder / ".venv/bin/python")
-            command = [python, "-m", package(folder), "serve", f"HOST={address}", "PORT=8000"]
-        self.pods[key] = Pod(key, address, command, folder)
+        self.pods[key] = Pod(key, address, self.pulled(image))
         self.told(self.pods[key], spec)
+
+    def pulled(self, name: str) -> Image | None:
+        """The image of that name: what its project was when it was first asked for."""
+        if name not in self.images:
+            return None
+        source = (name, self.images[name])
+        if source not in self.built:
+            root = self.kubeconfig.parent / "images" / str(len(self.built))
+            self.built[source] = built(self.images[name], root)
+        return self.built[source]
 
     def kept(self, pod: Pod) -> None:
         """Start it, start it again, ask whether it is ready, or end it."""
@@ -475,11 +502,12 @@ class Cluster:
         if pod.process is not None and pod.process.poll() is not None:
             pod.process, pod.restarts, pod.ready = None, pod.restarts + 1, False
             pod.next_start = time.monotonic() + min(2.0**pod.restarts, 10.0) / 4
-        if pod.command and pod.process is None and time.monotonic() >= pod.next_start:
+        if pod.image and pod.process is None and time.monotonic() >= pod.next_start:
+            path = {"PATH": os.environ["PATH"]}
             pod.process = subprocess.Popen(
-                pod.command,
-                cwd=pod.folder,
-                env=os.environ | {"PYTHONPATH": "src"} | self.environment,
+                [word.replace("0.0.0.0", pod.address) for word in pod.image.command],
+                cwd=pod.image.workdir,
+                env=path | pod.image.environment | self.environment,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
@@ -562,10 +590,10 @@ def end(pod: Pod) -> None:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
+def cluster(folder: Path, answering: type[Handler] = Handler) -> Iterator[Cluster]:
     """A running cluster whose kubeconfig is in `folder`."""
     store = Store()
-    handler = type("OneHandler", (Handler,), {"store": store})
+    handler = type("OneHandler", (answering,), {"store": store})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     server.block_on_close = False

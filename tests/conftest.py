@@ -16,6 +16,9 @@ import pytest
 from answers import SOURCE, cases
 from life import make
 
+# marker: the variable that asks for these tests
+ASKED = {"full": "FULL_MATRIX", "cluster": "T47_KUBECONFIG"}
+
 
 def replace_environment(environment: dict[str, str]) -> None:
     # Copier runs git through plumbum, which keeps a copy of the environment of its own.
@@ -26,15 +29,17 @@ def replace_environment(environment: dict[str, str]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked `full` are for `make test-full` alone; slow tests of a file stay together."""
+    """Tests that must be asked for are left out; slow tests of a file stay together."""
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("xdist_group"):
             together = item.nodeid if item.get_closest_marker("apart") else item.path.stem
             item.add_marker(pytest.mark.xdist_group(together))
-    if not os.environ.get("FULL_MATRIX"):
-        full = [item for item in items if item.get_closest_marker("full")]
-        config.hook.pytest_deselected(items=full)
-        items[:] = [item for item in items if item not in full]
+    asked = {mark for mark, variable in ASKED.items() if os.environ.get(variable)}
+    out = [
+        item for item in items if {mark.name for mark in item.iter_markers()} & ASKED.keys() - asked
+    ]
+    config.hook.pytest_deselected(items=out)
+    items[:] = [item for item in items if item not in out]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -28,6 +28,7 @@ class Fault:
     path: str
     value: Any
     bundle: str = "canary"
+    says: str = ""  # part of what the rule that was written for it says
 
     def plant(self, objects: list[Object], project: str) -> list[Object]:
         """`objects` with the fault; raises AssertionError where there is nothing to change."""
@@ -61,6 +62,12 @@ MIRROR = {
     "requestMirror": {"backendRef": {"name": "example-credit-model-canary", "port": 80}},
 }
 REWRITE = {"type": "URLRewrite", "urlRewrite": {"hostname": "a"}}
+END = "spec endpoints 0 "
+MATCHED = "spec selector "
+SPACES = "spec namespaceSelector "
+RULE = "spec groups 1 rules 0 "
+PRIVILEGES = "containers 0 securityContext allowPrivilegeEscalation"
+LABELS = "spec template metadata labels app.kubernetes.io/"
 CRON = "spec jobTemplate spec template spec "
 
 
@@ -70,6 +77,10 @@ def serving(name: str, path: str, value: Any, ending: str = "") -> Fault:
 
 def of(kind: str, ending: str, name: str, path: str, value: Any, bundle: str = "canary") -> Fault:
     return Fault(name, kind, ending, path, value, bundle)
+
+
+def scraped(name: str, path: str, value: Any, says: str, kind: str = "ServiceMonitor") -> Fault:
+    return Fault(name, kind, "", path, value, "monitoring", says)
 
 
 DIGEST = "@sha256:" + "0" * 64
@@ -209,6 +220,7 @@ FAULTS = [
         GONE,
     ),
     of("NetworkPolicy", "-work", "jobs to every port", "spec egress 1 ports", GONE),
+    of("NetworkPolicy", "-work", "no way to the Pushgateway", "spec egress 1 ports 4 port", 9092),
     of("Role", "-rollout", "everything", "rules 0 verbs", ["*"]),
     of("Role", "-rollout", "every route", "rules 0 resourceNames", GONE),
     of("Role", "-rollout", "a route that is not there", "rules 0 resourceNames", ["other"]),
@@ -346,6 +358,30 @@ FAULTS = [
         GONE,
         "train",
     ),
+    scraped("a port nobody offers", END + "port", "metrics", "has no port metrics"),
+    scraped("the port has another name", "spec ports 0 name", "web", "no port http", "Service"),
+    scraped("another path", END + "path", "/stats", "/metrics is at another path"),
+    scraped("a path as a number", END + "path", 1, "path"),
+    scraped("endpoints of the wrong type", "spec endpoints", {}, "endpoints"),
+    scraped("no endpoint", "spec endpoints", [], "scrapes nothing"),
+    scraped("an answer later than the next", END + "scrapeTimeout", "30s", "scrapeTimeout 30s"),
+    scraped("labels nobody has", MATCHED + "matchLabels tier", "web", "does not choose Service"),
+    scraped("every Service", MATCHED + "matchLabels", {}, "chooses every Service"),
+    scraped("a Service without labels", "metadata labels", {}, "does not choose", "Service"),
+    scraped("another namespace", SPACES + "matchNames", ["default"], "does not look into"),
+    scraped("every namespace", SPACES[:-1], {"any": True}, "looks into every namespace"),
+    scraped("a job by another label", "spec jobLabel", "app", "job None"),
+    scraped(
+        "a job with another name",
+        "spec jobLabel",
+        "app.kubernetes.io/component",
+        "job service, and its rules ask for example-credit-model",
+    ),
+    scraped("tracks not told apart", "spec podTargetLabels", [], "does not keep the label track"),
+    scraped("a label no pod has", "spec podTargetLabels", ["track", "tier"], "have no tier"),
+    scraped("groups of the wrong type", "spec groups", "a", "groups", "PrometheusRule"),
+    scraped("a rule for as a number", RULE + "for", 5, "for", "PrometheusRule"),
+    scraped("a kind of no operator", "kind", "ServiceWatch", "there is no ServiceWatch"),
     Fault(
         "a right over the cluster",
         "",
@@ -389,4 +425,18 @@ FAULTS = [
             "spec": {},
         },
     ),
+]
+
+JOB = "spec metrics 0 provider job spec template spec "
+DRIFTED = [  # planted into the pod of one workload that runs jobs; the others stay
+    of("Job", "-train", "another user", POD + "securityContext runAsUser", 10002, "train"),
+    of("Job", "-rollout", "another group", POD + "securityContext fsGroup", 10002, "rollout"),
+    of("CronJob", "-monitor", "more disk", CRON + "volumes 0 emptyDir sizeLimit", "8Gi", "monitor"),
+    of("CronJob", "-monitor", "restarted", CRON + "restartPolicy", "OnFailure", "monitor"),
+    of("Job", "-train", "another folder", ONE + "volumeMounts 0 mountPath", "/work", "train"),
+    of("Job", "-rollout", "pulled each time", ONE + "imagePullPolicy", "Always", "rollout"),
+    of("AnalysisTemplate", "-decide", "links", JOB + "enableServiceLinks", True, "argo"),
+    of("AnalysisTemplate", "-decide", "more rights", JOB + PRIVILEGES, True, "argo"),
+    of("Job", "-train", "no policy lets it out", LABELS + "component", "train", "train"),
+    of("Job", "-rollout", "a container of its own", POD + "initContainers", [], "rollout"),
 ]

@@ -21,12 +21,23 @@ SETTINGS = {"MAX_ROWS", "MAX_BYTES", "MAX_IN_FLIGHT", "MAX_SLOW", "REQUEST_SECON
     *("DRAIN_SECONDS", "LOG", "LOG_SHARE", "LOG_FEATURES", "LOG_BYTES"),
 }
 CLUSTER_WIDE = {"Namespace"}
+CALLED = {  # by jobs, outside of the cluster's own objects
+    443: "a remote",
+    5000: "MLflow",
+    6443: "the API server",
+    9000: "S3-compatible storage",
+    9091: "the Pushgateway",
+}
+OF_ITS_OWN = {"containers", "serviceAccountName", "automountServiceAccountToken"} | {
+    *("container args", "container env", "container envFrom", "container resources"),
+}
 WORKLOADS = ("Deployment", "Job", "CronJob", "AnalysisTemplate")
 
 
 def faults(objects: Objects) -> list[str]:
     """One line for each rule that is broken."""
-    rules = (pods, services, jobs, tracks, namespaces, networks, rights, scaling, routes, graph)
+    rules = [pods, services, jobs, tracks, namespaces, networks, rights, scaling, routes]
+    rules += [scraping, graph]
     return [said for rule in rules for said in rule(objects)]
 
 
@@ -206,6 +217,28 @@ def jobs(objects: Objects) -> Iterator[str]:
             yield f"{name}: it starts again inside its pod, and its first log is gone"
 
 
+def alike(workloads: Objects) -> Iterator[str]:
+    """The pods of jobs, which every kind of workload writes down anew, are of one shape."""
+    first, *others = workloads
+    one = _shape(first)
+    for thing in others:
+        other = _shape(thing)
+        for part in sorted(one.keys() | other.keys()):
+            if one.get(part) != other.get(part):
+                yield f"{name_of(thing)}: {part} is not that of {name_of(first)}"
+
+
+def _shape(thing: Object) -> Object:
+    """A pod of a job without what is its own: account, words, size, Secret, the log it reads."""
+    pod = template(thing)
+    (container,) = pod["spec"]["containers"]
+    parts = {f"container {key}": value for key, value in container.items()} | pod["spec"]
+    parts |= {"labels": pod["metadata"]["labels"]}
+    for key in ("volumes", "container volumeMounts"):
+        parts[key] = [part for part in parts.get(key, []) if part["name"] != "predictions"]
+    return {key: value for key, value in parts.items() if key not in OF_ITS_OWN}
+
+
 def tracks(objects: Objects) -> Iterator[str]:
     """Two tracks of one pod template, each with its lineage; no pod belongs to both."""
     seen = []
@@ -243,11 +276,18 @@ def namespaces(objects: Objects) -> Iterator[str]:
         labels = thing["metadata"].get("labels", {})
         if labels.get("pod-security.kubernetes.io/enforce") != "restricted":
             yield f"{name_of(thing)}: Pod Security is not enforced"
-    spaces = {t["metadata"].get("namespace") for t in objects if t["kind"] not in CLUSTER_WIDE}
+    inside = (t for t in objects if t["kind"] not in CLUSTER_WIDE and not _watches(t))
+    spaces = {thing["metadata"].get("namespace") for thing in inside}
     if found and spaces != {thing["metadata"]["name"] for thing in found}:
         yield f"objects in {spaces}"
     names = [(t["kind"], t["metadata"].get("name")) for t in objects]
     yield from (f"twice: {name}" for name in {n for n in names if names.count(n) > 1})
+
+
+def _watches(thing: Object) -> bool:
+    """Whether it is of deploy/monitoring: one for both environments."""
+    labels = thing["metadata"].get("labels", {})
+    return thing["apiVersion"].startswith("monitoring.coreos.com/") or "grafana_dashboard" in labels
 
 
 def networks(objects: Objects) -> Iterator[str]:
@@ -275,6 +315,10 @@ def networks(objects: Objects) -> Iterator[str]:
                     "except", []
                 ):
                     yield f"{name}: it may ask the cloud for credentials"
+                if block:
+                    ports = {port.get("port") for port in rule.get("ports", [])}
+                    missed = [what for port, what in CALLED.items() if port not in ports]
+                    yield from (f"{name}: jobs cannot call {what}" for what in missed)
             yield from (f"{name}: {said}" for said in _peers(rule.get("to", []), outside=True))
         pods = [t for t in of_kind(objects, "Deployment") if _chosen(spec, t)]
         if spec.get("egress") and pods:
@@ -386,6 +430,57 @@ def routes(objects: Objects) -> Iterator[str]:
         for metric in analysis["spec"]["metrics"]:
             if metric.get("failureLimit") != 0 or not metric.get("count"):
                 yield f"{name_of(analysis)}: a failure is let through"
+
+
+def scraping(objects: Objects) -> Iterator[str]:
+    """Every Service is scraped at its port, as the job and with the labels that rules ask for."""
+    for monitor in of_kind(objects, "ServiceMonitor"):
+        spec, name = monitor["spec"], name_of(monitor)
+        if not spec["endpoints"]:
+            yield f"{name} scrapes nothing"
+        if not spec["selector"].get("matchLabels"):
+            yield f"{name} chooses every Service"
+        if not spec["namespaceSelector"].get("matchNames"):
+            yield f"{name} looks into every namespace, or its own alone"
+        for end in spec["endpoints"]:
+            if end.get("path") != "/metrics":
+                yield f"{name}: /metrics is at another path than {end.get('path')}"
+            if seconds(end["scrapeTimeout"]) > seconds(end["interval"]):
+                yield f"{name}: scrapeTimeout {end['scrapeTimeout']} is above its interval"
+        if "track" not in spec.get("podTargetLabels", []):
+            yield f"{name} does not keep the label track"
+        for service in of_kind(objects, "Service"):
+            yield from (f"{name} {said}" for said in _scraped(service, spec, objects))
+
+
+def _scraped(service: Object, spec: Object, objects: Objects) -> Iterator[str]:
+    meta, name = service["metadata"], name_of(service)
+    if meta["namespace"] not in spec["namespaceSelector"].get("matchNames", [meta["namespace"]]):
+        yield f"does not look into {meta['namespace']}"
+    if not selects(spec["selector"], meta.get("labels", {})):
+        yield f"does not choose {name}"
+    offered = {port.get("name") for port in service["spec"]["ports"]}
+    for end in spec["endpoints"]:
+        if end.get("port") not in offered:
+            yield f"asks {name}, which has no port {end.get('port')}"
+    job = meta.get("labels", {}).get(spec["jobLabel"])
+    for rule in of_kind(objects, "PrometheusRule"):
+        for asked in set(re.findall(r'\bjob="([^"]*)"', json.dumps(rule).replace("\\", ""))):
+            if asked != job:
+                yield f"makes {name} job {job}, and its rules ask for {asked}"
+    selector = {"matchLabels": service["spec"].get("selector")}
+    for thing in of_kind(objects, "Deployment"):
+        labels = template(thing)["metadata"]["labels"]
+        missed = [key for key in spec.get("podTargetLabels", []) if key not in labels]
+        if selects(selector, labels) and missed:
+            yield f"keeps labels, and pods of {name} have no {', '.join(missed)}"
+
+
+def seconds(text: str) -> float:
+    """A duration such as 15s or 1m in seconds."""
+    units = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+    number, unit = re.fullmatch(r"([0-9.]+)(ms|s|m|h)", text).groups()  # type: ignore[union-attr]
+    return float(number) * units[unit]
 
 
 def graph(objects: Objects) -> Iterator[str]:

@@ -12,18 +12,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import admission
 import bake
 import manifest_rules
 import pytest
 import yaml
+from cluster import Handler, cluster
 from engine import missing
 from kubernetes_validate import SchemaNotFoundError, ValidationError, validate
-from manifest_faults import FAULTS, Fault
-from manifest_rules import faults
+from manifest_faults import DRIFTED, FAULTS, Fault
+from manifest_rules import alike, faults, of_kind
 
 SCHEMAS = bake.ROOT / "tests" / "manifests"
 KUBERNETES = "1.32"
-CUSTOM = ("argoproj.io/", "gateway.networking.k8s.io/")
+CUSTOM = ("argoproj.io/", "gateway.networking.k8s.io/", "monitoring.coreos.com/")
 NAME = "example-credit-model"
 PACKAGE = "example_credit_model"
 MODEL, VERDICT, COMMIT = "1" * 64, "2" * 64, "3" * 40
@@ -36,6 +38,7 @@ BUNDLES = {  # name: what is asked for
     "shadow": ["STRATEGY=shadow"],
     "argo": ["STRATEGY=argo"],
     "monitor": [],
+    "monitoring": [],
     "train": ["JOB=train"],
     "rollout": ["JOB=rollout"],
 }
@@ -87,7 +90,12 @@ def rendered(homes: Path, env: str, bundle: str) -> Objects:
     home = homes / ("monitor" if bundle == "monitor" else "plain")
     done = manifests(home, f"ENV={env}", f"WORK={WORK}", *BUNDLES[bundle])
     assert done.returncode == 0, done.stderr
-    return [thing for thing in yaml.safe_load_all(done.stdout) if thing]
+    text = done.stdout
+    if bundle == "monitoring":  # next to what it looks at
+        done = bake.run("kubectl", "kustomize", "deploy/monitoring", cwd=home)
+        assert done.returncode == 0, done.stderr
+        text += f"---\n{done.stdout}"
+    return [thing for thing in yaml.safe_load_all(text) if thing]
 
 
 @pytest.fixture(scope="session")
@@ -105,13 +113,14 @@ def schemas() -> None:
     """The schemas of custom resources are installed."""
     if shutil.which("npm") is None:
         missing("npm is not installed")
-    if not (SCHEMAS / "node_modules").is_dir():
+    installed, lock = SCHEMAS / "node_modules/.package-lock.json", SCHEMAS / "package-lock.json"
+    if not installed.is_file() or installed.stat().st_mtime < lock.stat().st_mtime:
         done = bake.run("npm", "ci", "--silent", "--no-audit", "--no-fund", cwd=SCHEMAS)
         assert done.returncode == 0, done.stderr
 
 
 def against_schemas(objects: Objects) -> Iterator[str]:
-    """What Kubernetes' schemas, and those of Gateway API and Argo Rollouts, say against them."""
+    """What the schemas of Kubernetes and of what is installed in it say against them."""
     custom = [thing for thing in objects if str(thing["apiVersion"]).startswith(CUSTOM)]
     if custom:
         done = subprocess.run(
@@ -155,7 +164,7 @@ def test_T46_a_planted_fault_is_found(
     planted = fault.plant(clean, NAME)
     changed = [thing for thing in planted if thing not in clean]
     found = [*against_schemas(changed), *by_rules(planted)]
-    assert found, fault
+    assert [said for said in found if fault.says in said], (fault, found)
     print(f"{fault.name}: {found[0]}")
 
 
@@ -189,6 +198,21 @@ def test_a_copied_pod_template_is_found(place: str, project: Path, tmp_path: Pat
     written = (home / "deploy/k8s/base/pod/deployment.yaml").read_text(encoding="utf-8")
     (home / "deploy" / "k8s" / place).write_text(written.replace("Deployment", "Rollout"))
     assert templates_of_the_service(home) == 2
+
+
+def of_jobs(bundles: dict[str, Objects]) -> Objects:
+    """What runs jobs, one of each bundle that has one."""
+    return [next(of_kind(bundles[bundle], kind)) for bundle, kind in JOBS.items()]
+
+
+def test_the_pods_of_jobs_have_one_shape(bundles: dict[str, Objects]) -> None:
+    assert list(alike(of_jobs(bundles))) == []
+
+
+@pytest.mark.parametrize("fault", DRIFTED, ids=lambda fault: fault.name)
+def test_a_pod_of_a_job_that_drifts_is_found(fault: Fault, bundles: dict[str, Objects]) -> None:
+    planted = bundles | {fault.bundle: fault.plant(bundles[fault.bundle], NAME)}
+    assert list(alike(of_jobs(planted))), fault
 
 
 def test_an_image_by_tag_is_refused(deployed: Path) -> None:
@@ -246,3 +270,100 @@ def test_jobs_run_stages_that_there_are(project: Path, bundles: dict[str, Object
         (container,) = manifest_rules.template(job)["spec"]["containers"]
         for word in container["args"]:
             assert "=" in word or word == "run" or f'"{word}": (' in stages
+
+
+class Restricted(Handler):
+    """It enforces Pod Security "restricted" as far as privileged pods go."""
+
+    def denied(self, resource: str, space: str, value: dict[str, Any]) -> str:
+        if not space:
+            return ""
+        known = self.store.get("namespaces", "", space)
+        if known is None:
+            return f'namespaces "{space}" not found'
+        labels = known["metadata"]["labels"]
+        if resource == "pods" and labels["pod-security.kubernetes.io/enforce"] == "restricted":
+            for container in value["spec"]["containers"]:
+                if container["securityContext"].get("privileged"):
+                    return 'violates PodSecurity "restricted:latest": privileged'
+        return ""
+
+
+class Refusing(Restricted):
+    """It lets nobody spread pods."""
+
+    def denied(self, resource: str, space: str, value: dict[str, Any]) -> str:
+        return "no budgets here" if resource == "poddisruptionbudgets" else ""
+
+
+class Lenient(Restricted):
+    """It keeps what it should not."""
+
+    def end_headers(self) -> None:
+        if "/deployments/" in self.path:
+            self.send_header("Warning", '299 - "would violate PodSecurity"')
+        super().end_headers()
+
+
+def asked(answering: type[Handler], bundles: dict[str, Objects], folder: Path) -> list[str]:
+    """T47 of every bundle, on a server of this kind."""
+    (deployment, _) = of_kind(bundles["rest"], "Deployment")
+    with (
+        cluster(folder, answering) as made,
+        admission.server(made.kubeconfig, bundles["rest"]) as there,
+    ):
+        kept = set(made.store.objects)
+        said = [*there.unsafe(deployment)]
+        for objects in bundles.values():
+            said += there.refusals(objects)
+        assert set(made.store.objects) == kept
+    assert made.store.all("namespaces") == []
+    return said
+
+
+def test_T47_asks_a_server_and_leaves_nothing(bundles: dict[str, Objects], tmp_path: Path) -> None:
+    assert asked(Restricted, bundles, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("answering", "says"),
+    [
+        (Handler, "a privileged pod is not refused"),
+        (Refusing, "no budgets here"),
+        (Lenient, "would violate PodSecurity"),
+    ],
+)
+def test_T47_sees_a_server_that_says_no_or_lets_everything_in(
+    answering: type[Handler], says: str, bundles: dict[str, Objects], tmp_path: Path
+) -> None:
+    rest = {"rest": bundles["rest"]}
+    assert says in "".join(asked(answering, rest, tmp_path))
+
+
+@pytest.fixture(scope="session")
+def there(deployed: Path) -> Iterator[admission.Server]:
+    """The real cluster that T47_KUBECONFIG names."""
+    objects = rendered(deployed, "staging", "rest")
+    with admission.server(Path(admission.KUBECONFIG).resolve(strict=True), objects) as found:
+        yield found
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("bundle", BUNDLES)
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_T47_a_real_cluster_takes_every_bundle(
+    env: str, bundle: str, deployed: Path, there: admission.Server
+) -> None:
+    objects = rendered(deployed, env, bundle)
+    known = there.kubectl("api-versions").stdout.split()
+    if absent := {thing["apiVersion"] for thing in objects} - set(known):
+        missing(f"this cluster does not know {', '.join(sorted(absent))}")
+    assert there.refusals(objects) == []
+
+
+@pytest.mark.cluster
+def test_T47_a_real_cluster_refuses_a_privileged_pod(
+    deployed: Path, there: admission.Server
+) -> None:
+    (deployment, _) = of_kind(rendered(deployed, "staging", "rest"), "Deployment")
+    assert there.unsafe(deployment) == []

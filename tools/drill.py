@@ -71,7 +71,7 @@ class Loop:
         return done.stdout
 
     def release(self, pointer: str, fault: str = "") -> str:
-        """Bring a model to the cluster as its image would: a copy of the project that serves it."""
+        """Bring a model to the cluster in an image that is built from a copy of the project."""
         record = json.loads((self.project / f"models/{pointer}.json").read_bytes())
         name = f"{record['digest'][:16]}{'-bad' if fault else ''}"
         copy = life.twin(self.project, self.folder / name)

@@ -6,6 +6,7 @@ const require = createRequire(import.meta.url)
 const packages = {
   'argoproj.io': 'argo-rollouts',
   'gateway.networking.k8s.io': 'gateway-api',
+  'monitoring.coreos.com': 'prometheus-operator',
 }
 
 function fault({ apiVersion, kind, ...rest }) {
