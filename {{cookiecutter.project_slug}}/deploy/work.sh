@@ -1,7 +1,8 @@
 # Entry of the image of jobs: they work on a copy of the project, in /job, a volume of their own.
-# DVC_REMOTE, from the Secret of the cluster, is the remote where .dvc/config names none.
+# DVC_REMOTE, from the Secret of the cluster, goes before a remote that .dvc/config names.
 set -eu
 cp -R /project/. /job
+ln -sfn /venv /job/.venv  # where dvc.yaml looks for Python
 if [ -n "${DVC_REMOTE:-}" ]; then
     printf "[core]\n    no_scm = true\n    remote = cluster\n['remote \"cluster\"']\n    url = %s\n" \
         "$DVC_REMOTE" > /job/.dvc/config.local
