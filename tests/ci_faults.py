@@ -48,6 +48,8 @@ FAULTS = [
     Fault("T12 other shell", CI, "- run: make check", "- shell: bash -c '{0}; curl example.com'\n        run: make check"),
     Fault("T12 foreign container", CI, "    timeout-minutes: 15\n", "    timeout-minutes: 15\n    container: example.com/image:latest\n"),
     Fault("T12 runner of somebody", CI, "runs-on: ubuntu-latest", "runs-on: self-hosted"),
+    Fault("T20 another cosign than the tested one", RELEASE, "cosign-release: v2.5.0", "cosign-release: v3.0.2"),
+    Fault("T20 cosign of the installer's choice", RELEASE, "        with:\n          cosign-release: v2.5.0 # the installer's own choice is version 3\n", ""),
     Fault("T11 tag instead of a commit", CI, CHECKOUT, "actions/checkout@v7"),
     Fault("T11 moved commit", CI, CHECKOUT, f"actions/checkout@{'0' * 40} # v7.0.1"),
     Fault("T11 comment of another version", CI, CHECKOUT, CHECKOUT.replace("v7.0.1", "v7.0.0")),

@@ -31,6 +31,7 @@ PINS = {
     "google-github-actions/auth": ("7c6bc770dae815cd3e89ee6cdf493a5fab2cc093", "v3.0.0"),
 }
 
+COSIGN = "v2.5.0"  # tests/test_signatures.py runs this one (tools/install.sh)
 COMMAND = re.compile(r"make [a-z]+( [A-Z]+=[a-z0-9]+)*")
 TRIGGERS = {"push", "pull_request", "schedule", "workflow_dispatch", "workflow_call"}
 # What lets a model out, and the words that must have gone well before it.
@@ -231,6 +232,8 @@ def alarms_of_step(step: dict[str, Any], known: set[str]) -> Iterator[str]:
     options = step.get("with", {})
     if what == "actions/checkout" and options != {"persist-credentials": False}:
         yield f"checkout with {options}"
+    if what == "sigstore/cosign-installer" and options != {"cosign-release": COSIGN}:
+        yield f"cosign {options}: signatures are tested with {COSIGN}"
     if "uses" in step and "secrets" in json.dumps(step):
         yield f"{what} gets secrets"
 

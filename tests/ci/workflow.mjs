@@ -135,7 +135,7 @@ const ACTIONS = {
   "astral-sh/setup-uv": [["enable-cache"], () => {}],
   "actions/upload-artifact": [["name", "path"], upload],
   "actions/download-artifact": [["name"], download],
-  "sigstore/cosign-installer": [[], () => {}],
+  "sigstore/cosign-installer": [["cosign-release"], () => {}],
   "docker/login-action": [["registry", "username", "password"], () => {}],
   "aws-actions/configure-aws-credentials": [["role-to-assume", "aws-region"], () => {}],
   "google-github-actions/auth": [["workload_identity_provider", "service_account"], () => {}],

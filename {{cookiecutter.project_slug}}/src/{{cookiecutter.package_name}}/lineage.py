@@ -19,6 +19,7 @@ NO_PART: dict[str, Any] = {
     **dict.fromkeys(("checks", "monitoring", "notification"), True),
     "compute": {"runner", "gpu"},
 }
+BUILT_FROM = "IMAGE_COMMIT"  # set in the image of jobs: there is no git, and the code is fixed
 COMMITTED = ("src", "model_config.yaml", "gates.yaml", "dvc.yaml", "requirements")
 
 
@@ -43,6 +44,7 @@ def commit() -> dict[str, Any]:
     """{commit, uncommitted, reason}: HEAD, the paths of COMMITTED that differ from it, and why not.
 
     `commit` is None where git knows no commit that holds this project; `reason` then says why.
+    Without git it is the one that the image of jobs was built from.
     What a run writes does not count as uncommitted.
     """
     try:
@@ -52,6 +54,9 @@ def commit() -> dict[str, Any]:
             return _unknown("git's last commit does not hold this project: git add, git commit")
         status = git("status", "--porcelain", "-z", "--no-renames", "--", *COMMITTED)
     except FileNotFoundError:
+        built = os.environ.get(BUILT_FROM)
+        if built:
+            return {"commit": built, "uncommitted": [], "reason": None}
         return _unknown("git is not installed")
     except subprocess.CalledProcessError as error:
         return _unknown(_plain(error.stderr))

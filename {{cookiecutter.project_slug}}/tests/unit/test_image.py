@@ -1,8 +1,9 @@
-"""make image: the base a release is built on has a digest."""
+"""make image: the bases a release is built on have digests; jobs get the commit of their code."""
 
 from __future__ import annotations
 
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ def calls(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     model.mkdir(parents=True)
     for path in (trained.folder / "models" / "candidate").iterdir():
         (model / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "Dockerfile").write_text("ARG PYTHON_IMAGE=python:3-slim\n")
+    bases = "ARG PYTHON_IMAGE=python:3-slim\nARG KUBECTL_IMAGE=kubectl:1\n"
+    (tmp_path / "Dockerfile").write_text(bases)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     engine(tmp_path, f'["{DIGEST}"]')
@@ -86,3 +88,50 @@ def test_a_model_that_was_changed_gets_into_no_image(calls: Path) -> None:
     with pytest.raises(InputError, match="encoder"):
         build()
     assert not calls.exists()
+
+
+def test_another_image_than_of_the_service_or_of_jobs_is_refused(calls: Path) -> None:
+    with pytest.raises(InputError, match="FOR=train: must be service or work"):
+        build(FOR="train")
+    assert not calls.exists()
+
+
+def test_in_ci_the_image_of_jobs_has_both_bases_by_digest(
+    calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    build(FOR="work", KUBECTL_IMAGE="mine:2")
+    said = calls.read_text().splitlines()
+    assert [line for line in said if line.startswith("pull")] == [
+        "pull --quiet python:3-slim",
+        "pull --quiet mine:2",
+    ]
+    assert f"--build-arg=KUBECTL_IMAGE={DIGEST}" in said[-1].split()
+
+
+def test_jobs_may_train_the_first_model_and_the_service_needs_one(
+    calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    build(FOR="work", MODEL="")
+    said = calls.read_text().split()
+    assert {"--build-arg=MODEL_DIGEST=", "--build-arg=KUBECTL_IMAGE=kubectl:1"} <= set(said)
+    with pytest.raises(InputError, match="there is no champion"):
+        build(MODEL="")
+
+
+def test_the_image_of_jobs_says_its_commit_only_where_git_has_all_of_its_code(
+    calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    for name in ("model_config.yaml", "gates.yaml"):
+        Path(name).write_text("a: 1\n")
+    author = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+    for words in (("init",), ("add", "--all"), ("commit", "--message", "All")):
+        subprocess.run(["git", *author, *words], check=True, capture_output=True)  # noqa: S607
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout  # noqa: S607
+    build(FOR="work")
+    assert f"--build-arg=REVISION={head.strip()}" in calls.read_text().split()
+    Path("gates.yaml").write_text("a: 2\n")
+    build(FOR="work")
+    assert "--build-arg=REVISION=" in calls.read_text().splitlines()[-1].split()

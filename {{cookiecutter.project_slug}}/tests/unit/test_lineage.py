@@ -64,6 +64,17 @@ def test_without_git_the_reason_says_what_to_do(
     assert "git init" in found["reason"]
 
 
+def test_the_image_of_jobs_has_no_git_and_says_its_commit(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGE_COMMIT", "1" * 40)
+    assert lineage.commit()["commit"] != "1" * 40  # git knows better
+    monkeypatch.setenv("PATH", str(repository))
+    assert lineage.commit() == {"commit": "1" * 40, "uncommitted": [], "reason": None}
+    monkeypatch.setenv("IMAGE_COMMIT", "")
+    assert lineage.commit()["reason"] == "git is not installed"
+
+
 def test_a_folder_that_an_outer_repository_ignores_has_no_commit(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

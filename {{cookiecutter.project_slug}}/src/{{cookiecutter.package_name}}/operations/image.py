@@ -1,4 +1,7 @@
-"""image: the container image of the champion; the model goes in by its digest, and nothing else."""
+"""image: the container image of the champion; the model goes in by its digest, and nothing else.
+
+FOR=work: the image of jobs in the cluster, with the project and what it knows of its models.
+"""
 
 from __future__ import annotations
 
@@ -9,56 +12,61 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .. import artifact, champion
+from .. import artifact, champion, lineage
 from ..config import InputError
 from ..files import write_json
 from ..places import IMAGE
 
 PACKAGE = Path(__file__).parents[1].name
 NAME = PACKAGE.replace("_", "-")
+BASES = {"service": ("PYTHON_IMAGE",), "work": ("PYTHON_IMAGE", "KUBECTL_IMAGE")}
 
 
 def image(settings: dict[str, str]) -> None:
-    """TAG, PYTHON_IMAGE, MODEL=challenger or a folder, FOR=service or work (a stage).
+    """TAG, PYTHON_IMAGE, KUBECTL_IMAGE, MODEL=challenger or a folder, FOR=service or work.
 
-    TAG is by default package:first 16 of the digest.
-
-    With CI set the base is resolved to its digest first. Raises InputError without a model that
-    verifies, without docker, without that digest, or when the build fails.
+    FOR is the stage that is built; TAG is by default package:first 16 of the digest. With CI set
+    the bases are resolved to their digests first. Raises InputError without a model that verifies
+    (jobs may train the first one), without docker, without such a digest, or when the build fails.
     """
-    folder, digest, verdict, revision = _which(settings.get("MODEL") or "")
-    artifact.load(folder, digest)
+    target = settings.get("FOR") or "service"
+    if target not in BASES:
+        raise InputError(f"FOR={target}: must be {' or '.join(BASES)}")
+    folder, digest, verdict, revision = _which(settings.get("MODEL") or "", target)
+    if digest:
+        artifact.load(folder, digest)
     engine = shutil.which("docker") or shutil.which("podman")
     if engine is None:
         raise InputError("image: neither docker nor podman is installed: install one")
-    target = settings.get("FOR") or "service"
     if target == "service":
         IMAGE.unlink(missing_ok=True)
     name = NAME + ("" if target == "service" else f"-{target}")
-    tag = settings.get("TAG") or f"{name}:{digest[:16]}"
+    tag = settings.get("TAG") or f"{name}:{digest[:16] or 'first'}"
     facts = {
         "PACKAGE": PACKAGE,
         "MODEL": folder.as_posix(),
         "MODEL_DIGEST": digest,
         "VERDICT": verdict,
-        "REVISION": revision,
+        "REVISION": _head() if target == "work" else revision,
     }
-    base = settings.get("PYTHON_IMAGE") or _default_base()
-    facts["PYTHON_IMAGE"] = _resolved(engine, base) if "CI" in os.environ else base
+    for key in BASES[target]:
+        base = settings.get(key) or _default_base(key)
+        facts[key] = _resolved(engine, base) if "CI" in os.environ else base
     arguments = [f"--build-arg={name}={value}" for name, value in facts.items()]
     build = [engine, "build", "--target", target, "--tag", tag, *arguments, "."]
     if subprocess.run(build).returncode:
         raise InputError("image: the build failed: its message stands above")
     if target == "service":
         write_json(IMAGE, {"tag": tag, "model": digest})
-    print(f"image: {tag} {'serves' if target == 'service' else 'holds'} model {digest[:16]}")
+    verb = "serves" if target == "service" else "holds"
+    print(f"image: {tag} {verb} {f'model {digest[:16]}' if digest else 'no model yet'}")
 
 
-def _default_base() -> str:
+def _default_base(key: str) -> str:
     text = Path("Dockerfile").read_text(encoding="utf-8")
-    found = re.search(r"^ARG PYTHON_IMAGE=(\S+)$", text, re.MULTILINE)
+    found = re.search(rf"^ARG {key}=(\S+)$", text, re.MULTILINE)
     if found is None:
-        raise InputError("Dockerfile: ARG PYTHON_IMAGE=... is missing: name PYTHON_IMAGE=base")
+        raise InputError(f"Dockerfile: ARG {key}=... is missing: name {key}=base")
     return found[1]
 
 
@@ -71,19 +79,30 @@ def _resolved(engine: str, base: str) -> str:
     seen = subprocess.run([engine, "image", "inspect", base], stdout=subprocess.PIPE, check=True)
     digests = json.loads(seen.stdout)[0].get("RepoDigests") or []
     if not digests:
-        raise InputError(f"image: {base} has no digest: name PYTHON_IMAGE=name@sha256:...")
+        raise InputError(f"image: {base} has no digest: name one that has: name@sha256:...")
     return str(digests[0])
 
 
-def _which(folder: str) -> tuple[Path, str, str, str]:
-    """Folder, digest, verdict and commit of the model to put into the image."""
+def _which(folder: str, target: str) -> tuple[Path, str, str, str]:
+    """Folder, digest, verdict and commit of the model to put into the image.
+
+    All are empty where jobs may train the first one.
+    """
     if folder not in ("", "challenger"):
         if Path(folder).is_absolute() or ".." in Path(folder).parts:
             raise InputError(f"MODEL={folder}: must be a folder below models/")
         return Path(folder), artifact.load(Path(folder)).digest, "", ""
     record = champion.read(champion.CHALLENGER if folder else champion.CHAMPION)
+    if record is None and target == "work" and not folder:
+        return Path(), "", "", ""
     if record is None:
         which = folder or "champion"
         raise InputError(f"image: there is no {which}: run `make run`, or name MODEL=models/...")
     champion.verify(record)
     return Path(record["model"]), record["digest"], record["verdict"], record["commit"] or ""
+
+
+def _head() -> str:
+    """The commit of the code in this folder; empty where git does not have all of it."""
+    here = lineage.commit()
+    return "" if here["uncommitted"] else here["commit"] or ""
