@@ -315,6 +315,28 @@ def test_training_runs_where_model_config_says(healthy: Path, tmp_path: Path) ->
     assert agents["make test"] == ".jenkins/cpu.yaml"
 
 
+def pods_differ(project: Path) -> bool:
+    """Whether the pod that trains with a GPU is another than the usual one in more than that."""
+    cpu, gpu = (
+        yaml.safe_load((project / f".jenkins/{name}.yaml").read_text(encoding="utf-8"))
+        for name in ("cpu", "gpu")
+    )
+    asked = gpu["spec"]["containers"][0]["resources"]["limits"].pop("nvidia.com/gpu", None)
+    return bool(asked != "1" or cpu != gpu)
+
+
+@pytest.mark.parametrize("file", ["cpu", "gpu"])
+@pytest.mark.parametrize(
+    ("old", "new"), [("runAsUser: 1000", "runAsUser: 0"), ("memory: 8Gi", "memory: 9Gi")]
+)
+def test_both_pods_of_jenkins_are_one_but_for_the_gpu(
+    old: str, new: str, file: str, healthy: Path, tmp_path: Path
+) -> None:
+    assert not pods_differ(healthy)
+    fault = Fault("one was forgotten", f".jenkins/{file}.yaml", old, new)
+    assert pods_differ(plant(fault, healthy, tmp_path / "p"))
+
+
 def test_nothing_reaches_production_without_approval(healthy: Path, tmp_path: Path) -> None:
     build = on_jenkins(healthy, tmp_path, {**BUILDS["main"], "approve": False})
     commands = [step["sh"] for step in build["steps"] if "sh" in step]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import bake
@@ -52,3 +53,31 @@ def test_a_command_that_is_not_there_is_found(
 ) -> None:
     text = (project / "README.md").read_text(encoding="utf-8")
     assert len(commands.faults(f"{text}\n{planted}\n", known)) == 1
+
+
+def unsaid(folder: Path) -> list[str]:
+    """Words of a Makefile that `make help` does not show, or not with their whole text."""
+    done = bake.run("make", "help", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    shown = [line.split(maxsplit=2)[1:] for line in done.stdout.splitlines() if "  make " in line]
+    makefile = (folder / "Makefile").read_text(encoding="utf-8")
+    told = re.findall(r"^([a-z][a-z -]*):(?!=).*?##(.*)$", makefile, re.M)
+    wanted = []
+    for names, text in told:
+        *others, last = names.split()
+        wanted += [*([name] for name in others), [last, text.strip()]]
+    missing = commands.words(folder / "Makefile").keys() - {word for word, *_ in shown}
+    return [*sorted(missing), *(" ".join(line) for line in wanted if line not in shown)]
+
+
+def test_help_shows_every_word_with_its_whole_text(project: Path, tmp_path: Path) -> None:
+    assert unsaid(project) == []
+    text = (project / "Makefile").read_text(encoding="utf-8")
+    short = text.replace('index($$0, "##") + 2', 'index($$0, "##") + 2, 20')
+    assert short != text
+    (tmp_path / "Makefile").write_text(short, encoding="utf-8")
+    assert any(line.startswith("load") for line in unsaid(tmp_path))
+
+
+def test_help_of_the_template_shows_every_word_with_its_whole_text() -> None:
+    assert unsaid(bake.ROOT) == []
