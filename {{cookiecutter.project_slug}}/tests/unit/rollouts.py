@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from {{ cookiecutter.package_name }}.gates import Gates
-from {{ cookiecutter.package_name }}.operations.decide import Counts, decide, evidence, level
+from {{ cookiecutter.package_name }}.operations import decide as rules
 
 RUNS = 20_000
 JUDGED = 2_000  # rollouts by all of `decide`, which takes 100 times as long
@@ -58,7 +58,7 @@ def simulate(rate: float, runs: int = RUNS, seed: int = 7) -> Outcome:
     """`runs` rollouts of a canary of which the share `rate` of the answers fails."""
     random = np.random.default_rng(seed)
     assert GATES.rollout
-    needed, looks = -math.log(level(GATES)), int(GATES.rollout.seconds.step / LOOK_SECONDS)
+    needed, looks = -math.log(rules.level(GATES)), int(GATES.rollout.seconds.step / LOOK_SECONDS)
     before = random.binomial(BEFORE, USUAL, runs)
     ended, seconds, failed = (np.zeros(runs, kind) for kind in (bool, float, float))
     for step in GATES.rollout.steps:
@@ -73,7 +73,7 @@ def simulate(rate: float, runs: int = RUNS, seed: int = 7) -> Outcome:
             failed += np.where(ended, 0, new)
             seconds += np.where(ended, 0, LOOK_SECONDS)
             other = np.full(runs, look * theirs if theirs else BEFORE)
-            ended |= evidence(bad, np.full(runs, look * mine), good, other) >= needed
+            ended |= rules.evidence(bad, np.full(runs, look * mine), good, other) >= needed
     if not ended.any():
         return Outcome(0.0, math.nan, math.nan)
     return Outcome(
@@ -96,7 +96,7 @@ def _ended(canary: Answers, random: np.random.Generator) -> bool:
         usual = _counts(HEALTHY, theirs, random) if theirs else itertools.repeat(before)
         looks = zip(usual, _counts(canary, mine, random), strict=False)
         for number, (stable, new) in enumerate(looks, 1):
-            verdict = decide(stable, new, GATES, number * LOOK_SECONDS).verdict
+            verdict = rules.decide(stable, new, GATES, number * LOOK_SECONDS).verdict
             if verdict == "abort":
                 return True
             if verdict == "promote":
@@ -104,7 +104,7 @@ def _ended(canary: Answers, random: np.random.Generator) -> bool:
     return False
 
 
-def _counts(side: Answers, requests: int, random: np.random.Generator) -> Iterator[Counts]:
+def _counts(side: Answers, requests: int, random: np.random.Generator) -> Iterator[rules.Counts]:
     """What a side has answered since its step began, look by look."""
     codes, seconds, outputs = (np.zeros(len(shares)) for shares in side)
     while True:
@@ -112,7 +112,7 @@ def _counts(side: Answers, requests: int, random: np.random.Generator) -> Iterat
         codes += new
         seconds += random.multinomial(requests, list(side.seconds.values()))
         outputs += random.multinomial(new[0], list(side.outputs.values()))
-        yield Counts(
+        yield rules.Counts(
             dict(zip(side.codes, codes.tolist(), strict=True)),
             dict(zip(side.seconds, seconds.cumsum().tolist(), strict=True)),
             outputs={"predict_probability": dict(zip(side.outputs, outputs.tolist(), strict=True))},
