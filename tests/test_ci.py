@@ -6,6 +6,7 @@ the real words.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -238,6 +239,48 @@ def order_in_makefile(project: Path) -> list[str]:
     return found[1].replace("reproduce", "evaluate").split()
 
 
+@pytest.mark.parametrize("deployment", ["kubernetes", "none"])
+def test_what_lets_a_model_out_has_a_second_owner(
+    deployment: str, template: Path, tmp_path: Path
+) -> None:
+    answers = {"reviewers": "@org/team", "deployment": deployment}
+    project = bake.by_cookiecutter(template, tmp_path, answers)
+    _, *lines = (project / ".github/CODEOWNERS").read_text(encoding="utf-8").splitlines()
+    owners = {path.strip("/"): owner for path, owner in map(str.split, lines)}
+    assert set(owners.values()) == {"@org/team"}
+    assert [path for path in owners if not (project / path).exists()] == []
+    for path in (".github", "Dockerfile", "Jenkinsfile", "Makefile", "deploy", "gates.yaml"):
+        assert (path in owners) == (project / path).exists(), path
+
+
+def unseen(project: Path, source: str) -> list[str]:
+    """Variables that `doctor` asks for, and a workflow that runs it does not hand to it."""
+    settings = re.search(r"^SETTINGS = (\(.*?^\))", source, re.M | re.S)
+    assert settings
+    faults = []
+    for file, content in pipelines.workflows(project).items():
+        for step in content["jobs"].get("check", {}).get("steps", []):
+            if step.get("run") == "make doctor":
+                given = step.get("env", {})
+                for name, _, _ in ast.literal_eval(settings[1]):
+                    if given.get(name) != f"${{{{ vars.{name} }}}}":
+                        faults.append(f"{file}: {name}")
+    return faults
+
+
+def test_where_a_repository_is_connected_doctor_is_told_so(
+    healthy: Path, project: Path, tmp_path: Path
+) -> None:
+    (doctor,) = project.glob("src/*/operations/doctor.py")
+    source = doctor.read_text(encoding="utf-8")
+    assert unseen(healthy, source) == []
+    old = "          PREDICTION_LOG: ${{ vars.PREDICTION_LOG }}\n"
+    for number, file in enumerate(("ci.yml", "train.yml")):
+        fault = Fault("forgotten", f".github/workflows/{file}", old, "")
+        broken = plant(fault, healthy, tmp_path / str(number))
+        assert unseen(broken, source) == [f"{file}: PREDICTION_LOG"]
+
+
 def test_T14_ci_runs_the_words_of_make_run_in_its_order(healthy: Path, tmp_path: Path) -> None:
     plan = plan_of(healthy)
     for trigger, event in EVENTS.items():
@@ -270,6 +313,28 @@ def test_training_runs_where_model_config_says(healthy: Path, tmp_path: Path) ->
     agents = {step["sh"]: step["agent"] for step in build["steps"] if "sh" in step}
     assert agents["make evaluate"] == ".jenkins/gpu.yaml"
     assert agents["make test"] == ".jenkins/cpu.yaml"
+
+
+def pods_differ(project: Path) -> bool:
+    """Whether the pod that trains with a GPU is another than the usual one in more than that."""
+    cpu, gpu = (
+        yaml.safe_load((project / f".jenkins/{name}.yaml").read_text(encoding="utf-8"))
+        for name in ("cpu", "gpu")
+    )
+    asked = gpu["spec"]["containers"][0]["resources"]["limits"].pop("nvidia.com/gpu", None)
+    return bool(asked != "1" or cpu != gpu)
+
+
+@pytest.mark.parametrize("file", ["cpu", "gpu"])
+@pytest.mark.parametrize(
+    ("old", "new"), [("runAsUser: 1000", "runAsUser: 0"), ("memory: 8Gi", "memory: 9Gi")]
+)
+def test_both_pods_of_jenkins_are_one_but_for_the_gpu(
+    old: str, new: str, file: str, healthy: Path, tmp_path: Path
+) -> None:
+    assert not pods_differ(healthy)
+    fault = Fault("one was forgotten", f".jenkins/{file}.yaml", old, new)
+    assert pods_differ(plant(fault, healthy, tmp_path / "p"))
 
 
 def test_nothing_reaches_production_without_approval(healthy: Path, tmp_path: Path) -> None:

@@ -30,17 +30,12 @@ def said(steps: list[dict[str, Any]]) -> str:
     return "\n".join(f"{step.get('run') or step.get('sh')}: {step.get('said')}" for step in steps)
 
 
-def full(*answer: Any) -> Any:
-    """A case that only `make test-full` runs."""
-    return pytest.param(*answer, marks=pytest.mark.full)
-
-
 @pytest.mark.parametrize(
     ("event", "ran"),
     [
         (CHANGE, {"ci.yml": ["check", "model"]}),
         (MAIN, {"ci.yml": ["check", "model"], "train.yml": ["check", "train", "notify"]}),
-        full(BRANCH, {"ci.yml": ["check", "model"]}),
+        (BRANCH, {"ci.yml": ["check", "model"]}),
     ],
     ids=["change", "main", "branch"],
 )
@@ -64,7 +59,7 @@ def test_the_first_day_is_green_on_github(
         assert (tmp_path / "artifacts" / "model" / "models" / "champion.json").is_file()
 
 
-@pytest.mark.parametrize("name", ["main", "branch", full("change")])
+@pytest.mark.parametrize("name", ["main", "branch", "change"])
 def test_the_first_day_is_green_on_jenkins(name: str, born: Path, tmp_path: Path) -> None:
     empty = {**CREDENTIALS, "notify": "", "github": ""}
     done = pipelines.groovy(asked(born, tmp_path, {**BUILDS[name], "credentials": empty}))

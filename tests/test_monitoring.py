@@ -18,6 +18,7 @@ from typing import Any
 
 import alerts
 import bake
+import commands
 import life
 import pytest
 import yaml
@@ -25,9 +26,7 @@ from life import champion, twin
 from observe import Watch, until, watching
 from service import Service, serving
 
-# Words and keys of the runbook that need a cluster: a drill with one executes them.
-CLUSTER = {"status", "deploy", "canary"}
-CLUSTER_KEYS = {"ENV"}
+CLUSTER = "ENV"  # the key of commands that need a cluster: the drill with one executes them
 
 
 def read(project: Path, name: str) -> str:
@@ -90,38 +89,22 @@ def test_the_dashboard_is_json_with_four_rows_and_no_panel_twice(project: Path) 
     assert len(places) == len(panels)
 
 
-def commands(runbook: str) -> list[str]:
-    """Every command of the runbook, once, in its order."""
-    return list(dict.fromkeys(re.findall(r"`(make [^`]+)`", runbook)))
-
-
-def command_faults(runbook: str, makefile: str) -> list[str]:
-    """Commands of the runbook that the Makefile does not know, or not with these keys."""
-    phony = makefile.partition(".PHONY:")[2].partition("\n\n")[0].replace("\\", "").split()
-    given = makefile.partition("GIVEN :=")[2].partition("\n$(foreach")[0].replace("\\", "").split()
-    faults = []
-    for command in commands(runbook):
-        _, word, *pairs = shlex.split(command)
-        keys = {pair.partition("=")[0] for pair in pairs if "=" in pair}
-        if word not in {*phony, *CLUSTER} or len(keys) != len(pairs):
-            faults.append(f"{command}: no word of the Makefile")
-        if keys - {*given, *CLUSTER_KEYS}:
-            faults.append(f"{command}: the Makefile takes no {min(keys - {*given, *CLUSTER_KEYS})}")
+def command_faults(runbook: str, project: Path) -> list[str]:
+    """Commands of the runbook that are no words of the Makefile, or not with these keys."""
+    faults = commands.faults(runbook, commands.words(project / "Makefile"))
     outside = re.findall(r"`((?:kubectl|curl|docker|python|git|ssh|helm|sudo)\b[^`]*)`", runbook)
     return faults + [f"{command}: no word of the Makefile" for command in outside]
 
 
 def test_T58_every_command_of_the_runbook_is_a_word_of_the_makefile(project: Path) -> None:
     runbook = read(project, alerts.RUNBOOK)
-    assert command_faults(runbook, read(project, "Makefile")) == []
+    assert command_faults(runbook, project) == []
     for name, text in alerts.sections(runbook).items():
         assert "\n- Look: " in text, name
-        assert commands(text), name
-    for command in commands(runbook):
-        word = shlex.split(command)[1]
-        if word not in CLUSTER:
-            done = bake.run("make", "--dry-run", *shlex.split(command)[1:], cwd=project)
-            assert done.returncode == 0, done.stderr
+        assert commands.commands(text), name
+    for command in commands.commands(runbook):
+        done = bake.run("make", "--dry-run", *shlex.split(command)[1:], cwd=project)
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -130,7 +113,7 @@ def test_T58_every_command_of_the_runbook_is_a_word_of_the_makefile(project: Pat
 )
 def test_T58_a_command_that_is_not_there_is_found(planted: str, project: Path) -> None:
     runbook = read(project, alerts.RUNBOOK) + f"\n- `{planted}`\n"
-    (fault,) = command_faults(runbook, read(project, "Makefile"))
+    (fault,) = command_faults(runbook, project)
     assert planted in fault
 
 
@@ -291,12 +274,10 @@ def test_T58_the_runbook_can_be_followed(watched: Watched, tmp_path: Path) -> No
     second_champion(project)
     failed: dict[str, str] = {}
     done_with: set[tuple[str, ...]] = {("serve",)}  # the service that is watched is that word
-    for command in commands(read(project, alerts.RUNBOOK)):
+    for command in commands.commands(read(project, alerts.RUNBOOK)):
         _, word, *pairs = shlex.split(command)
-        if word in CLUSTER or any(pair.partition("=")[0] in CLUSTER_KEYS for pair in pairs):
-            continue
         kind = (word, *(pair.partition("=")[0] for pair in pairs))
-        if kind in done_with:
+        if CLUSTER in kind or kind in done_with:
             continue
         done_with.add(kind)
         done = life.attempt(project, word, *pairs)

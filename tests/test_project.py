@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import bake
+import commands
 import pytest
 from life import attempt, champion, digests, make, metrics, path_without_uv, twin
 
@@ -113,6 +115,30 @@ def test_a_search_is_part_of_training(lived: Path, tmp_path: Path) -> None:
     text = config.read_text(encoding="utf-8").replace("trials: 0", "trials: 2")
     config.write_text(text, encoding="utf-8")
     assert "2 trials on 3 folds" in make(project, "search")
+
+
+def test_an_experiment_is_planned_exposed_and_judged_as_its_page_says(
+    lived: Path, tmp_path: Path
+) -> None:
+    project = twin(lived, tmp_path / "project")
+    page = (project / "docs/monitor.md").read_text(encoding="utf-8")
+    plan, expose, judge = [
+        shlex.split(command)[1:]
+        for command in commands.commands(page)
+        if command.startswith("make abtest ") and "..." not in command
+    ]
+    assert "needs 5,371 units of a" in make(project, *plan)
+    units = [f"unit-{number}" for number in range(200)]
+    (project / "units.csv").write_text("\n".join(["unit", *units]) + "\n", encoding="utf-8")
+    make(project, *expose)
+    (log,) = project.glob("data/exposures-*.csv")
+    assert len(log.read_text(encoding="utf-8").splitlines()) == 201
+    rows = [f"{unit},1,2.5,0" for unit in units]
+    table = "\n".join(["unit,converted,revenue,complaints", *rows]) + "\n"
+    (project / "outcomes.csv").write_text(table, encoding="utf-8")
+    done = attempt(project, *judge)
+    assert done.returncode == 2, done.stderr  # make's own code: too early
+    assert "too early" in done.stdout + done.stderr
 
 
 FAULTS = {

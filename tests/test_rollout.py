@@ -28,7 +28,6 @@ from service import free_port, package
 from traffic import bodies, sending
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rollout")]
-FULL = bool(os.environ.get("FULL_MATRIX"))
 RULES = {
     "steps": "[10, 50, 100]",
     "seconds": "{step: 2.5, deadline: 25}",
@@ -423,7 +422,7 @@ def test_T52_a_driver_that_is_killed_is_resumed_and_there_are_never_two_writers(
     world.deploy("good", "next", "canary")
     world.until(lambda: world.ready("-canary"))
     begin = len(world.cluster.store.changes)
-    kills = 20 if FULL else 6
+    kills = 20
     with world.traffic() as seen:
         for _ in range(kills):
             process = world.start("canary")

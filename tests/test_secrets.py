@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
+import shutil
 import string
 from pathlib import Path
 
@@ -117,8 +119,34 @@ def test_T17_nothing_in_a_fresh_project_gives_an_alarm(born: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_T17_moving_lines_does_not_touch_the_baseline(born: Path) -> None:
+FALSE_ALARM = f'EXAMPLE_PASSWORD = "{text(24)}"'
+
+
+def test_T17_moving_lines_does_not_touch_the_baseline(born: Path, tmp_path: Path) -> None:
+    """Not even those of a false alarm that it holds, without a number of a line."""
+    project = shutil.copytree(born, tmp_path / "project")
+    baseline, name = project / ".secrets.baseline", "example.py"
+    (project / name).write_text(FALSE_ALARM, encoding="utf-8")
+    words = ("--slim", "--plugin", "requirements/secret_words.py", name)
+    found = json.loads(bake.run("detect-secrets", "scan", *words, cwd=project).stdout)["results"]
+    assert found[name]
+    held = json.loads(baseline.read_bytes()) | {"results": found}
+    baseline.write_text(json.dumps(held), encoding="utf-8")
+    bake.commit(project, "A false alarm is accepted")
+    before = baseline.read_bytes()
+    for lines in ("", "\n" * 7):
+        assert alarms(project, name, lines + FALSE_ALARM) == ""
+    assert baseline.read_bytes() == before
+    assert "Secret Type" in alarms(project, name, FALSE_ALARM + f'\npassword = "{text(24)}"\n')
+
+
+def test_T17_a_false_alarm_is_let_pass_as_the_readme_says(born: Path) -> None:
+    """By its line alone, wherever that stands; the next secret is found."""
+    (mark,) = re.findall(r"`(# pragma: .+?)`", (born / "README.md").read_text(encoding="utf-8"))
+    assert "Secret Type" in alarms(born, "example.py", FALSE_ALARM)
     baseline = (born / ".secrets.baseline").read_bytes()
     for lines in ("", "\n" * 7):
-        alarms(born, "lineage.py", lines + DECOYS["lineage.py"])
+        assert alarms(born, "example.py", f"{lines}{FALSE_ALARM}  {mark}\n") == ""
+    two = f'{FALSE_ALARM}  {mark}\npassword = "{text(24)}"\n'
+    assert "Secret Type" in alarms(born, "example.py", two)
     assert (born / ".secrets.baseline").read_bytes() == baseline

@@ -16,7 +16,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -42,6 +42,14 @@ DRIFTS = "income"
 MOVED = 1.5
 
 
+Kind = tuple[str, frozenset[str]]  # a word, the keys it was given
+
+
+def kind(words: Sequence[str]) -> Kind:
+    """Of a word with its KEY=value."""
+    return words[0], frozenset(pair.partition("=")[0] for pair in words[1:])
+
+
 @dataclass
 class Loop:
     """A project, where it runs, and when what happened."""
@@ -52,7 +60,7 @@ class Loop:
     port: int
     begin: float
     lines: list[tuple[float, str]] = field(default_factory=list)
-    words: set[str] = field(default_factory=set)  # that were run against the cluster
+    words: set[Kind] = field(default_factory=set)  # that were run against the cluster
 
     def note(self, what: str) -> None:
         self.lines.append((time.monotonic() - self.begin, what))
@@ -67,7 +75,7 @@ class Loop:
                 f"make {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
             )
         if "ENV=staging" in words:
-            self.words.add(words[0])
+            self.words.add(kind(words))
         return done.stdout
 
     def release(self, pointer: str, fault: str = "") -> str:
@@ -139,6 +147,21 @@ def second_model(loop: Loop, example: dict[str, Any]) -> None:
     loop.make("run")
     loop.note("a challenger passed the gate")
     rolled_out(loop, example, 1.0, "challenger")
+    more_memory(loop)
+
+
+def more_memory(loop: Loop) -> None:
+    """Settings of stable change, its release does not: what the runbook says of more traffic."""
+    path = loop.project / "deploy/k8s/base/pod/deployment.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert "memory: 512Mi" in text
+    path.write_text(text.replace("memory: 512Mi", "memory: 1Gi"), encoding="utf-8")
+    loop.make("deploy", "ENV=staging")
+    stable = loop.cluster.store.get("deployments", f"{SLUG}-staging", SLUG)
+    assert stable
+    (container,) = stable["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"]["memory"] == "1Gi"
+    loop.note("more memory for what is stable")
 
 
 def rolled_out(loop: Loop, example: dict[str, Any], moved: float, name: str) -> None:
@@ -190,7 +213,11 @@ def third_model(loop: Loop, example: dict[str, Any]) -> None:
     said = loop.make("retrain")
     after = json.loads((loop.project / "models/challenger.json").read_bytes())["digest"]
     assert after != before, said
-    loop.note("retrained on drift: the new challenger passed the gate next to the champion")
+    verdict = json.loads((loop.project / "reports/verdict.json").read_bytes())
+    gain = verdict["rival"]["value"]
+    assert verdict["model"] == after
+    assert gain > 0, verdict["rival"]
+    loop.note(f"retrained on drift: the new challenger beats the champion by {gain:.3f} ROC AUC")
     rolled_out(loop, example, MOVED, "retrained model")
 
 

@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import bake
+import yaml
 
 FIGURES = bake.ROOT / "docs" / "figures.md"
 SIZES = (10_000, 100_000, 1_000_000)
@@ -137,6 +138,22 @@ def runs(template: Path, folder: Path) -> tuple[Path, list[str]]:
     return project, rows
 
 
+def pull_request(template: Path, folder: Path) -> list[str]:
+    """Seconds of the words of `ci.yml`, each job in a fresh clone of its own as on GitHub."""
+    origin = bake.by_cookiecutter(template, folder / "change", {})
+    bake.commit(origin, "Born")
+    workflow = (origin / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    rows, whole = ["| words of a pull request, cold, `ci.yml` | seconds |", "|---|---|"], 0.0
+    for name, job in yaml.safe_load(workflow)["jobs"].items():
+        clone = folder / f"job-{name}"
+        bake.git(folder, "clone", "--quiet", str(origin), clone.name)
+        words = [step["run"].split() for step in job["steps"] if "run" in step]
+        seconds = sum(cost(*word, cwd=clone, CI="true").seconds for word in words)
+        rows.append(f"| job {name}: {', '.join(word[1] for word in words)} | {seconds:.0f} |")
+        whole += seconds
+    return [*rows, f"| both, one after the other | {whole:.0f} |"]
+
+
 def stage(project: Path, word: str) -> tuple[str | Path, ...]:
     """Command that runs one stage in a process of its own."""
     package = next((project / "src").iterdir()).name
@@ -191,7 +208,7 @@ def main() -> None:
         bake.commit(template, "Release v0.1.0", tag="v0.1.0")
         parts = [generation(template, folder)]
         project, rows = runs(template, folder)
-        parts += [rows, sizes(project)]
+        parts += [rows, pull_request(template, folder), sizes(project)]
     text = f"Measured {machine()}.\n\n" + "\n\n".join("\n".join(part) for part in parts)
     section("start", text)
     print(text)

@@ -16,14 +16,16 @@ from figures import machine, section
 Drill = dict[str, Any]
 
 
-def simulated(folder: Path) -> dict[str, list[float]]:
-    """T48, of a new project: rate of failures -> share ended, seconds, failed requests."""
+def simulated(folder: Path) -> dict[str, Any]:
+    """T48, of a new project: `failures`: rate -> share ended, seconds, failed requests; `judged`:
+    healthy rollouts by all of `decide`: their number, share ended.
+    """
     project = bake.by_cookiecutter(bake.ROOT, folder / "project", {})
     bake.run("make", "setup", cwd=project).check_returncode()
     python = project / ".venv/bin/python"
     done = bake.run(python, "-m", "tests.unit.rollouts", cwd=project, PYTHONPATH="src")
     done.check_returncode()
-    found: dict[str, list[float]] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
@@ -36,15 +38,17 @@ def drilled(folder: Path) -> list[Drill]:
     return [json.loads(line) for line in told.read_text(encoding="utf-8").splitlines()]
 
 
-def simulations(found: dict[str, list[float]]) -> list[str]:
+def simulations(found: dict[str, Any]) -> list[str]:
     """One line a rate; where no rollout was ended there is no time of it."""
     lines = [
         "| T48: canary fails | rollouts ended | seconds | failed requests |",
         "|---|---|---|---|",
     ]
-    for rate, (ended, seconds, failed) in found.items():
+    for rate, (ended, seconds, failed) in found["failures"].items():
         cost = f"{seconds:.0f} | {failed:.0f}" if ended else "- | -"
         lines.append(f"| {float(rate):.1%} | {ended:.2%} | {cost} |")
+    runs, ended = found["judged"]
+    lines.append(f"| {runs:,} healthy ones, by all of `decide` | {ended:.2%} | - | - |")
     return lines
 
 
@@ -75,7 +79,7 @@ def others(drills: list[Drill]) -> list[str]:
     return lines
 
 
-def text(found: dict[str, list[float]], drills: list[Drill]) -> str:
+def text(found: dict[str, Any], drills: list[Drill]) -> str:
     parts = [[f"{machine()}."], simulations(found), releases(drills), others(drills)]
     return "\n\n".join("\n".join(lines) for lines in parts)
 

@@ -17,7 +17,7 @@ from {{ cookiecutter.package_name }}.operations import outputs
 from {{ cookiecutter.package_name }}.operations.decide import Counts, decide, evidence
 from {{ cookiecutter.package_name }}.serving.metrics import edges
 
-from .rollouts import GATES, USUAL, simulate
+from .rollouts import GATES, HEALTHY, USUAL, judge, simulate
 
 FAST = {0.005: 900.0, 0.01: 985.0, 0.05: 999.0, 0.25: 1000.0, 1.0: 1000.0, math.inf: 1000.0}
 SLOW = {0.005: 100.0, 0.01: 500.0, 0.05: 900.0, 0.25: 990.0, 1.0: 1000.0, math.inf: 1000.0}
@@ -138,6 +138,17 @@ def test_t48_at_most_one_healthy_rollout_of_a_hundred_is_ended_and_bad_ones_are(
         outcome = simulate(rate)
         assert outcome.aborted >= 0.99, rate
         assert outcome.seconds <= seconds, rate
+
+
+def test_t48_all_of_decide_ends_few_healthy_rollouts_and_those_that_are_worse_in_any_way() -> None:
+    assert judge(runs=100) <= 0.02
+    for worse in (
+        HEALTHY._replace(codes={"200": 0.955, "422": 0.02, "500": 0.025}),
+        HEALTHY._replace(codes={"200": 0.915, "422": 0.08, "500": 0.005}),
+        HEALTHY._replace(seconds={0.005: 0.8, 0.01: 0.1, 0.05: 0.04, 0.25: 0.06, math.inf: 0.0}),
+        HEALTHY._replace(outputs={str(n): share for n, share in enumerate([0.3, *[0.7 / 9] * 9])}),
+    ):
+        assert judge(worse, 20) >= 0.95, worse
 
 
 def test_buckets_of_two_models_are_compared_at_the_edges_that_both_have() -> None:

@@ -11,7 +11,8 @@ from {{ cookiecutter.package_name }}.config import Config, InputError, load_conf
 from {{ cookiecutter.package_name }}.operations import doctor
 
 ROOT = Path(__file__).parents[2]
-VARIABLES = ("GITHUB_ACTIONS", "JENKINS_JOB", "IMAGE_REGISTRY", "KUBERNETES", "CLOUD_LOGIN")
+NAMED = [name for name, _, _ in (*doctor.SETTINGS, *doctor.BOUND)]
+VARIABLES = ("CI", "GITHUB_ACTIONS", "CLOUD_LOGIN", *NAMED)
 HIDDEN = "S3CRET"
 WRITTEN = ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
 
@@ -109,6 +110,23 @@ def test_on_github_training_is_left_to_a_jenkins_that_is_connected(
     assert doctor.facts(configured())["train"] == "yes"
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     assert doctor.facts(configured())["train"] == "no"
+
+
+def test_it_says_what_is_set_and_what_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in NAMED:
+        said = {text.split(" is ")[0]: ready for ready, _, text in doctor.lines(configured())}
+        assert not said[variable]
+        monkeypatch.setenv(variable, "https://example.com")
+        said = {text.split(" is ")[0]: ready for ready, _, text in doctor.lines(configured())}
+        assert said[variable]
+
+
+def test_in_ci_it_says_nothing_of_what_it_cannot_see_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    text = str(doctor.lines(configured()))
+    assert [name for name in NAMED if name in text] == [name for name, _, _ in doctor.SETTINGS]
 
 
 @pytest.mark.parametrize(("gpu", "agent"), [(True, "gpu"), (False, "cpu")])

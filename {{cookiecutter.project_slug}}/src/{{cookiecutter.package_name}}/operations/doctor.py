@@ -15,6 +15,22 @@ from ..places import REPORTS, STARTER
 
 Line = tuple[bool, str, str]  # ready, of what, and what is so or what to set
 
+# Variable, of what, what it is good for.
+SETTINGS = (
+    ("IMAGE_REGISTRY", "release", "such as ghcr.io/org/model: images are pushed there"),
+    ("KUBERNETES", "cluster", "yes where KUBECONFIG reaches one: `make deploy`"),
+    ("STAGING_URL", "staging", "its address at your gateway: `make load ENV=staging`"),
+    ("PREDICTION_LOG", "watching", "where CI finds the predictions: `make monitor` every day"),
+    ("JENKINS_JOB", "jenkins", "the address of its job: where CI is to train there"),
+)
+# What CI binds around the one step that needs it, so that `doctor` cannot see it there.
+BOUND = (
+    ("COSIGN_KEY", "signing", "the key of `make sign`; in CI its identity signs"),
+    ("COSIGN_PUBLIC_KEY", "verifying", "the key that `make verify` trusts, or VERIFY_IDENTITY"),
+    ("PUSHGATEWAY_URL", "alerts", "where `make monitor` pushes what it found"),
+    ("NOTIFY_WEBHOOK", "messages", "a webhook's address: they are printed until then"),
+)
+
 
 def run() -> None:
     """Print one line for each thing; write reports/doctor.txt and agent.txt.
@@ -48,10 +64,7 @@ def lines(config: Config) -> list[Line]:
         _data(config),
         _set("MLFLOW_TRACKING_URI", "runs", "a local SQLite file keeps them"),
         (engine is not None, "containers", engine or "install docker or podman: `make image`"),
-        _set("IMAGE_REGISTRY", "release", "such as ghcr.io/org/model: images are pushed there"),
-        _set("KUBERNETES", "cluster", "yes where KUBECONFIG reaches one: `make deploy`"),
-        _set("STAGING_URL", "staging", "its address at your gateway: `make load ENV=staging`"),
-        _set("NOTIFY_WEBHOOK", "messages", "a webhook's address: they are printed until then"),
+        *(_set(*setting) for setting in (*SETTINGS, *(() if lineage.in_ci() else BOUND))),
     ]
 
 

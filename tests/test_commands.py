@@ -1,0 +1,83 @@
+"""README and docs, of the template and of a project, name only commands that there are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import bake
+import commands
+import pytest
+
+
+@pytest.fixture(scope="module")
+def known(project: Path) -> dict[str, set[str]]:
+    return commands.words(project / "Makefile")
+
+
+def test_every_command_in_the_texts_of_a_project_is_there_with_its_keys(
+    project: Path, known: dict[str, set[str]]
+) -> None:
+    texts = [project / "README.md", *sorted(project.glob("docs/*.md"))]
+    assert len(texts) >= 4
+    for path in texts:
+        text = path.read_text(encoding="utf-8")
+        assert commands.commands(text), path.name
+        assert commands.faults(text, known) == [], path.name
+
+
+def test_every_command_in_the_templates_own_texts_is_there_with_its_keys(
+    known: dict[str, set[str]],
+) -> None:
+    """They name words of the template and of its projects."""
+    ours = commands.words(bake.ROOT / "Makefile")
+    either = {word: known.get(word, set()) | ours.get(word, set()) for word in {*known, *ours}}
+    for path in [bake.ROOT / "README.md", *sorted(bake.ROOT.glob("docs/*.md"))]:
+        assert commands.faults(path.read_text(encoding="utf-8"), either) == [], path.name
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "`make restart`",
+        "`make monitor LOGS=predictions`",
+        "`make status USERS=3`",
+        "`make monitor\nnow`",
+        "`python -m <package> watch`",
+        "```\ngit init && make begin   # the first day\n```",
+        "```\nSERVE_LOG=predictions make serve HOSTS=x\n```",
+    ],
+)
+def test_a_command_that_is_not_there_is_found(
+    planted: str, project: Path, known: dict[str, set[str]]
+) -> None:
+    text = (project / "README.md").read_text(encoding="utf-8")
+    assert len(commands.faults(f"{text}\n{planted}\n", known)) == 1
+
+
+def unsaid(folder: Path) -> list[str]:
+    """Words of a Makefile that `make help` does not show, or not with their whole text."""
+    done = bake.run("make", "help", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    shown = [line.split(maxsplit=2)[1:] for line in done.stdout.splitlines() if "  make " in line]
+    makefile = (folder / "Makefile").read_text(encoding="utf-8")
+    told = re.findall(r"^([a-z][a-z -]*):(?!=).*?##(.*)$", makefile, re.M)
+    wanted = []
+    for names, text in told:
+        *others, last = names.split()
+        wanted += [*([name] for name in others), [last, text.strip()]]
+    missing = commands.words(folder / "Makefile").keys() - {word for word, *_ in shown}
+    return [*sorted(missing), *(" ".join(line) for line in wanted if line not in shown)]
+
+
+def test_help_shows_every_word_with_its_whole_text(project: Path, tmp_path: Path) -> None:
+    assert unsaid(project) == []
+    text = (project / "Makefile").read_text(encoding="utf-8")
+    short = text.replace('index($$0, "##") + 2', 'index($$0, "##") + 2, 20')
+    assert short != text
+    (tmp_path / "Makefile").write_text(short, encoding="utf-8")
+    assert any(line.startswith("load") for line in unsaid(tmp_path))
+
+
+def test_help_of_the_template_shows_every_word_with_its_whole_text() -> None:
+    assert unsaid(bake.ROOT) == []
