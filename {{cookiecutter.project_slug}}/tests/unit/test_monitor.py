@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from {{ cookiecutter.package_name }} import __main__, champion, table
+from {{ cookiecutter.package_name }} import __main__, champion, places, table
 from {{ cookiecutter.package_name }}.config import InputError, load_config
+from {{ cookiecutter.package_name }}.files import digest_json, locked
 from {{ cookiecutter.package_name }}.operations import monitor
 from {{ cookiecutter.package_name }}.pipeline import gate, register
 
@@ -138,23 +139,125 @@ def test_an_old_champion_is_a_trigger(served: Path) -> None:
     ("days", "asked", "brake"),
     [([0.5], "other", "cooldown"), ([20], "same", "duplicate"), ([3, 5, 8, 13], "other", "budget")],
 )
+@pytest.mark.parametrize("end", [{"decision": "finished"}, {"place": "GitHub"}])
 def test_a_brake_holds_and_says_why(
-    started: list[Any], monkeypatch: pytest.MonkeyPatch, days: list[float], asked: str, brake: str
+    started: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    days: list[float],
+    asked: str,
+    brake: str,
+    end: dict[str, str],
 ) -> None:
     change_code(monkeypatch)
     found = monitor.decide("")
-    entries = [
-        found | {
-            "time": (datetime.now(UTC) - timedelta(days=ago)).isoformat(),
-            "asked": found["asked"] if asked == "same" else "0" * 64,
-        }
-        for ago in days
-    ]  # fmt: skip
-    monitor.JOURNAL.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    if asked == "other":
+        found["asked"] = "0" * 64
+    write_journal([entry for ago in days for entry in begun(found, ago, end)])
     monitor.retrain({})
     last = monitor.read_journal()[-1]
     assert started == []
     assert (last["decision"], list(last["brakes"])) == ("held", [brake])
+
+
+def begun(found: dict[str, Any], ago: float, end: dict[str, str]) -> list[dict[str, Any]]:
+    """Entries of a retraining that began `ago` days ago: here, or at a `place`."""
+    entry = found | {"time": (datetime.now(UTC) - timedelta(days=ago)).isoformat()}
+    return [entry | end] if "place" in end else [entry, entry | end]
+
+
+def write_journal(entries: list[dict[str, Any]]) -> None:
+    monitor.JOURNAL.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+
+
+def test_a_retraining_that_failed_holds_no_later_one(
+    started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_code(monkeypatch)
+    monkeypatch.setattr(__main__, "main", lambda words: started.append(words) or 1)
+    assert monitor.retrain({}) == 1
+    assert monitor.read_journal()[-1]["decision"] == "failed"
+    monkeypatch.setattr(__main__, "main", lambda words: started.append(words) or 0)
+    monitor.retrain({})
+    monitor.retrain({})  # that one ended well
+    assert len(started) == 2
+
+
+def test_a_retraining_that_was_killed_holds_no_later_one(
+    started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_code(monkeypatch)
+    write_journal([monitor.decide("")])
+    monitor.retrain({})
+    assert started == [monitor.PIPELINE]
+
+
+def test_retrainings_that_failed_again_and_again_end_at_the_budget(
+    started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_code(monkeypatch)
+    write_journal([monitor.decide("")] * load_config().monitoring.retrain.budget)
+    monitor.retrain({})
+    assert list(monitor.read_journal()[-1]["brakes"]) == ["budget"]
+
+
+def test_a_model_that_the_gate_refused_is_not_made_again(
+    started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pipeline ends with 1 as where it fails, but the candidate is judged."""
+    change_code(monkeypatch)
+
+    def refuse(words: Any) -> int:
+        path = places.CANDIDATE / "model.json"
+        made = json.loads(path.read_text())
+        made["identity"]["code"] = "1"
+        made["digest"] = digest_json(made["identity"])
+        path.write_text(json.dumps(made))
+        verdict = json.loads(places.VERDICT.read_text()) | {"model": made["digest"]}
+        del verdict["digest"]
+        places.VERDICT.write_text(json.dumps(champion.sealed(verdict)))
+        started.append(words)
+        return 1
+
+    monkeypatch.setattr(__main__, "main", refuse)
+    monitor.retrain({})
+    monitor.retrain({})
+    assert len(started) == 1
+    assert "duplicate" in monitor.read_journal()[-1]["brakes"]
+
+
+def test_two_retrainings_at_once_are_refused(
+    started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_code(monkeypatch)
+    with (
+        locked(monitor.JOURNAL),
+        pytest.raises(InputError, match="models: another process works there"),
+    ):
+        monitor.retrain({})
+    monitor.retrain({})
+    assert len(started) == 1
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "null", "5", '{"model": "x"}', "{"])
+def test_a_report_that_is_not_whole_is_named(content: str, started: list[Any]) -> None:
+    monitor.REPORT.write_text(content)
+    with pytest.raises(InputError, match=r"reports/monitoring\.json is .*: run `make monitor`"):
+        monitor.retrain({})
+    assert started == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("5", "{}", "{", '{"time": "x", "decision": "retrain", "asked": ""}'),
+        '{"time": "2026-01-01T00:00:00", "decision": "retrain", "asked": ""}',
+    ],
+)
+def test_a_damaged_journal_is_named(line: str, started: list[Any]) -> None:
+    monitor.JOURNAL.write_text(line + "\n")
+    with pytest.raises(InputError, match=r"retraining\.jsonl is damaged"):
+        monitor.retrain({"WHY": WHY})
+    assert started == []
 
 
 @pytest.mark.parametrize("status", [200, 500])

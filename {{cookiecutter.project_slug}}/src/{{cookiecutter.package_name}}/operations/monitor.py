@@ -7,25 +7,25 @@ models/retraining.jsonl. It ends at the gate: only `make promote` moves the cham
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
 
-from .. import artifact, champion, lineage
-from ..champion import CHAMPION, MODELS
+from .. import artifact, champion, lineage, manifest
+from ..champion import CHAMPION
 from ..config import Config, InputError, load_config
-from ..files import digest, digest_json, read_json, write_json, write_text
+from ..files import digest, digest_json, locked, read_json, write_json, write_text
+from ..places import CANDIDATE, VERDICT
 from . import monitor_page, prometheus, start, watch
+from .journal import JOURNAL, begun, days_since, done, note, read_journal
 from .watch import Facts, Reasons
 
 REPORT = Path("reports/monitoring.json")
 PAGE = Path("reports/monitoring.html")
 METRICS = Path("reports/monitoring.prom")
-JOURNAL = MODELS / "retraining.jsonl"
 STEADY, ALARM, TOO_LITTLE = 0, 3, 4
 PIPELINE = ("reproduce", "gate", "register", "report", "summary")
 
@@ -55,22 +55,48 @@ def retrain(settings: dict[str, str]) -> int:
 
     Where the environment says that CI trains, it is started there instead (see start.py).
     """
-    found = decide(settings.get("WHY", ""))
-    for kind in ("triggers", "brakes"):
-        for name, reason in found[kind].items():
-            print(f"retrain: {kind[:-1]} {name}: {reason}")
-    asked = found["decision"] == "retrain"
-    place = start.elsewhere("; ".join(found["triggers"].values())) if asked else None
-    _note(found)  # what did not start is not noted: no brake may hold the next attempt
-    print(f"retrain: {found['decision']}{f': {place} trains' if place else ''} -> {JOURNAL}")
-    if not asked or place:
-        return STEADY
+    with locked(JOURNAL, wait=False):  # two would both see that none has begun
+        found = decide(settings.get("WHY", ""))
+        for kind in ("triggers", "brakes"):
+            for name, reason in found[kind].items():
+                print(f"retrain: {kind[:-1]} {name}: {reason}")
+        asked = found["decision"] == "retrain"
+        place = start.elsewhere("; ".join(found["triggers"].values())) if asked else None
+        note(found | ({"place": place} if place else {}))  # after it started: none holds the next
+        print(f"retrain: {found['decision']}{f': {place} trains' if place else ''} -> {JOURNAL}")
+        return _train(found) if asked and not place else STEADY
+
+
+def _train(found: Facts) -> int:
+    """Train here up to the gate, note how it ended; exit code of the pipeline."""
     from ..__main__ import main
 
     code = main(PIPELINE)
+    decision = "finished" if code == 0 or _judged() else "failed"
     made = champion.read(champion.CHALLENGER)
-    _note(found | {"decision": "finished", "code": code, "made": made and made["digest"]})
+    note(found | {"decision": decision, "code": code, "made": made and made["digest"]})
     return code
+
+
+def _judged() -> bool:
+    """Whether the candidate is made of what is here and has its verdict: none again is needed."""
+    try:
+        made, _ = manifest.read(CANDIDATE)
+        verdict = champion.read_verdict(VERDICT, "run `make gate`")
+    except (InputError, OSError):  # it never came so far
+        return False
+    same = _made_of(made["identity"]) == _current(load_config())
+    return same and bool(verdict["model"] == made["digest"])
+
+
+def _made_of(identity: Facts) -> Reasons:
+    made = {key: identity[key] for key in ("code", "config", "lock")}
+    return made | {"data": identity["data"]["md5"]}
+
+
+def _current(config: Config) -> Reasons:
+    made = lineage.digests(config)
+    return {key: made[key] for key in ("code", "config", "lock")} | {"data": _data(config)}
 
 
 @dataclass(frozen=True)
@@ -87,29 +113,18 @@ class Now:
     @property
     def made_of(self) -> Reasons:
         """The same digests as `current`, of the champion."""
-        identity = self.model.identity
-        made = {key: identity[key] for key in ("code", "config", "lock")}
-        return made | {"data": identity["data"]["md5"]}
+        return _made_of(self.model.identity)
 
     @property
     def asked(self) -> str:
         """A retraining for the same digests of the same champion is the same retraining."""
         return digest_json([self.current, self.model.digest])
 
-    def started(self, days: float) -> list[Facts]:
-        """Retrainings of the last `days` days."""
-        after = _now() - timedelta(days=days)
-        starts = [entry for entry in self.journal if entry["decision"] == "retrain"]
-        return [entry for entry in starts if datetime.fromisoformat(entry["time"]) > after]
-
 
 def decide(why: str) -> Facts:
     """{decision, triggers, brakes, asked, model, time}: retrain, held, or nothing to do."""
     config, model = load_config(), watch.current_model()
-    made = lineage.digests(config)
-    current = {key: made[key] for key in ("code", "config", "lock")} | {"data": _data(config)}
-    seen = read_json(REPORT, "run `make monitor`") if REPORT.exists() else None
-    seen = seen if seen and seen["model"] == model.digest else None
+    current, seen = _current(config), _seen(model)
     now = Now(config, model, current, seen, read_journal(), " ".join(why.split()))
     triggers = {name: reason for name, look in TRIGGERS.items() if (reason := look(now))}
     brakes = {name: reason for name, look in BRAKES.items() if triggers and (reason := look(now))}
@@ -121,6 +136,16 @@ def decide(why: str) -> Facts:
         "brakes": brakes,
         "asked": now.asked,
     }
+
+
+def _seen(model: artifact.Model) -> Facts | None:
+    """The last report of `monitor`, if it was about this champion."""
+    if not REPORT.exists():
+        return None
+    seen = read_json(REPORT, "run `make monitor`")
+    if not isinstance(seen, dict) or not {"model", "drifting", "quality"} <= seen.keys():
+        raise InputError(f"{REPORT} is not whole: run `make monitor`")
+    return seen if seen["model"] == model.digest else None
 
 
 def _data(config: Config) -> str:
@@ -181,17 +206,23 @@ def _nothing_new(now: Now) -> str | None:
 
 def _cooldown(now: Now) -> str | None:
     days = now.config.monitoring.retrain.cooldown_days
-    return f"the last one was less than {days:g} days ago" if now.started(days) else None
+    recent = any(days_since(entry) < days for entry in done(now.journal))
+    return f"the last one was less than {days:g} days ago" if recent else None
 
 
 def _duplicate(now: Now) -> str | None:
-    same = [e for e in now.journal if e["decision"] == "retrain" and e["asked"] == now.asked]
-    return f"the same data, code and configuration were tried {same[-1]['time']}" if same else None
+    same = [entry for entry in done(now.journal) if entry["asked"] == now.asked]
+    if not same:
+        return None
+    place = f", by {same[-1]['place']}: start it there again" if "place" in same[-1] else ""
+    return f"the same data, code and configuration were tried {same[-1]['time']}{place}"
 
 
 def _budget(now: Now) -> str | None:
-    most, started = now.config.monitoring.retrain.budget, len(now.started(30))
-    return f"{started} in 30 days, {most} are the most" if started >= most else None
+    """One that failed was paid for as well."""
+    most = now.config.monitoring.retrain.budget
+    count = sum(days_since(entry) < 30 for entry in begun(now.journal))
+    return f"{count} in 30 days, {most} are the most" if count >= most else None
 
 
 TRIGGERS: dict[str, Callable[[Now], str | None]] = {
@@ -209,21 +240,6 @@ BRAKES: dict[str, Callable[[Now], str | None]] = {
     "duplicate": _duplicate,
     "budget": _budget,
 }
-
-
-def read_journal() -> list[Facts]:
-    """Every decision of `retrain`, oldest first."""
-    if not JOURNAL.exists():
-        return []
-    try:
-        return [json.loads(line) for line in JOURNAL.read_bytes().splitlines()]
-    except ValueError as error:
-        raise InputError(f"{JOURNAL} is damaged ({error}): restore it from git") from None
-
-
-def _note(entry: Facts) -> None:
-    lines = [json.dumps(known, ensure_ascii=False) for known in [*read_journal(), entry]]
-    write_text(JOURNAL, "\n".join(lines) + "\n")
 
 
 def _now() -> datetime:
