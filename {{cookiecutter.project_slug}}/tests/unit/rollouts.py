@@ -17,7 +17,7 @@ from {{ cookiecutter.package_name }}.gates import Gates
 from {{ cookiecutter.package_name }}.operations import decide as rules
 
 RUNS = 20_000
-JUDGED = 2_000  # rollouts by all of `decide`, which takes 100 times as long
+JUDGED = 2_000  # rollouts by all of `decide`, which takes some hundred times as long
 SECOND_REQUESTS = 50  # of the whole service
 LOOK_SECONDS = 10
 USUAL = 0.005  # share of stable's answers that fail
