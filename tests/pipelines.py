@@ -258,15 +258,15 @@ def alarms_of_pins(path: Path) -> Iterator[str]:
 def alarms_of_order(file: str, files: dict[str, dict[str, Any]]) -> Iterator[str]:
     """A word that lets a model out, where what must come before it does not."""
     for name, job in files[file]["jobs"].items():
-        done, mine = [*called_after(file, files), *before(name, files[file]["jobs"])], []
+        done, mine = [*called_after(file, files), *before(name, files[file]["jobs"])], set[str]()
         for step in job.get("steps", []):
             now = word(step.get("run", ""))
             if file != "monitor.yml":
                 yield from (f"{name}: {fault}" for fault in misplaced(now, done))
-            if not FIRST.get(now, set()) <= set(mine):
-                yield f"{name}: {now} without {sorted(FIRST[now] - set(mine))} in the same job"
+            if not FIRST.get(now, set()) <= mine:
+                yield f"{name}: {now} without {sorted(FIRST[now] - mine)} in the same job"
             done.append(now)
-            mine.append(now)
+            mine.add(now)
 
 
 def misplaced(now: str, done: list[str]) -> Iterator[str]:
