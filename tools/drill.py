@@ -236,7 +236,7 @@ def bad_release(loop: Loop, example: dict[str, Any]) -> None:
     loop.note(
         f"bad release rolled back by itself in {back:.0f} s: {share:.2%} of requests answered"
     )
-    loop.make("rollback", "ENV=staging", code=2)  # it asks first: stable is not at fault
+    loop.make("rollback", "ENV=staging", "WHY=drill", code=2)  # asks: stable is not at fault
     loop.make("rollback", "ENV=staging", "WHY=drill", "APPLY=yes")
     loop.note("rolled back by hand to the model before")
 
