@@ -310,7 +310,7 @@ def drive(server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch) -> C
     monkeypatch.setattr(cluster, "get", lambda kind, *_: server.found(kind))
     monkeypatch.setattr(driver.time, "sleep", lambda seconds: None)
 
-    def go(*looks: Answers, strategy: str = "canary", **more: Any) -> int:
+    def go(*looks: Answers, strategy: str = "canary", bad: int = 0, **more: Any) -> int:
         seen = itertools.chain(looks, itertools.repeat(looks[-1], 3))
 
         def look(space: str, state: State) -> counts.Look:
@@ -319,7 +319,12 @@ def drive(server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch) -> C
 
         monkeypatch.setattr(rollout, "_strategy", lambda space: strategy)
         monkeypatch.setattr(counts, "look", look)
-        monkeypatch.setattr(driver, "decide", judged)
+        numbers = itertools.count(1)
+
+        def decided(*sides: Any) -> Decision:
+            return Decision("abort", "failed: 5 %") if next(numbers) == bad else judged(*sides)
+
+        monkeypatch.setattr(driver, "decide", decided)
         return rollout.canary({"ENV": "staging"})
 
     return go
@@ -341,8 +346,24 @@ def test_an_api_server_that_stumbles_does_not_end_a_driver(
 ) -> None:
     server.stumbles = [False, True, False, True, False]
     assert drive((100, 0), (105, 5), (112, 12), (130, 30)) == 0
-    assert capsys.readouterr().out.count("not written: no answer") == 2
+    assert capsys.readouterr().out.count("not done: no answer") == 2
     assert (route.read(SPACE).state or STATE).step == 0
+
+
+def test_an_abort_is_finished_though_its_pods_cannot_be_scaled_at_once(
+    drive: Callable[..., int],
+    server: Server,
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(space: str) -> None:
+        monkeypatch.setattr(driver, "scale_down", scale_down)
+        raise InputError("no answer")
+
+    scale_down = driver.scale_down
+    monkeypatch.setattr(driver, "scale_down", refuse)
+    assert drive((100, 0), (105, 5), (112, 12), bad=2) == ABORTED
+    assert (server.weights, server.scaled, len(told)) == ([100, 0], ["credit-canary"], 1)
 
 
 def test_a_resumed_rollout_gets_its_share_back(drive: Callable[..., int], server: Server) -> None:

@@ -36,21 +36,18 @@ class Driver:
         self.say("resumed" if self.state.step >= 0 else "started")
         last = time.monotonic()
         while True:
-            decision = self.judge()
-            now = time.monotonic()
-            self.state = replace(self.state, elapsed=self.state.elapsed + now - last)
-            last = now
             try:
-                code = self.act(decision)
+                code = self.act(self.judge())
+                if code is not None:
+                    return code
             except route.TakenOverError:
                 raise
             except InputError as error:  # the API server: what was decided is decided again
-                self.say(f"not written: {error}")
-                code = None
-            if code is not None:
-                return code
-            if decision.verdict != "promote":
-                time.sleep(self.pause)
+                self.say(f"not done: {error}")
+            time.sleep(self.pause)
+            now = time.monotonic()
+            self.state = replace(self.state, elapsed=self.state.elapsed + now - last)
+            last = now
 
     def act(self, decision: Decision) -> int | None:
         """Write what was decided; the exit code where the rollout ends with it."""
@@ -69,6 +66,8 @@ class Driver:
 
     def judge(self) -> Decision:
         """What to do now; what cannot be read is no data."""
+        if self.state.phase == "aborted":  # what follows an abort did not go through
+            return Decision("abort", self.state.reason)
         try:
             self.seen = counts.look(self.route.space, self.state)
         except InputError as error:
