@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 BASE = "stand-in-python:test"
+KUBECTL = "stand-in-kubectl:test"
 PACKAGES = "ca-certificates,netbase,python3,python3-pip,python3-venv,tzdata"
 HARDENED = [
     *("--read-only", "--tmpfs", "/tmp:size=16m,noexec,nosuid", "--cap-drop", "ALL"),
@@ -94,3 +96,19 @@ def base_image(folder: Path) -> str:
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", context)
     docker("build", "--tag", BASE, str(context))
     return BASE
+
+
+def kubectl_image(folder: Path) -> str:
+    """An image with /bin/kubectl: the one that is named in KUBECTL_IMAGE, else of the one here."""
+    name = os.environ.get("KUBECTL_IMAGE")
+    if name:
+        return name
+    found = shutil.which("kubectl")
+    if found is None:
+        missing("no image with kubectl: name one in KUBECTL_IMAGE, or install kubectl")
+    archive = folder / "kubectl.tar"
+    with tarfile.open(archive, "w", dereference=True) as files:
+        files.add(str(found), "bin/kubectl")
+    docker("import", str(archive), KUBECTL)
+    archive.unlink()
+    return KUBECTL

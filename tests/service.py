@@ -26,10 +26,15 @@ def package(project: Path) -> str:
     return next(path.parent.name for path in (project / "src").glob("*/__main__.py"))
 
 
-def train(project: Path) -> None:
-    """Set the project up and train its first model."""
+def set_up(project: Path) -> None:
+    """Its .venv, from its locks."""
     done = bake.run("make", "setup", cwd=project)
     assert done.returncode == 0, done.stderr
+
+
+def train(project: Path) -> None:
+    """Set the project up and train its first model."""
+    set_up(project)
     stage(project, "sample", "prepare", "validate", "train")
 
 

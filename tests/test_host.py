@@ -36,6 +36,7 @@ NEEDED = {
     "PIP_EXTRA_INDEX_URL": "x",
     "PIP_FIND_LINKS": "x",
     "PIP_CERT": "x",
+    "PYTHON_IMAGE": "x",
     "SSL_CERT_FILE": "x",
     "UV_CACHE_DIR": "x",
     "UV_DEFAULT_INDEX": "x",

@@ -93,6 +93,21 @@ def test_data_and_models_travel_through_s3(lived: Path, tmp_path: Path) -> None:
         pushed_and_pulled(lived, tmp_path, "s3://storage/model", ENDPOINT=url, **KEYS)
 
 
+def test_a_table_of_your_own_travels_with_make_push_and_pull(lived: Path, tmp_path: Path) -> None:
+    origin = twin(lived, tmp_path / "origin")
+    own = tmp_path / "own.csv"
+    own.write_bytes((lived / "data/starter.csv").read_bytes())
+    make(origin, "adopt", f"DATA={own}", "TARGET=defaulted", "SENSITIVE=gender")
+    dvc(origin, "remote", "add", "--default", "storage", str(tmp_path / "storage"))
+    bake.commit(origin, "A table, and where it is")
+    make(origin, "push")
+    bake.git(tmp_path, "clone", "--quiet", str(origin), "clone")
+    clone = tmp_path / "clone"
+    (clone / ".venv").symlink_to(lived / ".venv")
+    make(clone, "pull")
+    assert (clone / "data/own.csv").read_bytes() == own.read_bytes()
+
+
 def test_the_remote_of_the_answers_is_the_default_remote(template: Path, tmp_path: Path) -> None:
     born = bake.by_cookiecutter(template, tmp_path, {"dvc_remote": "s3://bucket/models"})
     text = (born / ".dvc/config").read_text(encoding="utf-8")

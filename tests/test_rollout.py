@@ -69,17 +69,20 @@ def image(name: str) -> str:
     return f"registry.example.com/model@sha256:{digest('image ' + name)}"
 
 
+def quick(gates: str) -> str:
+    """The text of gates.yaml with quick steps."""
+    for key, value in RULES.items():
+        rule = rf"(?m)^  {key}: (?=[\[{{\d]).*(?=\n(  |\n))"
+        gates = re.sub(rule, f"  {key}: {value}", gates, count=1)
+    return gates
+
+
 @pytest.fixture(scope="module")
 def project(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The default project with quick steps, a champion and a challenger."""
     born = bake.by_cookiecutter(template, tmp_path_factory.mktemp("rollout"), {})
     gates = born / "gates.yaml"
-    text = gates.read_text(encoding="utf-8")
-    for key, value in RULES.items():
-        text = re.sub(
-            rf"(?m)^  {key}: (?=[\[{{\d]).*(?=\n(  |\n))", f"  {key}: {value}", text, count=1
-        )
-    gates.write_text(text, encoding="utf-8")
+    gates.write_text(quick(gates.read_text(encoding="utf-8")), encoding="utf-8")
     bake.commit(born, "Born")
     make(born, "setup", "run")
     config = born / "model_config.yaml"

@@ -246,6 +246,15 @@ def test_a_refusal_of_the_cluster_says_what_to_do(refusal: str, said: str, home:
         bring()
 
 
+def test_a_cluster_that_does_not_answer_is_not_waited_for(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "kubectl").write_text("#!/bin/sh\nexec /bin/sleep 600\n")
+    monkeypatch.setattr(cluster, "SECONDS", 0.1)
+    with pytest.raises(InputError, match="no cluster answers"):
+        deploy.status({"ENV": "staging"})
+
+
 def test_an_object_that_is_not_there_is_named(home: Path) -> None:
     with pytest.raises(InputError, match="httproute credit is not in namespace credit-staging"):
         deploy.status({"ENV": "staging"})

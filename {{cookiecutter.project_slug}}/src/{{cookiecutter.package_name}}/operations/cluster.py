@@ -12,7 +12,7 @@ from typing import Any
 from ..config import InputError
 
 ENVIRONMENTS = ("staging", "production")
-SECONDS = "20s"  # for one answer of the API server
+SECONDS = 30.0  # for all that one word asks the API server
 OVERLAYS = Path("deploy/k8s/overlays")
 _NO_CLUSTER = (
     "connection to the server",
@@ -48,12 +48,16 @@ def namespace(settings: dict[str, str]) -> str:
     return f"{project()}-{env}"
 
 
-def kubectl(*words: str, stdin: str | None = None) -> str:
-    """What kubectl prints; raises InputError, with the remedy, where it refuses."""
+def kubectl(*words: str, stdin: str | None = None, seconds: float | None = None) -> str:
+    """What kubectl prints; raises InputError, with the remedy, where it refuses or takes longer."""
     program = shutil.which("kubectl")
     if program is None:
         raise InputError("kubectl is not installed: install it (version 1.27 or newer)")
-    done = subprocess.run([program, *words], input=stdin, capture_output=True, text=True)
+    command = [program, *words]
+    try:
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=seconds)
+    except subprocess.TimeoutExpired as error:
+        raise InputError(_meaning(words, f"i/o timeout after {error.timeout:g} seconds")) from None
     if done.returncode:
         kind = ConflictError if "(Conflict)" in done.stderr else InputError
         raise kind(_meaning(words, done.stderr.strip()))
@@ -82,8 +86,10 @@ def pods(namespace: str, track: str) -> list[Object]:
 
 
 def ask(*words: str, stdin: str | None = None) -> str:
-    """`kubectl` with a limit of time for one answer."""
-    return kubectl(*words, f"--request-timeout={SECONDS}", stdin=stdin)
+    """`kubectl` with a limit of time; with one of its own (--request-timeout) it does not look for
+    the cluster of its pod.
+    """
+    return kubectl(*words, stdin=stdin, seconds=SECONDS)
 
 
 def _meaning(words: tuple[str, ...], said: str) -> str:
