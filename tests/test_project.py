@@ -127,7 +127,7 @@ def test_an_experiment_is_planned_exposed_and_judged_as_its_page_says(
         for command in commands.commands(page)
         if command.startswith("make abtest ") and "..." not in command
     ]
-    assert "needs 5,371 units of a" in make(project, *plan)
+    assert "needs 5,372 units of a" in make(project, *plan)
     units = [f"unit-{number}" for number in range(200)]
     (project / "units.csv").write_text("\n".join(["unit", *units]) + "\n", encoding="utf-8")
     make(project, *expose)
