@@ -19,6 +19,7 @@ from typing import Any
 from . import lineage, manifest
 from .config import InputError
 from .files import digest_json, read_json, write_json, write_text
+from .places import VERDICT
 
 MODELS = Path("models")
 CHAMPION = MODELS / "champion.json"
@@ -151,6 +152,14 @@ def history() -> list[Record]:
         lines = [json.dumps(record, ensure_ascii=False) for record in records]
         write_text(HISTORY, "\n".join(lines) + "\n")
     return records
+
+
+def refused() -> list[str]:
+    """Gates that refused the candidate judged last; none where none was judged here."""
+    if not VERDICT.exists():
+        return []
+    checks = read_json(VERDICT, "run `make gate`")["checks"]
+    return [check["gate"] for check in checks if check["verdict"] == "refused"]
 
 
 def earlier(records: list[Record]) -> list[Record]:

@@ -308,6 +308,21 @@ def test_a_plan_does_not_change_but_may_be_repeated() -> None:
     assert experiment.load_plan().experiment == "offer-2"
 
 
+def test_one_that_has_begun_is_judged_before_another_is_planned_and_no_name_is_used_twice() -> None:
+    experiment.run(PLANNED)
+    before = experiment.PLAN.read_bytes()
+    begun = experiment.log(experiment.load_plan())
+    begun.parent.mkdir(exist_ok=True)
+    begun.write_text("unit,arm,time\n", encoding="utf-8")
+    with pytest.raises(InputError, match="'offer' has begun and is not judged"):
+        experiment.run(PLANNED | {"EXPERIMENT": "offer-2"})
+    assert experiment.PLAN.read_bytes() == before
+    experiment.PLAN.unlink()
+    with pytest.raises(InputError, match="units were exposed by that name before"):
+        experiment.run(PLANNED)
+    assert not experiment.PLAN.exists()
+
+
 def test_more_metrics_need_more_units() -> None:
     experiment.run(PLANNED)
     two = experiment.load_plan().units

@@ -50,6 +50,9 @@ def test_a_label_counts_for_every_model_that_answered_the_request(
     said = capsys.readouterr().out
     assert "4 predictions of 2 models have their label now" in said
     assert "1 have no logged prediction; 1 predictions share an id" in said
+    assert "replaced" not in said
+    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    assert "those joined before are replaced" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,12 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from {{ cookiecutter.package_name }}.operations import notify
+from {{ cookiecutter.package_name }}.pipeline import summary
 
 
 class Hook(http.server.BaseHTTPRequestHandler):
@@ -89,3 +91,17 @@ def test_a_refused_group_is_not_named_to_people(
     said = capsys.readouterr().out
     assert "slices.region: a group is refused, see reports/verdict.json; size: model files" in said
     assert "Ann" not in said
+
+
+@pytest.mark.parametrize("verdict", ["refused", "passed"])
+def test_a_run_that_was_refused_is_not_called_finished(
+    verdict: str, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("reports").mkdir()
+    checks = [{"gate": "performance.gain", "verdict": verdict, "reason": ""}]
+    Path("reports/verdict.json").write_text(json.dumps({"checks": checks}), encoding="utf-8")
+    notify.tell("run finished")
+    assert ("run finished" in capsys.readouterr().out) == (verdict == "passed")
+    summary.run()
+    refused = "candidate: REFUSED, the champion stays: performance.gain"
+    assert (refused in capsys.readouterr().out) == (verdict == "refused")

@@ -10,6 +10,7 @@ import pytest
 from {{ cookiecutter.package_name }} import artifact, champion, tracking
 from {{ cookiecutter.package_name }}.champion import CHALLENGER, CHAMPION
 from {{ cookiecutter.package_name }}.config import InputError
+from {{ cookiecutter.package_name }}.operations import release
 from {{ cookiecutter.package_name }}.pipeline import gate, register, summary
 from {{ cookiecutter.package_name }}.pipeline.judgement import rival
 
@@ -53,6 +54,21 @@ def test_a_model_that_answers_another_question_is_treated_as_the_first(
     record = champion.read(CHAMPION) or {}
     assert record["digest"] == second
     assert "predicts 'price'" in record["why"]
+
+
+def test_after_a_rollback_nothing_becomes_champion_without_promote(
+    project: Path, new_candidate: Callable[[int], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge_and_register()
+    first = (champion.read(CHAMPION) or {}) | {"action": "rollback"}
+    champion.enthrone(first)
+    second = new_candidate(2)
+    monkeypatch.setattr(rival, "_other_question", lambda *_: "predicts 'price' (regression)")
+    assert judge_and_register()
+    assert champion.read(CHAMPION) == first
+    assert (champion.read(CHALLENGER) or {})["digest"] == second
+    release.promote({})
+    assert (champion.read(CHAMPION) or {})["digest"] == second
 
 
 def test_a_refused_model_is_not_kept_and_changes_nothing(project: Path) -> None:

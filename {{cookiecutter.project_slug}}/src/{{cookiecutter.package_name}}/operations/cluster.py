@@ -43,6 +43,8 @@ def namespace(settings: dict[str, str]) -> str:
     if not OVERLAYS.is_dir():
         raise InputError(f"{OVERLAYS} is missing: this project was made with deployment: none")
     env = settings.get("ENV") or ""
+    if not env:
+        raise InputError(f"ENV is missing: ENV={' or ENV='.join(ENVIRONMENTS)}")
     if env not in ENVIRONMENTS:
         raise InputError(f"ENV={env}: must be {' or '.join(ENVIRONMENTS)}")
     return f"{project()}-{env}"

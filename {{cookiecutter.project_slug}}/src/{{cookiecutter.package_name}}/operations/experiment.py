@@ -16,7 +16,7 @@ import numpy as np
 from ..config import InputError
 from ..files import locked, write_json, write_text
 from . import effects, experiment_page
-from .experiment_plan import PLAN, Plan, load_plan, note_verdict, write_plan
+from .experiment_plan import PLAN, Plan, load_plan, log, note_verdict, write_plan
 from .exposure import Seen, add, exposures, lines, outcomes
 
 REPORT = Path("reports/experiment.json")
@@ -61,13 +61,13 @@ def _plan(settings: dict[str, str]) -> int:
 def _assign(settings: dict[str, str]) -> int:
     """Add units that are not in the exposure log yet to it: they are exposed from now on."""
     plan, source = load_plan(), Path(settings["UNITS"])
-    log = _log(settings, plan)
+    path = _log(settings, plan)
     units = dict.fromkeys(unit for _, unit, _ in lines(source, ["unit"]))
-    with locked(log):  # two that read, then write, would lose the units of one
-        known = exposures(log) if log.exists() else {}
+    with locked(path):  # two that read, then write, would lose the units of one
+        known = exposures(path) if path.exists() else {}
         fresh = [unit for unit in units if unit not in known]
-        add(log, ((unit, effects.arm(unit, plan.experiment, plan.share)) for unit in fresh))
-    print(f"abtest: {len(fresh):,} units added, {len(units) - len(fresh):,} known -> {log}")
+        add(path, ((unit, effects.arm(unit, plan.experiment, plan.share)) for unit in fresh))
+    print(f"abtest: {len(fresh):,} units added, {len(units) - len(fresh):,} known -> {path}")
     return DONE
 
 
@@ -192,4 +192,4 @@ def _row(name: str, values: Values, effect: effects.Effect) -> dict[str, Any]:
 
 
 def _log(settings: dict[str, str], plan: Plan) -> Path:
-    return Path(settings.get("LOG") or f"data/exposures-{plan.experiment}.csv")
+    return Path(settings["LOG"]) if settings.get("LOG") else log(plan)

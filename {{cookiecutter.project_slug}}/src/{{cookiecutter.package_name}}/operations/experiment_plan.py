@@ -96,17 +96,27 @@ def write_plan(settings: dict[str, str]) -> Plan:
     the experiment has another one already.
     """
     plan = _of(settings)
-    if PLAN.exists():
-        old = load_plan()
-        if old.experiment == plan.experiment:
-            if old.model_copy(update={"judged": None}) != plan:
-                raise InputError(
-                    f"{PLAN}: {plan.experiment!r} has another plan, and a plan is not changed once "
-                    f"units are exposed: give it another name, or remove the file if none were"
-                )
-            return old
+    old = load_plan() if PLAN.exists() else None
+    if old and old.experiment != plan.experiment and log(old).exists() and not old.judged:
+        raise InputError(
+            f"{PLAN}: {old.experiment!r} has begun and is not judged: judge it first (DATA=)"
+        )
+    if (old is None or old.experiment != plan.experiment) and log(plan).exists():
+        raise InputError(f"{log(plan)}: units were exposed by that name before: give it another")
+    if old and old.experiment == plan.experiment:
+        if old.model_copy(update={"judged": None}) != plan:
+            raise InputError(
+                f"{PLAN}: {plan.experiment!r} has another plan, and a plan is not changed once "
+                f"units are exposed: give it another name, or remove the file if none were"
+            )
+        return old
     write_json(PLAN, plan.facts)
     return plan
+
+
+def log(plan: Plan) -> Path:
+    """Where units of `plan` are exposed, unless LOG= says otherwise."""
+    return Path(f"data/exposures-{plan.experiment}.csv")
 
 
 def note_verdict(plan: Plan, time: str, state: str) -> None:

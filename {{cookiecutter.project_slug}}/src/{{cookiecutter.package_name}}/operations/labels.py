@@ -30,7 +30,7 @@ def join(settings: dict[str, str]) -> None:
     if not settings.get("LABELS"):
         raise InputError("LABELS is missing: make join LABELS=labels.csv LOG=folder")
     config = load_config()
-    labels = _labels(source, config.data.labels)
+    labels, again = _labels(source, config.data.labels), JOINED.exists()
     with new_file(JOINED) as new, new.open("w", encoding="utf-8", newline="") as file:
         joined, repeated = _write(file, folder, labels)
         if not joined:
@@ -39,6 +39,8 @@ def join(settings: dict[str, str]) -> None:
     note = f"; {left:,} have no logged prediction" if left else ""
     if repeated:
         note += f"; {repeated:,} predictions share an id with a joined one and were left out"
+    if again:
+        note += "; those joined before are replaced: LABELS= holds every label there is"
     of = f" of {models} models" if models > 1 else ""
     print(f"join: {len(joined):,} predictions{of} have their label now -> {JOINED}{note}")
 

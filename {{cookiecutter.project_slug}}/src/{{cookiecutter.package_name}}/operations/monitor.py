@@ -42,10 +42,11 @@ def run(settings: dict[str, str]) -> int:
         prometheus.push(gateway, exposition)
     for text in found["alarms"]:
         print(f"monitor: {text}")
-    drifts = [w for w in found["windows"] if w["drifting"]]
+    drifts, rules = [w for w in found["windows"] if w["drifting"]], load_config().monitoring
     print(
         f"monitor: model {found['model'][:16]}: {found['state']}; {len(drifts)} of "
-        f"{len(found['windows'])} windows drift; quality {found['quality']['verdict']} -> {PAGE}"
+        f"{len(found['windows'])} windows drift (an alarm: {rules.alarms} of {rules.windows}, a "
+        f"window: {rules.window:,} rows); quality: {found['quality']['reason']} -> {PAGE}"
     )
     return {"steady": STEADY, "alarm": ALARM, "not enough data": TOO_LITTLE}[found["state"]]
 

@@ -56,7 +56,12 @@ def _commit_status(result: str, text: str) -> None:
 
 
 def tell(event: str) -> None:
-    """Send or print the message of `event`, a key of MESSAGES."""
+    """Send or print the message of `event`, a key of MESSAGES.
+
+    Of a run that ended with a refusal people know already: it is not called finished too.
+    """
+    if event == "run finished" and champion.refused():
+        return
     send(f"{_project()}: {event}: {MESSAGES[event]()}")
 
 

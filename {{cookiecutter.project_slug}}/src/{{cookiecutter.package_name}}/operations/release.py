@@ -106,9 +106,13 @@ def rollback(settings: dict[str, str]) -> bool:
 
 
 def _forward(env: str | None) -> str:
-    """What brings the challenger back to the champion's place."""
+    """What brings the challenger back to the champion's place, and which model that is."""
+    challenger = champion.read(CHALLENGER)
+    if challenger is None:
+        return "make run, and make promote"
     words = ("deploy", "canary", "promote") if env else ("promote",)
-    return ", ".join(f"make {word}{f' ENV={env}' if env else ''}" for word in words)
+    said = ", ".join(f"make {word}{f' ENV={env}' if env else ''}" for word in words)
+    return f"{said} (the challenger, model {challenger['digest'][:16]})"
 
 
 def history() -> None:

@@ -1,6 +1,7 @@
 """register: keep a model that passed and make it challenger; and champion where there is none.
 
-A champion that answers another question (another target, say) counts as none.
+A champion that answers another question (another target, say) counts as none, but for one that a
+rollback brought back: only `promote` takes its place.
 
 Order of what is written: the kept version, its verdict, the pointer, the history, MLflow. Killed
 anywhere, nothing points to something unfinished, and the next run goes on from there.
@@ -82,8 +83,10 @@ def point(verdict: Record) -> str:
             why = f"made and judged again, because {str(error).splitlines()[0]}"
             return _crown(champion.pointer(digest, verdict, "register", why))
         return "is the champion"
-    if verdict["rival"]["state"] == "other" and verdict["rival"]["champion"] == current["digest"]:
-        return _crown(champion.pointer(digest, verdict, "register", verdict["rival"]["reason"]))
+    rival = verdict["rival"]
+    other = rival["state"] == "other" and rival["champion"] == current["digest"]
+    if other and current["action"] != "rollback":
+        return _crown(champion.pointer(digest, verdict, "register", rival["reason"]))
     challenger = champion.read(CHALLENGER)
     if not challenger or (challenger["digest"], challenger["verdict"]) != (
         digest,

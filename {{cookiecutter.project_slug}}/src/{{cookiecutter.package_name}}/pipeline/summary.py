@@ -34,6 +34,8 @@ def run() -> None:
     if record and challenger and challenger["digest"] != record["digest"]:
         print(f"challenger: {challenger['model']}: `make promote` makes it champion")
     print(f"report:   {REPORT}" if REPORT.exists() else "report:   none yet: run `make report`")
+    if refused := champion.refused():
+        print(f"candidate: REFUSED, the champion stays: {', '.join(refused)}")
     if "GITHUB_STEP_SUMMARY" in os.environ and CARD.exists():
         with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as page:
             page.write(CARD.read_text(encoding="utf-8"))
