@@ -4,37 +4,41 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from {{ cookiecutter.package_name }}.config import InputError, load_config
+from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.operations import quality
 
 USUAL, TRIED = "1" * 64, "2" * 64
 
 
 @pytest.fixture
-def labelled(project: Path) -> Path:
-    path = project / quality.LABELLED
-    path.parent.mkdir(exist_ok=True)
-    return path
+def labelled(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where labelled answers stand, of a model with two classes."""
+    data = SimpleNamespace(task="binary", labels=("no", "yes"))
+    monitoring = SimpleNamespace(min_rows=500)
+    config = SimpleNamespace(data=data, monitoring=monitoring, seed=7)
+    monkeypatch.setattr(quality, "load_config", lambda: config)
+    quality.LABELLED.parent.mkdir()
+    return quality.LABELLED
 
 
 def write(path: Path, *answers: tuple[str, str, int, float]) -> None:
     """Labelled answers of (model, day, rows, share of noise in the probability)."""
-    no, yes = load_config().data.labels
     random = np.random.default_rng(7)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        names = [f"predicted_probability_{label}" for label in (no, yes)]
+        names = ["predicted_probability_no", "predicted_probability_yes"]
         writer.writerow(["id", "row", "time", "model", *names, "label"])
         for model, day, rows, noise in answers:
             for number in range(rows):
                 truth = number % 2
                 chance = (1 - noise) * truth + noise * random.random()
                 fixed = [number, 0, f"2026-01-{day}T00:00:00Z", model]
-                writer.writerow([*fixed, 1 - chance, chance, (no, yes)[truth]])
+                writer.writerow([*fixed, 1 - chance, chance, ("no", "yes")[truth]])
 
 
 def test_a_worse_model_lies_below_stable(labelled: Path) -> None:
