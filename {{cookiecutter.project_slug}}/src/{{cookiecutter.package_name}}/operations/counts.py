@@ -11,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ..config import InputError
 from . import cluster, quality
-from .decide import ANSWERS, Counts, Interval
+from .decide import ANSWERS, Counts, Range
+from .quality import Both
 from .route import State
 
 MEMORY = "process_resident_memory_bytes|"
@@ -66,7 +67,7 @@ def began_anew(now: Pods, base: Pods) -> bool:
     )
 
 
-def counts(now: Pods, base: Pods, restarted: int = 0, quality: Interval | None = None) -> Counts:
+def counts(now: Pods, base: Pods, restarted: int = 0, quality: Range | None = None) -> Counts:
     """What the pods of `now` counted since `base`; a pod that is not in `base` began at 0.
 
     Of a pod that began anew the negative difference is kept: it must not vanish in a sum.
@@ -134,7 +135,7 @@ class Look:
     stable: Pods = field(default_factory=dict)
     canary: Pods = field(default_factory=dict)
     restarted: int = 0
-    quality: tuple[Interval | None, Interval | None] = (None, None)
+    quality: Both = (None, None)
     unread: str = ""  # why the labels could not be read
 
     def began_anew(self, base: Mapping[str, Pods]) -> bool:
@@ -159,8 +160,8 @@ def look(space: str, state: State) -> Look:
     usual = cluster.pods(space, "stable")
     notes = [pod["metadata"].get("annotations", {}) for pod in usual]
     model = next((note["model-digest"] for note in notes if "model-digest" in note), "")
-    look = Look(read(space, usual), read(space, mine), restarts(mine))
+    seen = Look(read(space, usual), read(space, mine), restarts(mine))
     try:
-        return replace(look, quality=quality.compare(model, state.model))
+        return replace(seen, quality=quality.compare(model, state.model))
     except InputError as error:  # the counters are judged without them
-        return replace(look, unread=str(error))
+        return replace(seen, unread=str(error))

@@ -24,7 +24,7 @@ LOOKS = 1000  # at the outputs in one step: their test is not sequential by itse
 ANSWERS = "predict_answers"  # the one output that is counted by class, not by bucket
 SLOW_SECONDS = 0.01  # an answer within this is never called slow
 
-Interval = tuple[float, float]  # low, high
+Range = tuple[float, float]  # low, high
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Counts:
     outputs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     memory: float = 0.0
     restarts: int = 0
-    quality: Interval | None = None
+    quality: Range | None = None
 
     def of(self, first: str) -> float:
         """Answers whose code begins with `first`; every one for ""."""

@@ -86,7 +86,7 @@ class Driver:
         if self.state.step < 0 and said.verdict != "abort":
             return self.ready(len(self.seen.canary), stable.of(""))
         if said.verdict == "hold" and self.seen.began_anew(base):
-            self.state = replace(self.state, base=self.base({}))
+            self.state = replace(self.state, base=self.base({}, self.state.step))
         return said
 
     def silenced(self, answers: float) -> bool:
@@ -110,12 +110,12 @@ class Driver:
             return Decision("hold", f"{answers:.0f} of {least} answers of stable before the switch")
         return Decision("promote", f"{count} pods are ready")
 
-    def base(self, before: counts.Pods, step: int | None = None) -> dict[str, counts.Pods]:
-        """The counters that `step` (this one) begins with.
+    def base(self, before: counts.Pods, step: int) -> dict[str, counts.Pods]:
+        """The counters that `step` begins with.
 
         Where stable gets no requests any more, what it answered since `before` is the reference.
         """
-        alone = self.steps[self.state.step if step is None else step] == 100
+        alone = self.steps[step] == 100
         stable = before if alone else counts.kept(self.seen.stable)
         return {"stable": stable, "canary": counts.kept(self.seen.canary)}
 

@@ -28,7 +28,8 @@ def finish(settings: dict[str, str], digest: str) -> str:
         if not route.note(space, state, None):
             if now["stable"]:
                 _patch(space, now["stable"])
-            raise InputError(f"the rollout was ended meanwhile: stable stays: {_status(settings)}")
+            status = f"`make status ENV={settings['ENV']}`"
+            raise InputError(f"the rollout was ended meanwhile: stable stays: {status}")
     elif now["stable"] and now["stable"].model == digest and other:
         release = now["stable"]  # the first release, or done before but for what follows
     else:
@@ -37,10 +38,6 @@ def finish(settings: dict[str, str], digest: str) -> str:
         driver.scale_down(space)
     print(f"promote: {settings['ENV']}: stable serves model {digest[:16]}: {release.image}")
     return release.image
-
-
-def _status(settings: dict[str, str]) -> str:
-    return f"`make status ENV={settings['ENV']}`"
 
 
 def _passed(space: str, state: State) -> Release:
