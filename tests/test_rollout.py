@@ -41,9 +41,11 @@ BAD = {
     "errors": ("serving/predict.py", f"        1 / (len(str(records[-1])) % 3)\n{PREDICT}"),
     "slow": ("serving/predict.py", f"        __import__('time').sleep(0.1)\n{PREDICT}"),
     "wrong predictions": ("serving/predict.py", f"{PREDICT.rstrip()}[:, ::-1]\n"),
+    # half a megabyte: memory touched for the first time is slow on some machines, and the reason
+    # shall be the memory
     "leak": (
         "serving/predict.py",
-        f"        self.leak = [*getattr(self, 'leak', ()), b'x' * (1 << 21)]\n{PREDICT}",
+        f"        self.leak = [*getattr(self, 'leak', ()), b'x' * (1 << 19)]\n{PREDICT}",
     ),
     "crash loop": (
         "serving/predict.py",
@@ -274,7 +276,7 @@ def test_T50_a_bad_release_goes_back_by_itself(kind: str, world: World, tmp_path
         end = time.monotonic()
         time.sleep(1)
     assert code == 3, said
-    assert REASONS[kind] in said
+    assert REASONS[kind] in said, said
     assert "rollout of model" in said  # people were told
     weight, state = world.route()
     assert (weight, (state or {})["phase"]) == (0, "aborted")
