@@ -52,7 +52,7 @@ class Cost:
 
 
 def cost(*command: str | Path, cwd: Path, **environment: str) -> Cost:
-    """Run a command to its end; raises CalledProcessError with its output where it fails."""
+    """Run a command to its end; where it fails, print its output and raise CalledProcessError."""
     start = time.perf_counter()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
@@ -67,7 +67,8 @@ def cost(*command: str | Path, cwd: Path, **environment: str) -> Cost:
         seconds = time.perf_counter() - start
         if process.returncode:
             output.seek(0)
-            raise subprocess.CalledProcessError(process.returncode, command, output.read())
+            print(output.read().decode(errors="replace"), file=sys.stderr)
+            raise subprocess.CalledProcessError(process.returncode, command)
     return Cost(seconds, usage.ru_maxrss / 1024)
 
 
