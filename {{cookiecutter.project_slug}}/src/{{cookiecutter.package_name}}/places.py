@@ -15,3 +15,4 @@ VERDICT = REPORTS / "verdict.json"  # gate
 REPORT = REPORTS / "report.html"  # report
 IMAGE = REPORTS / "image.json"  # image, sign
 SBOM = REPORTS / "sbom.json"  # sign
+LABELLED = REPORTS / "labelled.csv"  # join

@@ -142,7 +142,7 @@ def test_labels_that_come_later_are_joined(
     source = tmp_path / "labels.csv"
     source.write_text(f"id,row,label\nb,1,{label}\na,0,{label}\nnever,0,{label}\n")
     labels.join({"LABELS": str(source), "LOG": str(folder)})
-    with labels.JOINED.open(encoding="utf-8", newline="") as file:
+    with labels.LABELLED.open(encoding="utf-8", newline="") as file:
         joined = [(row["id"], row["row"], row["label"]) for row in csv.DictReader(file)]
     assert joined == [("a", "0", label), ("b", "1", label)]
 

@@ -45,7 +45,7 @@ def test_a_label_counts_for_every_model_that_answered_the_request(
     folder = log([*answers, answers[0]])
     Path("labels.csv").write_text(f"id,label\nr0,{label}\nr2,{label}\nnever,{label}\n")
     labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
-    with labels.JOINED.open(newline="") as file:
+    with labels.LABELLED.open(newline="") as file:
         joined = [(row["model"], row["id"]) for row in csv.DictReader(file)]
     assert joined == [(SHADOW, "r0"), (STABLE, "r0"), (SHADOW, "r2"), (STABLE, "r2")]
     said = capsys.readouterr().out
@@ -54,6 +54,23 @@ def test_a_label_counts_for_every_model_that_answered_the_request(
     assert "replaced" not in said
     labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
     assert "those joined before are replaced" in capsys.readouterr().out
+
+
+def test_a_feature_takes_the_place_of_no_other_column(
+    in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_config(ROOT / "model_config.yaml")
+    monkeypatch.setattr(labels, "load_config", lambda: config)
+    label = config.data.labels[0] if config.data.labels else "1.5"
+    features = {"label": "of the record", "time": "noon", "predicted_label": "maybe"}
+    folder = log([ENTRY | {"features": features}])
+    Path("labels.csv").write_text(f"id,label\nx,{label}\n")
+    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    with labels.LABELLED.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["label"] == label
+    assert (row["time"], row["predicted_label"]) == (ENTRY["time"], "no")
+    assert {name: row[f"feature_{name}"] for name in features} == features
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from typing import IO, Any
 
 from ..config import InputError, load_config
 from ..files import new_file
+from ..places import LABELLED
 
-JOINED = Path("reports/labelled.csv")
 KEYS = {"id", "row", "time", "model", "output"}
 Key = tuple[str, int]  # request id, row of the request
 
@@ -22,7 +22,8 @@ def join(settings: dict[str, str]) -> None:
     """LABELS=labels.csv (id, label, row where a request had several), LOG=folder of the log.
 
     A label is that of a request: it counts for every model that answered it, as a shadow does.
-    Writes reports/labelled.csv: id, row, time, model, the answer, the label, logged features.
+    Writes reports/labelled.csv: id, row, time, model, predicted_..., label, feature_... (where
+    features are logged).
     Raises InputError naming the file and line of a label that is not of the task.
     """
     source = Path(settings.get("LABELS") or "")
@@ -30,8 +31,8 @@ def join(settings: dict[str, str]) -> None:
     if not settings.get("LABELS"):
         raise InputError("LABELS is missing: make join LABELS=labels.csv LOG=folder")
     config = load_config()
-    labels, again = _labels(source, config.data.labels), JOINED.exists()
-    with new_file(JOINED) as new, new.open("w", encoding="utf-8", newline="") as file:
+    labels, again = _labels(source, config.data.labels), LABELLED.exists()
+    with new_file(LABELLED) as new, new.open("w", encoding="utf-8", newline="") as file:
         joined, repeated = _write(file, folder, labels)
         if not joined:
             raise InputError(f"{source}: none of its ids is in the log in {folder}")
@@ -42,7 +43,7 @@ def join(settings: dict[str, str]) -> None:
     if again:
         note += "; those joined before are replaced: LABELS= holds every label there is"
     of = f" of {models} models" if models > 1 else ""
-    print(f"join: {len(joined):,} predictions{of} have their label now -> {JOINED}{note}")
+    print(f"join: {len(joined):,} predictions{of} have their label now -> {LABELLED}{note}")
 
 
 def _write(file: IO[str], folder: Path, labels: dict[Key, str]) -> tuple[set[tuple[str, Key]], int]:
@@ -204,4 +205,5 @@ FORMS: dict[str, Callable[[Any], bool]] = {
 def _row(entry: dict[str, Any], label: str) -> dict[str, Any]:
     answer = {f"predicted_{name}": value for name, value in entry["output"].items()}
     row = {name: entry[name] for name in ("id", "row", "time", "model")} | answer
-    return row | {"label": label} | entry.get("features", {})
+    features = {f"feature_{name}": value for name, value in entry.get("features", {}).items()}
+    return row | {"label": label} | features

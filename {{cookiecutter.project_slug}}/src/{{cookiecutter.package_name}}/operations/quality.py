@@ -13,9 +13,9 @@ import numpy as np
 from ..artifact import Model, output_names
 from ..config import Config, InputError, load_config
 from ..metrics import HEADLINE, METRICS, Interval, encode_target, interval
+from ..places import LABELLED
 from .decide import Range
 
-LABELLED = Path("reports/labelled.csv")
 Both = tuple[Range | None, Range | None]  # of stable, of the one that is tried
 
 
