@@ -238,7 +238,11 @@ def test_an_accepted_small_group_is_left_out_of_the_differences() -> None:
         case["measured"],
         case["rival"],
     )
-    assert refused(checks.judge(proof)) == []
+    lines = checks.judge(proof)
+    assert refused(lines) == []
+    (left_out,) = (line for line in lines if line["gate"] == "fairness.sex=f")
+    assert (left_out["verdict"], left_out["value"]) == ("warning", 3)
+    assert "accepted in gates.yaml" in left_out["reason"]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "0.9", True, None, [0.9], 1.5])

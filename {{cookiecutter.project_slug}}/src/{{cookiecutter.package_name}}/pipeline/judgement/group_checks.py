@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import gates as rules
-from ...gates import compare, line
+from ...gates import Verdict, compare, line
 from ...metrics import RANGES
 from .evidence import Estimate, Evidence, Fairness, Group, Lines, Slice
 
@@ -85,11 +85,12 @@ def _column(evidence: Evidence, part: Fairness, rule: rules.Fairness) -> Lines:
         reason = _too_small(group, rates if by_group else ["accuracy"], rule.min_rows)
         if reason is None:
             judged.append(group)
-        elif f"{part.column}={group.group}" not in rule.accept_small_groups:
-            remedy = f'collect more, or list "{part.column}={group.group}" in accept_small_groups'
-            lines.append(
-                line(f"{gate}={group.group}", "refused", f"{reason}: {remedy}", group.rows)
-            )
+            continue
+        accepted = f"{part.column}={group.group}" in rule.accept_small_groups
+        remedy = f'collect more, or list "{part.column}={group.group}" in accept_small_groups'
+        why = f"{reason}: {'accepted in gates.yaml, not judged' if accepted else remedy}"
+        verdict: Verdict = "warning" if accepted else "refused"
+        lines.append(line(f"{gate}={group.group}", verdict, why, group.rows))
     if len(part.groups) < 2:
         return [
             *lines,
