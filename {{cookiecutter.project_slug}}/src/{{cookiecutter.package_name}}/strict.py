@@ -68,6 +68,7 @@ _HINTS = {
     "float_type": "must be a number, without quotes",
     "int_type": "must be a whole number, without quotes",
     "bool_type": "must be true or false",
+    "too_short": "must not be empty",
 }
 
 

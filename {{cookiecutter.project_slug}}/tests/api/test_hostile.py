@@ -102,6 +102,12 @@ def test_t37_missing_unknown_and_repeated_columns_are_refused(
     assert (status, answer["error"]) == (400, "a key is repeated")
 
 
+def test_more_faults_than_are_named_are_counted(service: Service) -> None:
+    status, answer = service.post({"records": [1] * 25})
+    assert (status, len(answer["fields"])) == (422, 10)
+    assert answer["error"].endswith(": 25 faults, the first 10 are named")
+
+
 def test_a_missing_value_is_null_and_only_where_it_may_be_missing(
     trained: Trained, service: Service
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from {{ cookiecutter.package_name }} import table, versioning
 from {{ cookiecutter.package_name }}.config import Config, InputError, load_config
+from {{ cookiecutter.package_name }}.contract import CONTRACT
 from {{ cookiecutter.package_name }}.pipeline import adopt
 
 ROWS = 200
@@ -207,6 +208,16 @@ def test_adopting_again_keeps_the_old_configuration_and_the_data_in_place() -> N
     adopted(Path("data/my-table.csv"), TASK="multiclass")
     assert Path("model_config.yaml.bak").read_bytes() == first
     assert sorted(path.name for path in Path("data").iterdir()) == ["my-table.csv"]
+
+
+def test_requests_of_the_table_before_are_removed_and_it_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    CONTRACT.parent.mkdir()
+    CONTRACT.write_text("{}")
+    adopted(write(cells()))
+    assert not CONTRACT.exists()
+    assert "models/contract.json is removed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -74,10 +74,12 @@ def test_a_change_is_drift_and_its_reason_has_no_value_of_the_data(
 def test_the_local_page_shows_the_values() -> None:
     result = verdicts(kind=np.where(FEW_NEW, "<new>", NOW["kind"]))["kind"]
     window = {"rows": 2000, "from": "1", "to": "2", "inputs": True, "results": [result]}
+    window |= {"drifting": ["kind"]}
     quality = {"verdict": "not enough data", "reason": "no labels"}
     found = {"model": "1" * 64, "time": "2", "state": "alarm", "alarms": [], "health": {}}
     page = monitor_page.page(found | {"windows": [window], "quality": quality})
     assert "did not see: 1 of them: &#x27;&lt;new&gt;&#x27;" in page
+    assert "1 of 1 windows drift" in page
 
 
 def test_a_certain_but_tiny_change_is_none() -> None:

@@ -167,6 +167,7 @@ def test_a_planted_effect_is_found() -> None:
     page = experiment.PAGE.read_text(encoding="utf-8")
     assert "<script" not in page
     assert "Better" in page
+    assert "converted, spent" in page
 
 
 @pytest.mark.parametrize(("change", "state"), [(0.0, "no difference"), (-0.2, "worse")])
@@ -348,7 +349,7 @@ def test_more_metrics_need_more_units() -> None:
         ({"ALPHA": "nan"}, "ALPHA: 'nan' is not a number"),
         ({"SHARE": "0"}, "abtest: share: "),
         ({"EXPERIMENT": "../x"}, "abtest: experiment: "),
-        ({"METRICS": ""}, "abtest: metrics: "),
+        ({"METRICS": ""}, "abtest: metrics: must not be empty"),
         ({"METRICS": "stayed"}, "different columns"),
         ({"GUARD": "complained"}, "GUARD"),
         ({"GUARD": "complained:1,complained:-2"}, "GUARD names a column twice"),

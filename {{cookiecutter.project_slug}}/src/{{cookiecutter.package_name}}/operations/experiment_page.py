@@ -16,17 +16,17 @@ def page(found: dict[str, Any]) -> str:
     plan = found["plan"]
     title = f"Experiment {plan['experiment']}"
     body = [f"<h1>{escape(title)}</h1>", f"<p>{escape(found['time'])}</p>"]
-    body.append(f"<p>{_word(found['state'])}</p>")
+    body.append(f"<p>b next to a: {_word(found['state'])}</p>")
     body += [f'<p class="alarm">{escape(reason)}</p>' for reason in found["reasons"]]
     body += ["<h2>Units</h2>", _units(found)]
     if found["metrics"]:
         level = f"{100 * (1 - plan['alpha']):g} %"
-        body.append(f"<h2>Metrics: b minus a, {level} interval, p corrected by Holm</h2>")
+        body.append(f"<h2>Metrics: b minus a, {level} interval of each, p corrected by Holm</h2>")
         body.append(_table(found["metrics"], "p"))
     if found["guard"]:
         body.append(f"<h2>Guardrails: one-sided limits at {level}</h2>")
         body.append(_table(found["guard"], "margin"))
-    facts = [(key, str(value)) for key, value in plan.items()]
+    facts = [(key, _text(value)) for key, value in plan.items()]
     return document(title, [*body, "<h2>Plan</h2>", _rows(facts)])
 
 
@@ -40,6 +40,14 @@ def _units(found: dict[str, Any]) -> str:
     facts.append(("saw both arms, left out", f"{found['both_arms']:,}"))
     facts.append(("outcome without exposure, left out", f"{found['not_exposed']:,}"))
     return _rows(facts)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_text(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _rows(facts: list[tuple[str, str]]) -> str:

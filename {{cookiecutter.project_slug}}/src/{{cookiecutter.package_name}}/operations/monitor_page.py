@@ -11,7 +11,8 @@ body { margin: 0 auto; max-width: 1000px; padding: 32px 24px; color: #1d2430; ba
 h1 { font-size: 26px; margin: 0; } h2 { font-size: 17px; margin: 28px 0 6px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { padding: 5px 12px 5px 0; text-align: left; border-bottom: 1px solid #e3e6eb;
-  overflow-wrap: anywhere; vertical-align: top; }
+  overflow-wrap: break-word; vertical-align: top; }
+td:last-child { overflow-wrap: anywhere; }
 th { color: #667080; font-weight: 550; } .n { text-align: right; white-space: nowrap; }
 .alarm, .drift, .dropped { color: #b3352b; font-weight: 600; }
 .steady, .kept { color: #1f7a54; font-weight: 600; } p { margin: 4px 0; color: #4b5563; }
@@ -26,6 +27,8 @@ def page(found: dict[str, Any]) -> str:
     body = [f"<h1>{escape(title)}</h1>", f"<p>{escape(found['time'])}</p>"]
     body.append(f'<p class="{escape(found["state"])}">{escape(found["state"].capitalize())}</p>')
     body += [f'<p class="alarm">{escape(text)}</p>' for text in found["alarms"]]
+    drifts = sum(bool(part["drifting"]) for part in found["windows"])
+    body.append(f"<p>{drifts} of {len(found['windows'])} windows drift.</p>")
     body += ["<h2>Quality</h2>", _quality(found["quality"])]
     body += ["<h2>Service</h2>", _health(found["health"])]
     for part in reversed(found["windows"]):

@@ -80,8 +80,10 @@ def run(arguments: dict[str, str]) -> None:
     )
     _bring_in(path, place)
     _replace_config(text)
-    CONTRACT.unlink(missing_ok=True)  # the next champion answers other requests
     print("\n".join(_summary(proposal)))
+    if CONTRACT.exists():
+        CONTRACT.unlink()
+        print(f"  {CONTRACT} is removed: the next champion answers other requests")
 
 
 def _arguments(arguments: Mapping[str, str]) -> dict[str, str]:

@@ -91,9 +91,7 @@ class Records:
         except ValidationError as error:
             found = error.errors(include_url=False, include_input=False)[:MAX_FAULTS]
             faults = [(_path(fault["loc"]), _problem(fault)) for fault in found]
-            raise RefusedError(
-                422, "the records do not fit the columns of this model", faults
-            ) from None
+            raise _misfit(faults, error.error_count()) from None
         self._check_texts(records)
         return records
 
@@ -120,7 +118,7 @@ class Records:
                 elif name in self.known:
                     unseen.append(name)
         if faults:
-            raise RefusedError(422, "the records do not fit the columns of this model", faults)
+            raise _misfit(faults, len(faults))
         for name in unseen:
             self.unseen(name)
 
@@ -145,6 +143,12 @@ class Records:
         record = cs.typed_dict_schema(fields, extra_behavior="forbid")
         records = cs.typed_dict_field(cs.list_schema(record, strict=True, min_length=1))
         return cs.typed_dict_schema({"records": records}, extra_behavior="forbid")
+
+
+def _misfit(faults: list[tuple[str, str]], count: int) -> RefusedError:
+    """The refusal of records with `count` faults, of which `faults` are told."""
+    more = f": {count} faults, the first {MAX_FAULTS} are named" if count > MAX_FAULTS else ""
+    return RefusedError(422, f"the records do not fit the columns of this model{more}", faults)
 
 
 def column_specs(model: Model) -> dict[str, Column]:
