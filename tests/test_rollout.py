@@ -32,6 +32,8 @@ RULES = {
     "steps": "[10, 50, 100]",
     "seconds": "{step: 2.5, deadline: 25}",
     "min_requests": "40",
+    # a canary has some forty answers here: a few that the machine delays are no reason to end it
+    "ratios": "{p99: 5.0, memory: 2.0}",
 }
 PREDICT = "        return self.model.predict(self.records.columns(records))\n"
 COUNTED = "        self.planted = getattr(self, 'planted', 0) + 1\n"
@@ -39,7 +41,7 @@ COUNTED = "        self.planted = getattr(self, 'planted', 0) + 1\n"
 BAD = {
     # by the record: a request that fails among others is asked once more by itself
     "errors": ("serving/predict.py", f"        1 / (len(str(records[-1])) % 3)\n{PREDICT}"),
-    "slow": ("serving/predict.py", f"        __import__('time').sleep(0.1)\n{PREDICT}"),
+    "slow": ("serving/predict.py", f"        __import__('time').sleep(0.25)\n{PREDICT}"),
     "wrong predictions": ("serving/predict.py", f"{PREDICT.rstrip()}[:, ::-1]\n"),
     # half a megabyte: memory touched for the first time is slow on some machines, and the reason
     # shall be the memory
