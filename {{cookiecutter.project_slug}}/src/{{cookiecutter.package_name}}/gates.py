@@ -208,6 +208,13 @@ def line(gate: str, verdict: Verdict, reason: str, value: Any = None) -> dict[st
     return {"gate": gate, "value": kept, "limit": None, "verdict": verdict, "reason": reason}
 
 
+def short(value: Any) -> str:
+    """The value of a line as it is printed."""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
 def compare(
     gate: str,
     value: Any,

@@ -12,7 +12,7 @@ from typing import Any
 from .. import champion, lineage, manifest
 from ..config import GATES_FILE, InputError, load_config
 from ..files import digest, read_json, write_json
-from ..gates import line, load_gates
+from ..gates import line, load_gates, short
 from ..places import CANDIDATE, EVALUATION, METRICS_FILE, PREPARED, VERDICT
 from .validation import record
 
@@ -151,7 +151,7 @@ def table(verdict: dict[str, Any]) -> str:
     """Aligned columns of gate, value, limit, verdict and reason; the last line is the answer."""
     rows = [("gate", "value", "limit", "verdict", "")]
     for check in verdict["checks"]:
-        shown = (check["gate"], _short(check["value"]), check["limit"] or "", check["verdict"])
+        shown = (check["gate"], short(check["value"]), check["limit"] or "", check["verdict"])
         rows.append((*shown, check["reason"]))
     widths = [max(len(row[at]) for row in rows) for at in range(4)]
     lines = [
@@ -162,9 +162,3 @@ def table(verdict: dict[str, Any]) -> str:
     state = "passed" if count == 0 else f"refused by {count} of {len(verdict['checks'])} lines"
     lines.append(f"gate: model {verdict['model'][:16]} {state} -> {VERDICT}")
     return "\n".join(text.rstrip() for text in lines)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return "" if value is None else str(value)

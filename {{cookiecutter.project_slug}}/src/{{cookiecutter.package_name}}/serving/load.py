@@ -46,7 +46,8 @@ def run(settings: dict[str, str]) -> bool:
     lines = _judge(found, rule) if rule else [gates.line("load", "off", "off in gates.yaml")]
     write_json(RESULT, words | found | {"lines": lines})
     for line in lines:
-        print(f"load: {line['gate']}: {line['verdict']} ({_measured(line)})")
+        shown = f"{gates.short(line['value'])} {line['limit'] or line['reason']}".strip()
+        print(f"load: {line['gate']}: {line['verdict']} ({shown})")
     print(f"load: {found['requests']:,} requests, {shape}, {words['LOAD_USERS']} users -> {REPORT}")
     return all(line["verdict"] != "refused" for line in lines)
 
@@ -63,11 +64,6 @@ def _judge(found: dict[str, Any], rule: gates.Load) -> list[dict[str, Any]]:
             rule.min_requests_per_second,
         ),
     ]
-
-
-def _measured(line: dict[str, Any]) -> str:
-    value, limit = line["value"], line["limit"]
-    return line["reason"] if limit is None else f"{value:.6g} {limit}"
 
 
 def _positive(name: str, text: str) -> str:

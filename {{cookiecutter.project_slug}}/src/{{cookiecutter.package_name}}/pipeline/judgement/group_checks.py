@@ -86,11 +86,12 @@ def _column(evidence: Evidence, part: Fairness, rule: rules.Fairness) -> Lines:
         if reason is None:
             judged.append(group)
             continue
-        accepted = f"{part.column}={group.group}" in rule.accept_small_groups
-        remedy = f'collect more, or list "{part.column}={group.group}" in accept_small_groups'
-        why = f"{reason}: {'accepted in gates.yaml, not judged' if accepted else remedy}"
-        verdict: Verdict = "warning" if accepted else "refused"
-        lines.append(line(f"{gate}={group.group}", verdict, why, group.rows))
+        name = f"{part.column}={group.group}"
+        verdict: Verdict = "refused"
+        remedy = f'collect more, or list "{name}" in accept_small_groups'
+        if name in rule.accept_small_groups:
+            verdict, remedy = "warning", "accepted in gates.yaml, not judged"
+        lines.append(line(f"fairness.{name}", verdict, f"{reason}: {remedy}", group.rows))
     if len(part.groups) < 2:
         return [
             *lines,
