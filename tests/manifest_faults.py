@@ -62,6 +62,8 @@ MIRROR = {
     "requestMirror": {"backendRef": {"name": "example-credit-model-canary", "port": 80}},
 }
 REWRITE = {"type": "URLRewrite", "urlRewrite": {"hostname": "a"}}
+METRICS = {"path": {"type": "Exact", "value": "/metrics"}}
+OPEN = {"backendRefs": [{"name": "example-credit-model", "port": 80, "weight": 100}]}
 END = "spec endpoints 0 "
 MATCHED = "spec selector "
 SPACES = "spec namespaceSelector "
@@ -252,6 +254,18 @@ FAULTS = [
     of("HTTPRoute", "", "a weight as text", "spec rules 0 backendRefs 0 weight", "100"),
     of("HTTPRoute", "", "a port as text", "spec rules 0 backendRefs 0 port", "80"),
     of("HTTPRoute", "", "no gateway", "spec parentRefs", GONE),
+    of("HTTPRoute", "", "every path is public", "spec rules 0 matches", GONE),
+    of("HTTPRoute", "", "no path of its own", "spec rules 0 matches", [{"method": "POST"}]),
+    of("HTTPRoute", "", "metrics are public", "spec rules 0 matches 0 path value", "/metrics"),
+    of(
+        "HTTPRoute",
+        "",
+        "what begins so is public",
+        "spec rules 0 matches 0 path type",
+        "PathPrefix",
+    ),
+    of("HTTPRoute", "", "a second path", "spec rules 0 matches", More(METRICS)),
+    of("HTTPRoute", "", "a second rule", "spec rules", More(OPEN)),
     of("HTTPRoute", "", "rules of the wrong type", "spec rules", {}),
     of("HTTPRoute", "", "an old API of routes", "apiVersion", "gateway.networking.k8s.io/v1alpha9"),
     of("HTTPRoute", "", "a kind that is not there", "kind", "HttpRoute"),

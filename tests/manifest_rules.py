@@ -395,10 +395,11 @@ def scaling(objects: Objects) -> Iterator[str]:
 
 
 SCALER = "HorizontalPodAutoscaler"
+PUBLIC = [{"path": {"type": "Exact", "value": "/predict"}}]
 
 
 def routes(objects: Objects) -> Iterator[str]:
-    """Weights are percents; at rest stable has them all, and nothing is mirrored."""
+    """One path is public; at rest stable has all of its requests, and nothing is mirrored."""
     found = list(of_kind(objects, "HTTPRoute"))
     if any(of_kind(objects, "Deployment")) and len(found) != 1:
         yield f"{len(found)} HTTPRoutes"
@@ -411,6 +412,8 @@ def routes(objects: Objects) -> Iterator[str]:
                 yield f"{name_of(route)}: weights {weights} are not 100 together"
             elif any(w for name, w in weights.items() if name.endswith("-canary")):
                 yield f"{name_of(route)}: the canary begins with requests"
+            if rule.get("matches") != PUBLIC:  # without any, every path is
+                yield f"{name_of(route)}: public is {rule.get('matches')}"
             if rule.get("filters"):  # a gateway that does not know one may answer nothing
                 yield f"{name_of(route)}: filters {rule['filters']}"
     for rollout in of_kind(objects, "Rollout"):

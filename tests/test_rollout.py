@@ -7,7 +7,6 @@ adds a line of JSON to that file.
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
 import os
 import random
@@ -25,7 +24,7 @@ from cluster import Cluster, cluster, gateway
 from life import champion, make, twin
 from mirror import mirroring
 from service import free_port, package
-from traffic import bodies, sending
+from traffic import answered, bodies, example, sending
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rollout")]
 RULES = {
@@ -188,20 +187,7 @@ class World:
         return sending(bodies(self.project, self.example), self.port, rate)
 
     def serves(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request("GET", "/openapi.json")
-            answer = connection.getresponse()
-            body = answer.read()
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-        if answer.status == 200:
-            operation = json.loads(body)["paths"]["/predict"]["post"]
-            content = operation["requestBody"]["content"]["application/json"]
-            self.example = content["example"]["records"][0]
-        return answer.status == 200
+        return answered(self.port, self.example)
 
 
 def weight_of(route: dict[str, Any]) -> int:
@@ -222,7 +208,7 @@ def world(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
         made.environment = {"SERVE_DRAIN_SECONDS": "1"}
         made.images = {image("good"): project, image("next"): project}
         with gateway(made, port, folder / "traefik.log"):
-            here = World(project, made, port, {})
+            here = World(project, made, port, example(project))
             here.deploy("good")
             here.until(here.serves)
             yield here

@@ -69,6 +69,25 @@ def sending(bodies: list[bytes], port: int, rate: float, clients: int = 4) -> It
             thread.join()
 
 
+def example(project: Path) -> dict[str, Any]:
+    """A record that the champion of `project` answers."""
+    contract = json.loads((project / "models/contract.json").read_bytes())
+    record: dict[str, Any] = contract["request"]["records"][0]
+    return record
+
+
+def answered(port: int, record: dict[str, Any]) -> bool:
+    """Whether the service behind the gateway answers `record`: nothing else of it is public."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("POST", "/predict", json.dumps({"records": [record]}), JSON)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
 def bodies(project: Path, example: dict[str, Any]) -> list[bytes]:
     """Bodies of one record, made of the first rows of the starter table."""
     with (project / "data/starter.csv").open(encoding="utf-8", newline="") as file:

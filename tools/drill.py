@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import http.client
 import json
 import os
 import re
@@ -108,7 +107,8 @@ def drill(folder: Path) -> Loop:
             "SERVE_LOG_FEATURES": "true",
         }
         first_day(loop)
-        example = observe.until(lambda: served(port))
+        example = clients.example(project)
+        observe.until(lambda: clients.answered(port, example))
         second_model(loop, example)
         drift(loop, example)
         third_model(loop, example)
@@ -239,24 +239,6 @@ def bad_release(loop: Loop, example: dict[str, Any]) -> None:
     loop.make("rollback", "ENV=staging", "WHY=drill", code=2)  # asks: stable is not at fault
     loop.make("rollback", "ENV=staging", "WHY=drill", "APPLY=yes")
     loop.note("rolled back by hand to the model before")
-
-
-def served(port: int) -> dict[str, Any] | None:
-    """The example record of the service behind the gateway, as soon as it answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/openapi.json")
-        answer = connection.getresponse()
-        body = answer.read()
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
-    if answer.status != 200:
-        return None
-    content = json.loads(body)["paths"]["/predict"]["post"]["requestBody"]["content"]
-    record: dict[str, Any] = content["application/json"]["example"]["records"][0]
-    return record
 
 
 @contextlib.contextmanager
