@@ -46,7 +46,8 @@ check: setup  ## lint, format and types of the template's own code; copier.yml a
 	$(BIN)/mypy
 	$(BIN)/python tools/sync_copier.py --check
 
-test: check test-fast test-slow  ## everything that proves the template
+test: check  ## everything that proves the template; what is skipped is said at the end
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 test-fast: setup  ## rendering, parity, answers, hooks, files, updates (minutes)
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
@@ -56,7 +57,7 @@ test-slow: setup  ## projects really set up, checked, tested and run
 
 test-full: export FULL_MATRIX := 1
 test-full: export SCHEMATHESIS_REQUESTS := 10000
-test-full: check test-fast test-slow  ## the long form: every combination of answers, 10,000 hostile requests
+test-full: test  ## the long form: every combination of answers, 10,000 hostile requests
 
 figures: setup  ## measure, and write docs/figures.md (minutes; on a quiet machine)
 	PYTHONPATH=tests $(BIN)/python tools/figures.py

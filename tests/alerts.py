@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import bake
-import engine
 import yaml
+from needs import needed
 
 RULES = "deploy/monitoring/rules.yaml"
 RUNBOOK = "docs/runbook.md"
@@ -158,17 +157,16 @@ def form_faults(text: str, runbook: str, job: str) -> list[str]:
 
 def trial_faults(text: str, job: str, folder: Path, only: set[str] | None = None) -> list[str]:
     """Where promtool does not see an alert (of `only`) fire, or be silent, as it should."""
-    if shutil.which("promtool") is None:
-        engine.missing("promtool is not installed")
+    needed("promtool")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rules.yaml").write_text(plain(text), encoding="utf-8")
     checked = bake.run("promtool", "check", "rules", "rules.yaml", cwd=folder)
     if checked.returncode:
         return [checked.stderr + checked.stdout]
     faults = []
-    for name, needed in alone(text).items():
+    for name, series in alone(text).items():
         if only is None or name in only:
-            done = tried(name, needed, job, folder)
+            done = tried(name, series, job, folder)
             faults += [f"{name}: {done.stdout}{done.stderr}"] if done.returncode else []
     return faults
 

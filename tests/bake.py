@@ -54,25 +54,51 @@ def scrubbed(environ: Mapping[str, str], home: Path) -> dict[str, str]:
         "GIT_CONFIG_GLOBAL": str(git_config),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
+        "PIP_REQUIRE_VIRTUALENV": "1",
     }
 
 
-def host(environment: Mapping[str, str]) -> list[str]:
-    """What tests must not change: packages of the interpreters on the PATH, and git's settings."""
-    packages = (
-        "import importlib.metadata as m; "
-        "print(sorted((d.name, d.version) for d in m.distributions()))"
-    )
-    commands = [
-        [sys.executable, "-c", packages],
-        ["python3", "-c", packages],
-        ["git", "config", "--global", "--list"],
-        ["git", "-C", str(ROOT), "config", "--local", "--list"],
-    ]
-    return [
-        subprocess.run(c, env=dict(environment), capture_output=True, text=True, check=False).stdout
-        for c in commands
-    ]
+PACKAGES = (
+    "import importlib.metadata as m; print(*sorted({f'{d.name} {d.version}' for d in "
+    "m.distributions()}), sep='\\n')"
+)
+Host = dict[str, frozenset[str]]
+
+
+def host(environment: Mapping[str, str]) -> Host:
+    """What tests must not change, line by line: packages of two interpreters, git's settings."""
+    commands = {
+        "packages of the tests": [sys.executable, "-c", PACKAGES],
+        "packages of python3": ["python3", "-c", PACKAGES],
+        "git config --global": ["git", "config", "--global", "--list"],
+        "git config --local": ["git", "-C", str(ROOT), "config", "--local", "--list"],
+    }
+    return {
+        name: frozenset(
+            subprocess.run(
+                c, env=dict(environment), capture_output=True, text=True, check=False
+            ).stdout.splitlines()
+        )
+        for name, c in commands.items()
+    }
+
+
+def changed(before: Host, after: Host) -> list[str]:
+    """What is gone from the host and what is new, by name.
+
+    A new package of python3 is none of the tests': pip refuses them there (`scrubbed`), so
+    somebody else installed or renewed it meanwhile.
+    """
+    found = []
+    for name, lines in before.items():
+        gone, new = lines - after[name], after[name] - lines
+        if name == "packages of python3":
+            renewed = {line.partition(" ")[0] for line in new}
+            gone = frozenset(line for line in gone if line.partition(" ")[0] not in renewed)
+            new = frozenset()
+        found += [f"{name}: gone: {line}" for line in sorted(gone)]
+        found += [f"{name}: new: {line}" for line in sorted(new)]
+    return found
 
 
 def run(

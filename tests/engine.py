@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from needs import missing, needed
 
 BASE = "stand-in-python:test"
 KUBECTL = "stand-in-kubectl:test"
@@ -37,23 +37,16 @@ def docker(*words: str, timeout: float = 900) -> str:
     return done.stdout.strip()
 
 
-def missing(why: str) -> None:
-    """Skip with the reason, or fail where everything must run."""
-    if os.environ.get("NO_SKIPS"):
-        pytest.fail(why)
-    pytest.skip(why)
-
-
 @contextlib.contextmanager
 def engine(folder: Path) -> Iterator[None]:
     """Docker answers inside the block."""
-    if shutil.which("docker") is None:
-        missing("docker is not installed")
+    needed("docker")
     if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
         yield
         return
-    if os.geteuid() != 0 or shutil.which("dockerd") is None or shutil.which("iptables") is None:
-        missing("no docker daemon answers, and one can be started by root alone, with iptables")
+    needed("dockerd", "iptables")
+    if os.geteuid() != 0:
+        missing("no docker daemon answers, and only root can start one")
     socket = f"unix://{folder}/docker.sock"
     places = ["--data-root", f"{folder}/root", "--exec-root", f"{folder}/exec"]
     with (folder / "log").open("wb") as log:
@@ -81,8 +74,7 @@ def base_image(folder: Path) -> str:
     name = os.environ.get("PYTHON_IMAGE")
     if name:
         return name
-    if shutil.which("mmdebstrap") is None:
-        missing("no base image: name one in PYTHON_IMAGE, or install mmdebstrap")
+    needed("mmdebstrap")  # or the name of an image with Python
     include = f"--include={PACKAGES}"
     archive = str(folder / "root.tar")
     subprocess.run(
@@ -103,12 +95,10 @@ def kubectl_image(folder: Path) -> str:
     name = os.environ.get("KUBECTL_IMAGE")
     if name:
         return name
-    found = shutil.which("kubectl")
-    if found is None:
-        missing("no image with kubectl: name one in KUBECTL_IMAGE, or install kubectl")
+    found = needed("kubectl")
     archive = folder / "kubectl.tar"
     with tarfile.open(archive, "w", dereference=True) as files:
-        files.add(str(found), "bin/kubectl")
+        files.add(found, "bin/kubectl")
     docker("import", str(archive), KUBECTL)
     archive.unlink()
     return KUBECTL

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import json
 import re
-import shutil
 import subprocess
 import threading
 import time
@@ -19,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import alerts
-import engine
 import yaml
+from needs import needed
 from service import free_port
 
 PROGRAMS = ("prometheus", "prometheus-alertmanager", "prometheus-pushgateway")
@@ -65,9 +64,7 @@ def watching(project: Path, service: str, folder: Path) -> Iterator[Watch]:
 
     Only times are changed: rules and routes wait seconds where they say minutes.
     """
-    for program in PROGRAMS:
-        if shutil.which(program) is None:
-            engine.missing(f"{program} is not installed")
+    needed(*PROGRAMS)
     watch = Watch()
     ports = {program: free_port() for program in PROGRAMS}
     watch.prometheus, manager, watch.pushgateway = (

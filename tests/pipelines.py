@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import collections
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import bake
-import pytest
 import yaml
+from needs import missing, needed
 
 HARNESS = bake.ROOT / "tests" / "ci"
 Job = dict[str, Any]
@@ -355,18 +353,8 @@ def alarms_of_sh(now: str, step: dict[str, Any], known: set[str]) -> Iterator[st
 # --- tools ----------------------------------------------------------------------------------------
 
 
-def needed(program: str, remedy: str) -> str:
-    """Path of a program; where it is missing the test is skipped, or fails where nothing may be."""
-    found = shutil.which(program)
-    if not found and os.environ.get("NO_SKIPS"):
-        pytest.fail(f"{program} is missing: {remedy}")
-    if not found:
-        pytest.skip(f"{program} is missing: {remedy}")
-    return found
-
-
 def groovy(text: str, **environment: str) -> Any:
-    needed("groovy", "install groovy (it needs Java 8 to 17)")
+    needed("groovy")
     homes = [*Path("/usr/lib/jvm").glob("java-17-*"), *Path("/usr/lib/jvm").glob("java-11-*")]
     java = {"JAVA_HOME": str(homes[0])} if homes else {}
     return bake.run(
@@ -375,9 +363,9 @@ def groovy(text: str, **environment: str) -> Any:
 
 
 def node(text: str, **environment: str) -> Any:
-    needed("node", "install Node 20 or newer")
+    needed("node")
     if not (HARNESS / "node_modules").is_dir():
-        needed("node_modules", "run `make setup` where npm is installed")
+        missing("the parser of workflows is missing: install npm, then run `make setup`")
     return bake.run("node", "workflow.mjs", cwd=HARNESS, text=text, **environment)
 
 

@@ -18,10 +18,10 @@ import manifest_rules
 import pytest
 import yaml
 from cluster import Handler, cluster
-from engine import missing
 from kubernetes_validate import SchemaNotFoundError, ValidationError, validate
 from manifest_faults import DRIFTED, FAULTS, Fault
 from manifest_rules import alike, faults, of_kind
+from needs import missing, needed
 
 SCHEMAS = bake.ROOT / "tests" / "manifests"
 KUBERNETES = "1.32"
@@ -51,8 +51,7 @@ Objects = list[dict[str, Any]]
 
 @pytest.fixture(scope="session")
 def kubectl() -> None:
-    if shutil.which("kubectl") is None:
-        missing("kubectl is not installed")
+    needed("kubectl")
 
 
 @pytest.fixture(scope="session")
@@ -111,8 +110,7 @@ def bundles(deployed: Path) -> dict[str, Objects]:
 @pytest.fixture(scope="session")
 def schemas() -> None:
     """The schemas of custom resources are installed."""
-    if shutil.which("npm") is None:
-        missing("npm is not installed")
+    needed("npm", "node")
     installed, lock = SCHEMAS / "node_modules/.package-lock.json", SCHEMAS / "package-lock.json"
     if not installed.is_file() or installed.stat().st_mtime < lock.stat().st_mtime:
         done = bake.run("npm", "ci", "--silent", "--no-audit", "--no-fund", cwd=SCHEMAS)

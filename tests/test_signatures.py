@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import time
 import urllib.request
@@ -17,11 +16,11 @@ import pytest
 import service as services
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from engine import HARDENED, base_image, docker, engine, missing
+from engine import HARDENED, base_image, docker, engine
 from life import attempt, champion, make, twin
+from needs import UNPACKED, needed
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("signatures")]
-TOOLS = Path(__file__).parents[1] / "build/tools/usr/bin"
 REGISTRY = """\
 version: 0.1
 log: {{level: error}}
@@ -30,17 +29,8 @@ http: {{addr: "127.0.0.1:{port}"}}
 """
 
 
-def tool(name: str) -> str:
-    """Where a program is: on the PATH, or where `make tools` unpacked it."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}{os.pathsep}{TOOLS}")
-    if found is None:
-        missing(f"{name} is not installed: make tools")
-    assert found is not None
-    return found
-
-
 def cosign(*words: str) -> str:
-    done = bake.run(tool("cosign"), *words, cwd=Path.cwd(), COSIGN_PASSWORD="")
+    done = bake.run(needed("cosign"), *words, cwd=Path.cwd(), COSIGN_PASSWORD="")
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -52,7 +42,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = services.free_port()
     (folder / "config.yml").write_text(REGISTRY.format(folder=folder / "data", port=port))
     with (folder / "log").open("wb") as log:
-        words = [tool("docker-registry"), "serve", str(folder / "config.yml")]
+        words = [needed("docker-registry"), "serve", str(folder / "config.yml")]
         process = subprocess.Popen(words, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 30
@@ -81,7 +71,7 @@ class Release:
 
     def environment(self, **more: str) -> dict[str, str]:
         return {
-            "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{UNPACKED}{os.pathsep}{os.environ['PATH']}",
             "IMAGE_REGISTRY": f"{self.registry}/team",
             "COSIGN_KEY": str(self.keys / "cosign.key"),
             "COSIGN_PUBLIC_KEY": str(self.keys / "cosign.pub"),
