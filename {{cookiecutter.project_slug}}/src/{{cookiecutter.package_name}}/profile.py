@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import Columns
 from .config import Config
-from .table import Columns
 
 BINS = 10
 CUTS = 49  # inner cut points of a number: every fifth one is a decile
@@ -81,6 +81,22 @@ def _cuts(present: np.ndarray) -> np.ndarray:
     if len(different) <= DISCRETE:
         return different[:-1]
     return np.unique(np.quantile(present, np.linspace(0, 1, CUTS + 2)[1:-1]))
+
+
+def known(facts: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """All numbers (k,) there were and the rows (k,) of each; none where they were too many.
+
+    A value belongs below its cut point, so the mean of the cut points is the mean of the values
+    only where every value is a cut point, or the largest.
+    """
+    present = facts.get("rows", 0) - facts.get("missing", 0)
+    if not present:
+        return np.empty(0), np.empty(0, dtype=int)
+    ends = np.array([*facts["cuts"], facts["edges"][-1]])
+    rows = np.diff([0, *facts["below"], present])
+    if not abs(ends @ rows / present - facts["mean"]) <= 1e-12 * abs(ends).max():
+        return np.empty(0), np.empty(0, dtype=int)
+    return ends[rows > 0], rows[rows > 0]
 
 
 def _labels(values: np.ndarray, texts: bool) -> dict[str, Any]:

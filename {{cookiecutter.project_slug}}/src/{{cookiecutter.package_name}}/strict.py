@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,27 +31,42 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class _Loader(yaml.CSafeLoader):
-    """YAML without duplicate keys: the plain loader keeps the last one in silence."""
+MOST_BYTES = 16 << 20
+MOST_DEEP = 50
+MOST_VALUES = 1_000_000
+MOST_SHOWN = 40
+_MERGE = "tag:yaml.org,2002:merge"
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+_OTHER_BASE = re.compile(r"[-+]?(0[0-7_]+|.*:.*)")  # 017 is 15, and 1:30 is 90
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                mark = key_node.start_mark
-                raise InputError(f"{mark.name}: line {mark.line + 1}: the key {key!r} is repeated")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+
+class _Loader(yaml.CSafeLoader):
+    """YAML of keys, lists and plain values."""
+
+
+for _tag in (_MERGE, "tag:yaml.org,2002:value"):  # << and = as values: texts, for which it has none
+    _Loader.add_constructor(_tag, lambda _, node: node.value)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Mapping in the YAML file `path`; raises InputError naming the file and the line."""
     try:
         with path.open("rb") as stream:
-            data = yaml.load(stream, _Loader)  # noqa: S506 - _Loader is a safe loader
+            text = stream.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
+            raise InputError(f"{path} is larger than {MOST_BYTES >> 20} MB: is it the right file?")
+        text.decode()
+        _require_bounded(path, text)
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        if root is None:
+            raise InputError(f"{path} is empty: restore it from git")
+        _require_plain(path, loader, root)
+        data = loader.construct_document(root)
     except FileNotFoundError:
         raise InputError(f"{path} is missing: restore it from git") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder: restore the file from git") from None
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     except UnicodeDecodeError as error:
@@ -61,8 +76,91 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
+def _fault(path: Path, at: Any, what: str) -> InputError:
+    """`at` is a node or an event of the file."""
+    return InputError(f"{path}: line {at.start_mark.line + 1}: {what}")
+
+
+def _require_bounded(path: Path, text: bytes) -> None:
+    """Refuse what is nested too deep for the loader, or grows without end by its aliases."""
+    open_: list[Any] = [["", 0]]  # of each open collection: its anchor, and its values so far
+    sizes: dict[Any, int] = {}
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_.append([event.anchor, 1])
+            sizes.pop(event.anchor, None)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = open_.pop()
+            sizes[anchor] = size
+            open_[-1][1] += size
+        elif isinstance(event, yaml.ScalarEvent):
+            sizes[event.anchor] = 1
+            open_[-1][1] += 1
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor not in sizes:
+                raise _fault(path, event, f"*{event.anchor} stands before &{event.anchor} is whole")
+            open_[-1][1] += sizes[event.anchor]
+        if len(open_) > MOST_DEEP:
+            raise _fault(path, event, f"is nested more than {MOST_DEEP} deep: close brackets")
+        if open_[-1][1] > MOST_VALUES:
+            raise _fault(path, event, f"more than {MOST_VALUES:,} values, with those of aliases")
+
+
+def _require_plain(path: Path, loader: _Loader, root: yaml.Node) -> None:
+    """Refuse keys that stand twice (the loader keeps the last) or are no words, and odd values."""
+    waiting, known = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in known or node.tag == _MERGE:
+            continue
+        known.add(id(node))
+        if isinstance(node, yaml.ScalarNode):
+            _scalar(path, loader, node)
+        elif node.tag not in _COLLECTIONS:
+            raise _fault(path, node, f"{_shown(node.tag)}: write a plain list, or keys and values")
+        elif isinstance(node, yaml.MappingNode):
+            _require_keys(path, loader, node)
+            waiting += [part for pair in reversed(node.value) for part in reversed(pair)]
+        else:
+            waiting += reversed(node.value)
+
+
+def _require_keys(path: Path, loader: _Loader, node: yaml.MappingNode) -> None:
+    seen: set[Any] = set()
+    for at, _ in node.value:
+        if not isinstance(at, yaml.ScalarNode):
+            raise _fault(path, at, "a key must be a word, not a list or keys and values")
+        if at.tag == _MERGE:
+            continue
+        key = _scalar(path, loader, at)
+        if key in seen:
+            raise _fault(path, at, f"the key {key!r} is repeated")
+        seen.add(key)
+
+
+def _scalar(path: Path, loader: _Loader, node: yaml.ScalarNode) -> Any:
+    """The value of a scalar, if it is the one that a reader sees."""
+    text = _shown(node.value)
+    try:
+        value = loader.construct_object(node)
+        float(value if isinstance(value, int) else 0)
+    except (ArithmeticError, AttributeError, LookupError, ValueError):  # of the loader's parsers
+        kind = node.tag.rpartition(":")[2]
+        raise _fault(path, node, f"{text} is no {kind} that can be read: correct it") from None
+    if not isinstance(value, str | int | float | None):
+        raise _fault(path, node, f"{text} is read as {type(value).__name__}: write it in quotes")
+    if not isinstance(value, str) and _OTHER_BASE.fullmatch(node.value):
+        raise _fault(path, node, f"{text} would be read as {value}: write that, or quotes around")
+    return value
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+
+
 _HINTS = {
     "extra_forbidden": "unknown key: correct its spelling or remove it",
+    "invalid_key": "the key must be text: correct its spelling, or write it in quotes",
     "missing": "this key is missing",
     "string_type": "must be text: write it in quotes",
     "float_type": "must be a number, without quotes",

@@ -15,6 +15,7 @@ from {{ cookiecutter.package_name }}.gates import Ratios
 from {{ cookiecutter.package_name }}.operations import decide as rules
 from {{ cookiecutter.package_name }}.operations import outputs
 from {{ cookiecutter.package_name }}.operations.decide import Counts, decide, evidence
+from {{ cookiecutter.package_name }}.profile import column_profile
 from {{ cookiecutter.package_name }}.serving.metrics import edges
 
 from .rollouts import GATES, HEALTHY, USUAL, judge, simulate
@@ -165,8 +166,7 @@ def test_buckets_of_two_models_are_compared_at_the_edges_that_both_have() -> Non
 
 def valued(values: np.ndarray, hold_out: np.ndarray) -> Counts:
     """Answers of a model that has answered `hold_out` before: its edges are made for those."""
-    cuts = np.quantile(hold_out, np.linspace(0.02, 0.98, 49)).tolist()
-    model = SimpleNamespace(profile={"answers": {"value": {"cuts": cuts}}})
+    model = SimpleNamespace(profile={"answers": {"value": column_profile(hold_out)}})
     own = np.array([*edges(cast(Model, model)), math.inf])
     rows = np.bincount(np.searchsorted(own, values), minlength=len(own))
     names = [str(edge) if edge < math.inf else "+Inf" for edge in own.tolist()]
@@ -197,6 +197,27 @@ def test_predictions_that_lie_elsewhere_are_a_shift_whatever_the_edges_of_the_mo
     said = decide(stable, valued(fault(now), fault(before)), GATES, LONG)
     assert said.verdict == "abort"
     assert said.reason.startswith("predict_value: the canary answers otherwise")
+
+
+FEW: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "the highest is another": lambda values: np.where(values == 5, 99, values),
+    "the lowest is another": lambda values: np.where(values == 1, -999, values),
+    "in between": lambda values: np.where(values > 1, values - 0.5, values),
+    "one value": lambda values: np.full(len(values), 3.0),
+}
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["unknown to its edges", "known"])
+@pytest.mark.parametrize("fault", FEW.values(), ids=FEW)
+def test_answers_of_few_values_that_are_others_are_a_shift(
+    fault: Callable[[np.ndarray], np.ndarray], known: bool
+) -> None:
+    random = np.random.default_rng(23)
+    before = random.integers(1, 6, 1000).astype(np.float64)
+    stable, now = valued(random.choice(before, 10_000), before), random.choice(before, 1000)
+    assert decide(stable, valued(now, before), GATES, LONG).verdict == "promote"
+    said = decide(stable, valued(fault(now), fault(before) if known else before), GATES, LONG)
+    assert said.verdict == "abort"
 
 
 @pytest.mark.parametrize("requests", [200, 10_000])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import stats
 
 from {{ cookiecutter.package_name }}.config import Monitoring
 from {{ cookiecutter.package_name }}.operations import drift, monitor_page
-from {{ cookiecutter.package_name }}.profile import column_profile
+from {{ cookiecutter.package_name }}.profile import column_profile, known
 
 DRAW = np.random.default_rng(4)
 QUARTER = np.arange(2000) % 4 == 0
@@ -49,6 +50,7 @@ def test_the_same_rows_are_steady_and_time_is_not_judged() -> None:
             [],
         ),
         ("x", None, "the column is not there any more", []),
+        ("flag", np.zeros(2000), "it has one value only", ["0.0"]),
         ("flag", 1 - NOW["flag"], r"mean moved by \+\S+ sd", []),
         ("kind", np.full(2000, "a", object), "it has one value only", ["a"]),
         (
@@ -105,3 +107,98 @@ def test_psi_of_equal_shares_is_zero_and_grows_with_the_shift() -> None:
     shares = np.array([100.0, 200.0, 300.0])
     assert drift.psi(shares, shares) == 0
     assert 0 < drift.psi(shares, shares[[1, 0, 2]]) < drift.psi(shares, shares[::-1])
+
+
+GRADES = DRAW.integers(1, 6, 8000).astype(np.float64)
+FLAGS = DRAW.integers(0, 2, 8000).astype(np.float64)
+SKEWED = DRAW.geometric(0.5, 8000).clip(max=12).astype(np.float64)
+Change = Callable[[np.ndarray], np.ndarray]
+
+
+def one(before: np.ndarray, now: np.ndarray) -> dict[str, Any]:
+    return drift.compare({"c": column_profile(before)}, {"c": now}, Monitoring())[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "says"),
+    [
+        (FLAGS, lambda v: v * 100, "never had: 1 of them"),
+        (FLAGS, lambda v: v - 0.5, "never had: 2 of them"),
+        (FLAGS, lambda v: np.where(v == 0, -1, v), "never had"),
+        (GRADES, lambda v: np.where(v == 5, 99, v), "never had: 1 of them"),
+        (GRADES, lambda v: np.where(v == 1, -999, v), "never had: 1 of them"),
+        (GRADES, lambda v: np.where(v > 1, v - 0.5, v), "never had: 4 of them"),
+        (GRADES, lambda v: np.where(v == 3, 3.0001, v), "never had: 1 of them"),
+        (GRADES, lambda v: np.where(np.arange(len(v)) % 20 == 0, 2.5, v), "5.0% are values"),
+        (GRADES, lambda v: np.where(v == 5, 4, v), "mean moved by"),
+        (GRADES, lambda v: np.minimum(v + 1, 5), "mean moved by"),
+        (SKEWED, lambda v: v * 1.1, "never had"),
+        (SKEWED / 1e6, lambda v: np.where(v == v.min(), 0, v), "never had"),
+        (SKEWED * 1e9, lambda v: v + 1e8, "never had"),
+        (np.full(8000, 7.0), lambda v: np.where(np.arange(len(v)) % 10 == 0, 8, v), "10.0% are"),
+    ],
+)
+@pytest.mark.parametrize("rows", [500, 1000, 5000])
+def test_a_number_of_few_values_drifts_where_its_values_are_others(
+    before: np.ndarray, change: Change, says: str, rows: int
+) -> None:
+    now = DRAW.choice(before, rows)
+    assert one(before, now)["verdict"] == "steady"
+    found = one(before, change(now))
+    assert found["verdict"] == "drift"
+    assert says in found["reason"]
+    assert found["p"] < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("before", "change"),
+    [
+        (GRADES / 10, lambda v: v.astype(np.float32).astype(np.float64)),
+        (GRADES, lambda v: v * (1 + 1e-12) + 1e-13),
+        (FLAGS, lambda v: v + 1e-12),
+        (GRADES, lambda v: np.where(np.arange(len(v)) == 9, 99, v)),
+        (np.append(GRADES, 99.0), lambda v: np.where(np.arange(len(v)) < 2, [77], v)),
+        (np.linspace(0, 1, 20), lambda v: DRAW.random(len(v))),
+        (np.full(8000, 0.1), lambda v: v),
+        (np.where(DRAW.random(8000) < 0.99, 0.0, DRAW.random(8000)), lambda v: v),
+    ],
+)
+def test_the_same_few_values_are_steady(before: np.ndarray, change: Change) -> None:
+    assert one(before, change(DRAW.choice(before, 1000)))["verdict"] == "steady"
+
+
+def test_a_profile_made_before_this_test_knows_its_values_too() -> None:
+    old = {"kind": "number", "rows": 8000, "missing": 800, "mean": 3.0, "sd": 2**0.5}
+    old |= {"edges": [1.0, 2.0, 3.0, 4.0, 5.0], "cuts": [1.0, 2.0, 3.0, 4.0]}
+    old |= {"below": [1440, 2880, 4320, 5760]}
+    values, rows = known(old)
+    assert values.tolist() == [1, 2, 3, 4, 5]
+    assert rows.tolist() == [1440] * 5
+    now = np.where(np.arange(1000) % 9 == 0, np.nan, np.arange(1000) % 5 + 1.0)
+    assert drift.compare({"c": old}, {"c": now}, Monitoring())[0]["verdict"] == "steady"
+    moved = np.where(now == 5, 99, now)
+    assert drift.compare({"c": old}, {"c": moved}, Monitoring())[0]["verdict"] == "drift"
+
+
+@pytest.mark.parametrize(
+    "many",
+    [
+        np.where(np.arange(8000) % 10, 0.0, DRAW.random(8000)),
+        np.where(np.arange(8000) % 10, 5.0, np.arange(8000)),
+        DRAW.random(100),
+        np.array([], dtype=np.float64),
+        np.full(100, np.nan),
+    ],
+)
+def test_values_between_the_cut_points_are_known_to_be_there(many: np.ndarray) -> None:
+    assert known(column_profile(many))[0].tolist() == []
+
+
+def test_harmless_windows_of_few_values_are_seldom_called_drift() -> None:
+    shares = {2: [0.99, 0.01], 5: [0.2] * 5, 12: [0.5**at for at in range(1, 12)] + [0.5**11]}
+    wrong = [
+        one(DRAW.choice(k, m, p=p) * 1.0, DRAW.choice(k, n, p=p) * 1.0)["verdict"] == "drift"
+        for k, p in shares.items() for m in (100, 1000, 8000) for n in (500, 2000)
+        for _ in range(12)
+    ]  # fmt: skip
+    assert sum(wrong) <= 0.02 * len(wrong)

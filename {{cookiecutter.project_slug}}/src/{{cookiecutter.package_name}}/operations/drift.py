@@ -2,7 +2,9 @@
 
 Numbers: two-sample Kolmogorov-Smirnov at the stored cut points (Kolmogorov's asymptotic p-value;
 conservative, because the largest distance may lie between two cut points). Labels: chi-square of
-homogeneity, rare labels together. Missing rate: chi-square of two rates. Each p-value is compared
+homogeneity, rare labels together. Numbers of few different values are labels, and what is none of
+them has an exact test of its own (hypergeometric), as a distance at cut points cannot see where
+between two of them it lies. Missing rate: chi-square of two rates. Each p-value is compared
 with alpha divided by the number of tests in the window (Bonferroni), and counts only together with
 an effect: PSI, sum of (p - q) ln(p / q) over deciles or labels (Siddiqi 2006), at least `min_psi`.
 
@@ -18,11 +20,13 @@ from scipy import stats
 
 from .. import arrays
 from ..config import Monitoring
+from ..profile import known
 from ..table import Columns
 
 Result = dict[str, Any]  # column, verdict, reason, values, test, statistic, p, psi, missing
 FEW = 5  # expected rows of a label; rarer ones are put together (Cochran's rule)
 MISSING_EFFECT = 0.05  # smallest difference of missing rates that counts
+SAME = 1e-6  # of a number or of the least gap: what a float32 or another order of sums changes
 ONE_VALUE = "it has one value only"
 
 
@@ -73,35 +77,52 @@ def _rates(before: int, rows: int, now: int, n: int) -> float:
 
 
 def _number(facts: dict[str, Any], values: np.ndarray) -> Result:
+    values_before, rows = known(facts)
+    found = _few(values_before, rows, values) if len(rows) else _many(facts, values)
+    if len(facts["cuts"]) and (values == values[0]).all():
+        return found | {"reason": ONE_VALUE, "values": [str(values[0])]}
+    shift = (values.mean() - facts["mean"]) / facts["sd"] if facts.get("sd") else 0.0
+    return {"reason": f"mean moved by {shift:+.2f} sd", "values": []} | found
+
+
+def _many(facts: dict[str, Any], values: np.ndarray) -> Result:
     m, n = facts["rows"] - facts["missing"], len(values)
     cuts, before = np.array(facts["cuts"]), np.array(facts["below"], dtype=np.float64) / max(m, 1)
-    if m and len(cuts) == 0:  # it was constant
-        cuts, before = np.array([facts["edges"][0]]), np.array([1.0])
-        below = np.array([(values == cuts[0]).mean()])
-    else:
-        below = np.searchsorted(np.sort(values), cuts, side="right") / n
+    below = np.searchsorted(np.sort(values), cuts, side="right") / n
     distance = float(abs(below - before).max()) if m else 1.0
     p = float(stats.kstwobign.sf(np.sqrt(m * n / (m + n)) * distance)) if m else 0.0
     coarse = slice(4, None, 5) if len(cuts) > 20 else slice(None)
     size = psi(_shares(before[coarse]) * m, _shares(below[coarse]) * n)
-    constant = len(cuts) > 1 and _constant(values)
-    shift = (values.mean() - facts["mean"]) / facts["sd"] if facts.get("sd") else 0.0
-    return {
-        "test": "Kolmogorov-Smirnov",
-        "statistic": distance,
-        "p": p,
-        "psi": size,
-        "reason": ONE_VALUE if constant else f"mean moved by {shift:+.2f} sd",
-        "values": [str(values[0])] if constant else [],
-    }
+    return {"test": "Kolmogorov-Smirnov", "statistic": distance, "p": p, "psi": size}
+
+
+def _few(before: np.ndarray, rows: np.ndarray, values: np.ndarray) -> Result:
+    """Rows (k,) of the numbers `before` (k,) and of none of them, then and now.
+
+    A row whose value no other row had counts as none of them then: as many new ones are usual.
+    """
+    at = np.searchsorted((before[1:] + before[:-1]) / 2, values)
+    nearest, gap = before[at], min(np.diff(before), default=0.0)
+    is_new = abs(values - nearest) > SAME * (abs(nearest) + gap)
+    now = np.bincount(at[~is_new], minlength=len(rows))
+    m, n, once, new = int(rows.sum()), len(values), int((rows == 1).sum()), int(is_new.sum())
+    pairs = [*zip(np.where(rows == 1, 0, rows).tolist(), now.tolist(), strict=True), (once, new)]
+    statistic, p = _homogeneous(pairs)
+    p_new = float(stats.hypergeom.sf(new - 1, m + n, once + new, n))
+    counts = np.array(pairs, dtype=np.float64)
+    result = {"test": "chi-square", "statistic": statistic, "p": min(1.0, 2 * min(p, p_new))}
+    result["psi"] = psi(*counts.T)
+    moved = counts[:, 1] / n - counts[:, 0] / m
+    if new and moved[-1] >= abs(moved).sum() / 4:  # half of what moved went there
+        names, often = np.unique(values[is_new], return_counts=True)
+        most = names[np.argsort(-often, kind="stable")][:3]
+        reason = f"{new / n:.1%} are values training never had: {len(names):,} of them"
+        result |= {"reason": reason, "values": [str(value) for value in most]}
+    return result
 
 
 def _shares(below: np.ndarray) -> np.ndarray:
     return np.diff(np.concatenate([[0.0], below, [1.0]]))
-
-
-def _constant(values: np.ndarray) -> bool:
-    return bool((values == values[0]).all())
 
 
 def _label(facts: dict[str, Any], values: np.ndarray) -> Result:
@@ -111,12 +132,7 @@ def _label(facts: dict[str, Any], values: np.ndarray) -> Result:
     rest = facts["rows"] - facts["missing"] - sum(before.values())
     pairs = [(before[name], now.get(name, 0)) for name in before]
     pairs.append((rest, sum(count for name, count in now.items() if name not in before)))
-    table = _merged(pairs)
-    if len(table) < 2:
-        statistic, p = 0.0, 1.0
-    else:
-        test = stats.chi2_contingency(np.array(table).T, correction=False)
-        statistic, p = float(test.statistic), float(test.pvalue)
+    statistic, p = _homogeneous(pairs)
     size = psi(*np.array(pairs, dtype=np.float64).T)
     result = {"test": "chi-square", "statistic": statistic, "p": p, "psi": size}
     return result | _moved(before, now, rest)
@@ -136,6 +152,15 @@ def _moved(before: dict[str, int], now: dict[str, int], rest: int) -> Result:
     moved = max(before, key=lambda k: abs(before[k] / m - now.get(k, 0) / n), default="")
     was, is_ = before.get(moved, 0) / m, now.get(moved, 0) / n
     return {"reason": f"one label went from {was:.1%} to {is_:.1%}", "values": [moved]}
+
+
+def _homogeneous(pairs: list[tuple[int, int]]) -> tuple[float, float]:
+    """Chi-square and p-value of "both columns of counts have one distribution"."""
+    table = _merged(pairs)
+    if len(table) < 2:
+        return 0.0, 1.0
+    test = stats.chi2_contingency(np.array(table).T, correction=False)
+    return float(test.statistic), float(test.pvalue)
 
 
 def _merged(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
-
 from .. import artifact, champion, lineage, manifest
 from ..champion import CHAMPION
-from ..config import Config, InputError, load_config
+from ..config import Config, InputError, load_config, read_yaml
 from ..files import digest, digest_json, locked, read_json, write_json, write_text
 from ..places import CANDIDATE, VERDICT
 from . import monitor_page, prometheus, start, watch
@@ -155,8 +153,8 @@ def _data(config: Config) -> str:
     if not tracked.exists():
         return digest(config.data_file(), "md5")
     try:
-        return str(yaml.safe_load(tracked.read_text(encoding="utf-8"))["outs"][0]["md5"])
-    except (yaml.YAMLError, KeyError, IndexError, TypeError):
+        return str(read_yaml(tracked)["outs"][0]["md5"])
+    except (KeyError, IndexError, TypeError):
         raise InputError(f"{tracked} is damaged: restore it from git") from None
 
 

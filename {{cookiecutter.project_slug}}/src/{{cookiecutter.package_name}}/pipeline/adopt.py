@@ -18,7 +18,7 @@ import numpy as np
 from .. import arrays, versioning
 from ..config import CONFIG_FILE, Column, Config, InputError, load_config
 from ..contract import CONTRACT
-from ..files import digest, new_file, write_text
+from ..files import digest, new_file
 from ..table import ROW
 from .adoption import columns, config_text, leakage, source, target
 from .validation import personal
@@ -323,8 +323,8 @@ def _replace_config(text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
         load_config(temporary)
         if CONFIG_FILE.exists():
-            old = CONFIG_FILE.read_text(encoding="utf-8")
-            write_text(CONFIG_FILE.with_name(CONFIG_FILE.name + ".bak"), old)
+            with new_file(CONFIG_FILE.with_name(CONFIG_FILE.name + ".bak")) as old:
+                shutil.copyfile(CONFIG_FILE, old)
 
 
 def _summary(proposal: Proposal) -> Iterable[str]:
