@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from .arrays import spellings
 from .strict import InputError as InputError
 from .strict import Number as Number
 from .strict import Share as Share
@@ -20,6 +21,8 @@ GATES_FILE = Path("gates.yaml")
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 
 Task = Literal["binary", "multiclass", "regression"]
+# Left out of every dump where it is not given: older digests of a configuration stay what they are.
+Thousands = Annotated[Literal[".", ",", "none"] | None, Field(exclude_if=lambda v: v is None)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
@@ -34,6 +37,7 @@ class Data(Strict):
     missing: Names = MISSING
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     decimal: Literal[".", ","] = "."
+    thousands: Thousands = None  # of the target, where that is a number
     encoding: str = "utf-8"
 
     @model_validator(mode="after")
@@ -42,7 +46,9 @@ class Data(Strict):
             if self.classes or self.positive is not None:
                 raise ValueError("classes and positive belong to classification: remove them")
             return self
-        if len(set(self.classes)) != len(self.classes) or len(self.classes) < 2:
+        if self.thousands is not None:
+            raise ValueError("thousands belongs to regression: it is of the target's numbers")
+        if len(spellings(self.classes)) != len(self.classes) or len(self.classes) < 2:
             raise ValueError("classes must list at least two different labels")
         if self.task == "binary":
             if len(self.classes) != 2:
@@ -70,11 +76,14 @@ class Column(Strict):
     values: tuple[str, ...] | None = Field(default=None, strict=False)
     unseen: Literal["allow", "refuse"] = "allow"
     format: str | None = None
+    thousands: Thousands = None  # the sign between thousands; the other one is the decimal sign
 
     @model_validator(mode="after")
     def _fits_type(self) -> Column:
         if self.type != "numeric" and (self.min is not None or self.max is not None):
             raise ValueError("min and max belong to numeric columns")
+        if self.type != "numeric" and self.thousands is not None:
+            raise ValueError("thousands belongs to numeric columns")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min} is above max {self.max}")
         if self.type != "categorical" and self.values is not None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .arrays import Columns, missing, rows, take
+from .arrays import Columns, each, missing, rows, spelled, spellings, take
 from .features import features
 
 Encoding = Literal["ordinal", "onehot"]
@@ -30,6 +30,12 @@ class Encoder:
         self.inputs = inputs
         self.state = state
         self.width = sum(column.get("width", 1) for column in state)
+        labels = {column["name"]: column["codes"] for column in state if "codes" in column}
+        self._known = {
+            name: (frozenset([None, *labels[name]]), spellings(labels[name]))
+            for name in inputs
+            if name in labels
+        }
 
     @property
     def categorical(self) -> list[int]:
@@ -54,6 +60,7 @@ class Encoder:
     def apply(self, columns: Columns) -> np.ndarray:
         """Matrix (n, width) float64, C order, of `columns` (arrays of n; see table.columns_of)."""
         known = {name: columns[name] for name in self.inputs}
+        known |= {name: self._spelled(name, known[name]) for name in self._known}
         known |= features(known)
         if rows(known) == 1:
             return self._apply_one(known)
@@ -77,6 +84,13 @@ class Encoder:
                 matrix[:, at : at + column["width"]] = index[:, None] == np.arange(column["width"])
             at += column.get("width", 1)
         return matrix
+
+    def _spelled(self, name: str, values: np.ndarray) -> np.ndarray:
+        """Categories (n,) as training spelled them; what it knew by two spellings stays two."""
+        labels, forms = self._known[name]
+        if labels.issuperset(values.tolist()):
+            return values
+        return each(values, lambda text: text if text in labels else spelled(text, forms))
 
     def _apply_one(self, known: Columns) -> np.ndarray:
         """The same arithmetic on Python's floats: a third of the time for one row."""

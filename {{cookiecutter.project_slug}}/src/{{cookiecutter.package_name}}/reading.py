@@ -6,11 +6,13 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from .config import CONFIG_FILE, Column, Config, InputError
+from .numerals import OTHER
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 
@@ -54,12 +56,22 @@ def require(path: Path, names: Iterable[str], wanted: Iterable[str]) -> None:
 def read_csv(config: Config, wanted: dict[str, Column]) -> pa.Table:
     """Columns `wanted` of a CSV file: numbers as float64, all else as text.
 
-    Where a number cannot be read it comes as text too, so that the caller can name its rows.
+    Where a number cannot be read it comes as text too, so that the caller can name its rows; and
+    so do numbers that may be of thousands, which only their texts can tell.
     """
     path, data = Path(config.data.path), config.data
     require(path, header(path, data.delimiter, data.encoding), wanted)
     try:
-        return _csv_table(path, config, wanted, pa.float64())
+        table = _csv_table(path, config, wanted, pa.float64())
+        doubtful = {
+            name: column
+            for name, column in wanted.items()
+            if column.thousands is None and _may_be_grouped(table[name])
+        }
+        texts = _csv_table(path, config, doubtful, _TEXT) if doubtful else table
+        for name in doubtful:
+            table = table.set_column(table.column_names.index(name), name, texts[name])
+        return table
     except pa.ArrowInvalid:
         pass  # a number that is none, or a fault that shows again below
     try:
@@ -71,11 +83,30 @@ def read_csv(config: Config, wanted: dict[str, Column]) -> pa.Table:
         raise InputError(f"{path} is damaged ({reason}): restore it, or export it again") from None
 
 
+def _may_be_grouped(column: pa.ChunkedArray) -> bool:
+    """Whether a column of float64 can come of texts such as 950 and 1.200 that mean thousands.
+
+    Then it has three digits behind the sign at most, no fraction of one, and nothing above 999.
+    """
+    if not pa.types.is_floating(column.type):
+        return False
+    for chunk in column.chunks:
+        size = np.abs(chunk.drop_null().to_numpy(zero_copy_only=False))
+        shifted = size * 1000
+        whole = abs(shifted - shifted.round()) < 1e-6
+        if not (whole & (size < 1000) & ((size == 0) | (size >= 1))).all():
+            return False
+    return True
+
+
 def _csv_table(
     path: Path, config: Config, wanted: dict[str, Column], number: pa.DataType
 ) -> pa.Table:
     data = config.data
-    types = {n: number if column.type == "numeric" else _TEXT for n, column in wanted.items()}
+    types = {
+        name: number if column.type == "numeric" and column.thousands not in OTHER else _TEXT
+        for name, column in wanted.items()
+    }
     return pacsv.read_csv(
         path,
         read_options=pacsv.ReadOptions(encoding=data.encoding, block_size=8 << 20),

@@ -9,12 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from . import numerals
 from .arrays import FALSE as FALSE
 from .arrays import ROW as ROW
 from .arrays import TRUE as TRUE
 from .arrays import Columns as Columns
 from .arrays import parse_datetime as parse_datetime
 from .arrays import rows as rows
+from .arrays import spelled, spellings
 from .arrays import take as take
 from .config import CONFIG_FILE, Column, Config, InputError
 from .load import load
@@ -27,7 +29,8 @@ def read_raw(config: Config) -> pa.Table:
     """The data file as typed columns, the target and `__row__`.
 
     numeric and boolean: float64 with nulls; datetime: timestamp[us]; categorical, text and class
-    labels: dictionary of strings. Raises InputError naming file, column, rows and remedy.
+    labels: dictionary of strings, a category spelled as model_config.yaml lists it (1 for 1.0).
+    Raises InputError naming file, column, rows and remedy.
     """
     path = config.data_file()
     wanted = dict(config.columns)
@@ -43,8 +46,8 @@ def read_raw(config: Config) -> pa.Table:
 
 def _target_column(config: Config) -> Column:
     if config.data.task == "regression":
-        return Column(type="numeric", missing=True)
-    return Column(type="categorical", missing=True)
+        return Column(type="numeric", missing=True, thousands=config.data.thousands)
+    return Column(type="categorical", missing=True, values=config.data.classes)
 
 
 def refuse_rows(path: Path, name: str, wrong: np.ndarray, what: str) -> None:
@@ -68,9 +71,11 @@ def _convert(
         return array.cast(pa.float64())
     if column.type == "datetime" and pa.types.is_temporal(array.type):
         return array.cast(pa.timestamp("us"), safe=False)
+    if pa.types.is_dictionary(array.type) and not _is_text(array.type.value_type):
+        array = array.dictionary_decode()
     if not pa.types.is_dictionary(array.type):
         try:
-            if column.type == "numeric":
+            if column.type == "numeric" and not _is_text(array.type):
                 return array.cast(pa.float64())
             if pa.types.is_floating(array.type):  # not a number is no label
                 array = pc.if_else(pc.is_nan(array), None, array)
@@ -83,6 +88,10 @@ def _convert(
     return _convert_text(path, name, array, column, config)
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 def _convert_text(
     path: Path, name: str, array: pa.DictionaryArray, column: Column, config: Config
 ) -> pa.Array:
@@ -91,37 +100,60 @@ def _convert_text(
     codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     absent = np.array([text in config.data.missing for text in texts] + [True])
     if column.type in ("categorical", "text"):
-        index = pa.array(codes, mask=absent[codes])
-        return pa.DictionaryArray.from_arrays(index, pa.array(texts, pa.string()))
-    if column.type == "numeric":
-        texts = [text.replace(config.data.decimal, ".") for text in texts]
+        if column.type == "categorical":
+            known = spellings(column.values or ())
+            texts = [spelled(text, known) for text in texts]
+        different = pa.array(texts, pa.string()).dictionary_encode()
+        index = different.indices.take(pa.array(codes, mask=absent[codes]))
+        return pa.DictionaryArray.from_arrays(index, different.dictionary)
     parse = {"boolean": _boolean, "datetime": _datetime, "numeric": _number}[column.type]
     values, valid = (
-        zip(*(parse(text, column) for text in texts), strict=True) if texts else ((), ())
+        zip(*(parse(text, column, config) for text in texts), strict=True) if texts else ((), ())
     )
     wrong = ~(np.array([*valid, True]) | absent)
     if wrong[codes].any():
-        what = "is not a number" if column.type == "numeric" else f"is no {column.type}"
-        refuse_rows(path, name, wrong[codes], what)
+        refuse_rows(path, name, wrong[codes], _what(column, config))
+    if column.type == "numeric" and column.thousands is None:
+        _refuse_thousands(path, name, texts, absent, config.data.decimal)
     kind = pa.timestamp("us") if column.type == "datetime" else pa.float64()
     return pa.array([*values, None], kind).take(
         pa.array(np.where(absent[codes], len(texts), codes))
     )
 
 
-def _number(text: str, column: Column) -> tuple[float | None, bool]:
-    try:
-        return float(text), True
-    except ValueError:
-        return None, False
+def _what(column: Column, config: Config) -> str:
+    """What a wrong text is not, and the signs that a number is written with where they are set."""
+    if column.type != "numeric":
+        return f"is no {column.type}"
+    if column.thousands in numerals.OTHER:
+        return f"is not a number with {column.thousands!r} between thousands"
+    comma = config.data.decimal == ","
+    return "is not a number with the decimal sign ','" if comma else "is not a number"
 
 
-def _boolean(text: str, column: Column) -> tuple[float | None, bool]:
+def _refuse_thousands(
+    path: Path, name: str, texts: list[str], absent: np.ndarray, decimal: str
+) -> None:
+    """Raise InputError where the decimal sign looks like one that separates thousands."""
+    doubt = numerals.Thousands(decimal)
+    for text, is_absent in zip(texts, absent[:-1], strict=True):
+        if not is_absent:
+            doubt.add(text)
+    if doubt.separates:
+        raise InputError(numerals.doubtful(path, name, doubt))
+
+
+def _number(text: str, column: Column, config: Config) -> tuple[float | None, bool]:
+    value = numerals.number(text, config.data.decimal, column.thousands)
+    return value, value is not None
+
+
+def _boolean(text: str, column: Column, config: Config) -> tuple[float | None, bool]:
     lower = text.lower()
     return float(lower in TRUE), lower in TRUE or lower in FALSE
 
 
-def _datetime(text: str, column: Column) -> tuple[object, bool]:
+def _datetime(text: str, column: Column, config: Config) -> tuple[object, bool]:
     moment = parse_datetime(text, column.format)
     return moment, moment is not None
 

@@ -13,6 +13,8 @@ A `reason` goes to people and to CI: it has no value of the data. `values` are f
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -64,7 +66,7 @@ def _column(
         reason = f"{len(present)} values, {settings.min_rows} are needed"
         return result | {"verdict": "not enough data", "reason": reason}
     if facts["kind"] == "label":
-        return result | _label(facts, present.astype(str))
+        return result | _label(facts, present)
     return result | _number(facts, present.astype(np.float64))
 
 
@@ -126,9 +128,7 @@ def _shares(below: np.ndarray) -> np.ndarray:
 
 
 def _label(facts: dict[str, Any], values: np.ndarray) -> Result:
-    names, counts = np.unique(values, return_counts=True)
-    now = dict(zip(names.tolist(), counts.tolist(), strict=True))
-    before = dict(facts["labels"])
+    now, before = _forms(Counter(values.tolist())), _forms(facts["labels"])
     rest = facts["rows"] - facts["missing"] - sum(before.values())
     pairs = [(before[name], now.get(name, 0)) for name in before]
     pairs.append((rest, sum(count for name, count in now.items() if name not in before)))
@@ -136,6 +136,15 @@ def _label(facts: dict[str, Any], values: np.ndarray) -> Result:
     size = psi(*np.array(pairs, dtype=np.float64).T)
     result = {"test": "chi-square", "statistic": statistic, "p": p, "psi": size}
     return result | _moved(before, now, rest)
+
+
+def _forms(counts: Mapping[Any, int]) -> dict[str, int]:
+    """Counts of each category: a log keeps what clients sent, such as 1.0 for 1."""
+    found: dict[str, int] = {}
+    for label, count in counts.items():
+        form = arrays.category(str(label))
+        found[form] = found.get(form, 0) + count
+    return found
 
 
 def _moved(before: dict[str, int], now: dict[str, int], rest: int) -> Result:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from ..arrays import category
 from ..config import InputError
 from ..files import new_file
 
@@ -70,7 +71,8 @@ def lines(source: Path, needed: Sequence[str]) -> Iterator[tuple[str, str, dict[
             if absent:
                 raise InputError(f"{source} has no column {absent[0]!r}: add it")
             for line in reader:
-                where, unit = f"{source}: line {reader.line_num}", line["unit"].strip()
+                where = f"{source}: line {reader.line_num}"
+                unit = category(line["unit"].strip())
                 if not unit:
                     raise InputError(f"{where}: unit is empty: name it, or remove the line")
                 yield where, unit, line

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from ..config import InputError, load_config
+from .. import numerals
+from ..arrays import category, spelled, spellings
+from ..config import Data, InputError, load_config
 from ..files import new_file
 from ..places import LABELLED
 
@@ -31,7 +34,7 @@ def join(settings: dict[str, str]) -> None:
     if not settings.get("LABELS"):
         raise InputError("LABELS is missing: make join LABELS=labels.csv LOG=folder")
     config = load_config()
-    labels, again = _labels(source, config.data.labels), LABELLED.exists()
+    labels, again = _labels(source, config.data), LABELLED.exists()
     with new_file(LABELLED) as new, new.open("w", encoding="utf-8", newline="") as file:
         joined, repeated = _write(file, folder, labels)
         if not joined:
@@ -53,7 +56,7 @@ def _write(file: IO[str], folder: Path, labels: dict[Key, str]) -> tuple[set[tup
     names: list[str] = []
     repeated = 0
     for entry in entries(folder, KEYS):
-        key = (entry["id"], entry["row"])
+        key = (category(entry["id"]), entry["row"])
         if key not in labels:
             continue
         if (entry["model"], key) in joined:
@@ -73,14 +76,14 @@ def _write(file: IO[str], folder: Path, labels: dict[Key, str]) -> tuple[set[tup
     return joined, repeated
 
 
-def _labels(source: Path, classes: tuple[str, ...]) -> dict[Key, str]:
+def _labels(source: Path, data: Data) -> dict[Key, str]:
     if not source.is_file():
         raise InputError(f"LABELS={source}: there is no such file")
     labels: dict[Key, str] = {}
     try:
         with source.open(encoding="utf-8-sig", newline="") as file:
             for where, given in _lines(source, file):
-                key, label = _label(where, given, classes)
+                key, label = _label(where, given, data)
                 if key in labels:
                     raise InputError(
                         f"{where}: the id {key[0]!r} (row {key[1]}) has a label already"
@@ -90,6 +93,12 @@ def _labels(source: Path, classes: tuple[str, ...]) -> dict[Key, str]:
         raise InputError(f"{source} is not UTF-8 text: save it as UTF-8") from None
     except csv.Error as error:
         raise InputError(f"{source} cannot be read ({error}): export it again") from None
+    if data.task == "regression" and data.thousands is None:
+        doubt = numerals.Thousands(".")
+        for label in labels.values():
+            doubt.add(label)
+        if doubt.separates:
+            raise InputError(numerals.doubtful(source, "label", doubt))
     return labels
 
 
@@ -101,22 +110,26 @@ def _lines(source: Path, file: IO[str]) -> Iterator[tuple[str, dict[str, str]]]:
         yield f"{source}: line {reader.line_num}", line
 
 
-def _label(where: str, given: dict[str, str], classes: tuple[str, ...]) -> tuple[Key, str]:
-    label, row = given["label"].strip(), given.get("row", "").strip() or "0"
+def _label(where: str, given: dict[str, str], data: Data) -> tuple[Key, str]:
+    classes = data.labels
+    label = spelled(given["label"].strip(), spellings(classes))
+    row = category(given.get("row", "").strip()) or "0"
     if not row.isdecimal():
         raise InputError(f"{where}: row must be a whole number")
     if classes and label not in classes:
         raise InputError(f"{where}: label must be one of {', '.join(classes)}")
-    if not classes and not _is_number(label):
-        raise InputError(f"{where}: label must be a number")
-    return (given["id"].strip(), int(row)), label
+    if not classes:
+        label = _number(where, given["label"].strip(), data.thousands)
+    return (category(given["id"].strip()), int(row)), label
 
 
-def _is_number(text: str) -> bool:
-    try:
-        return abs(float(text)) < float("inf")
-    except ValueError:
-        return False
+def _number(where: str, text: str, thousands: str | None) -> str:
+    """The finite number `text` as Python writes it; a file of labels has the decimal sign `.`."""
+    value = numerals.number(text, ".", thousands)
+    if value is None or not math.isfinite(value):
+        signs = f" with {thousands!r} between thousands" if thousands in numerals.OTHER else ""
+        raise InputError(f"{where}: label must be a number{signs}")
+    return repr(value) if thousands in numerals.OTHER else text
 
 
 def entries(folder: Path, keys: set[str]) -> Iterator[dict[str, Any]]:

@@ -61,6 +61,7 @@ class Proposal:
     remarks: dict[str, str]
     notes: dict[str, str]
     hints: list[str]
+    said: dict[str, str]  # column: how the signs of its numbers are read
 
 
 def run(arguments: dict[str, str]) -> None:
@@ -121,8 +122,13 @@ def propose(table: source.Source, place: Path, given: Mapping[str, str]) -> Prop
     remarks = {"task": wanted.why, "positive": wanted.positive_why, "missing": "read as missing"}
     if lacking := int(sum(v is None or v != v for v in wanted.values.tolist())):
         remarks["target"] = f"{lacking:,} rows have none: they are left out"
+    if wanted.said:
+        remarks["thousands"] = wanted.said
     notes = {key: column.note for key, column in found.items() if column.note}
-    return Proposal(config, table.rows, remarks, notes, _hints(found, config))
+    said = {key: found[key].said for key in config.columns if found[key].said}
+    notes |= {key: f"{notes[key]}; {what}" for key, what in said.items()}
+    said |= {name: wanted.said} if wanted.said else {}
+    return Proposal(config, table.rows, remarks, notes, _hints(found, config), said)
 
 
 def _named(table: source.Source, key: str, name: str) -> str:
@@ -224,6 +230,7 @@ def _config(
         "missing": ("", *sorted((missing | table.padded(missing | {""})) - {""})),
         "delimiter": table.delimiter,
         "decimal": table.decimal,
+        "thousands": wanted.thousands,
         "encoding": table.encoding,
     }
     return Config.model_validate(
@@ -342,6 +349,8 @@ def _summary(proposal: Proposal) -> Iterable[str]:
     for name, column in config.columns.items():
         if not column.feature and name not in config.sensitive:
             yield f"  not a feature {name!r}: {proposal.notes[name]}"
+    for name, what in proposal.said.items():
+        yield f"  numbers of {name!r}: {what}"
     for name, reason in list(config.left_out.items())[:_SHOWN]:
         yield f"  left out {name!r}: {reason}"
     if len(config.left_out) > _SHOWN:

@@ -22,6 +22,9 @@ Cut = float | str | None  # what is held out: draws up to it; moments from it on
 def rule(config: Config) -> str:
     """Digest of all that draws depend on beside the rows."""
     full = config.model_dump(mode="json", include={"data", "columns", "split", "seed"})
+    columns = config.columns.values()
+    if any(c.type == "categorical" and c.values is None for c in columns):
+        full["categories"] = "one form"  # where no list spells them, 1.0 was hashed as it stood
     return digest_json(full | {"pandas": pd.__version__.split(".")[:2]})  # it hashes the rows
 
 

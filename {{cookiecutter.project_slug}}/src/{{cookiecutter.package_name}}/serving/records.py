@@ -13,7 +13,7 @@ import numpy as np
 from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
-from ..arrays import Columns, parse_datetime
+from ..arrays import Columns, category, parse_datetime, spellings
 from ..artifact import Model
 from ..config import Column, InputError
 
@@ -110,7 +110,7 @@ class Records:
             known = self.known.get(name, ())
             for at, record in enumerate(records):
                 value = record.get(name)
-                if value is None or value in known:
+                if value is None or value in known or (known and category(value) in known):
                     continue
                 problem = self._text_problem(name, value)
                 if problem:
@@ -163,13 +163,17 @@ def column_specs(model: Model) -> dict[str, Column]:
 
 
 def known_categories(model: Model, columns: dict[str, Column]) -> dict[str, frozenset[str]]:
-    """For each categorical column what model_config.yaml lists, else what training saw."""
+    """For each categorical column what model_config.yaml lists, else what training saw.
+
+    Each label as it is spelled there, and in its one form (see `arrays.category`).
+    """
     seen = {state["name"]: state["codes"] for state in model.encoder.state if "codes" in state}
-    return {
-        name: frozenset(column.values if column.values is not None else seen.get(name, ()))
+    labels = {
+        name: column.values if column.values is not None else seen.get(name, ())
         for name, column in columns.items()
         if column.type == "categorical" and (column.values is not None or name in seen)
     }
+    return {name: frozenset([*found, *spellings(found)]) for name, found in labels.items()}
 
 
 def _value_schema(column: Column) -> CoreSchema:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import artifact
-from ..config import InputError, load_config
+from ..config import CONFIG_FILE, InputError, load_config
 from ..files import new_file
 from . import rows
 from .answers import Answers
@@ -27,6 +28,8 @@ def run(settings: dict[str, str]) -> None:
 
     Writes line, label and probabilities (or value) of each row. With BAD=refuse one bad row and
     nothing is written; with BAD=skip OUT.refused.csv names what is wrong with the rows left out.
+    Rows with categories that training did not see are scored and counted; with BAD=refuse no more
+    than checks.unseen of them, as in `validate`.
     """
     source, target = Path(_given(settings, "DATA")), Path(_given(settings, "OUT"))
     refused = target.with_suffix(".refused.csv")
@@ -37,7 +40,9 @@ def run(settings: dict[str, str]) -> None:
         _check_free(path, source)
     model = artifact.load(*which(settings))
     checks, answers = Records(model, rows.PART), Answers(model)
-    table = rows.read(source, load_config().data, checks.columns_, checks.inputs)
+    config, strange = load_config(), Counter[str]()
+    checks.unseen = lambda column: strange.update([column])
+    table = rows.read(source, config.data, checks.columns_, checks.inputs)
     with np.errstate(all="ignore"), ExitStack() as files:
         out = _writer(files, target, ["line", *answers.names])
         skip = _writer(files, refused, ["line", "field", "problem"]) if bad == "skip" else None
@@ -53,8 +58,13 @@ def run(settings: dict[str, str]) -> None:
             out.writerows([line, *answers.record(output).values()] for line, output in answered)
             scored += len(answered)
             left_out += len(part) - len(answered)
+        counts = {name: strange[name] for name in checks.inputs if strange[name]}
+        if skip is None:
+            _require_known(source, counts, scored, checks, config.checks.unseen)
     note = f", {left_out:,} left out -> {refused}" if skip is not None else ""
     print(f"score: {scored:,} rows by model {model.digest[:16]} -> {target}{note}")
+    for name, count in counts.items():
+        print(f"score: {name!r}: {count:,} rows hold a category that training did not see")
 
 
 def _given(settings: dict[str, str], word: str) -> str:
@@ -99,6 +109,22 @@ def _checked(part: list[rows.Row], checks: Records) -> tuple[list[tuple[int, Rec
         except RefusedError as refusal:
             faults += [(line, field.removeprefix("records[0]."), p) for field, p in refusal.faults]
     return good, faults
+
+
+def _require_known(
+    source: Path, strange: dict[str, int], count: int, checks: Records, limit: float | None
+) -> None:
+    """Raise InputError where more than `limit` of `count` rows are `strange` in a listed column."""
+    listed = [name for name in strange if checks.columns_[name].values is not None]
+    lines = [
+        f"{source}: {name!r}: {strange[name]:,} of {count:,} rows hold a category that training "
+        f"did not see, checks.unseen in {CONFIG_FILE} is {limit:.1%}"
+        for name in listed
+        if limit is not None and strange[name] > limit * count
+    ]
+    if lines:
+        advice = "nothing was written: correct the data, or train on such rows; BAD=skip scores all"
+        raise InputError("\n".join([*lines, advice]))
 
 
 def _answered(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from ... import table
 from ...config import Column
+from .amounts import read as amounts_of
 from .source import Source, Texts, as_texts, is_number, is_text, numbers
 from .wording import (
     CAMEL,
@@ -49,6 +50,7 @@ class Found:
     reason: str = ""
     note: str = ""
     group: bool = False
+    said: str = ""  # how the signs of its numbers are read, where a person must know
 
 
 def markers(source: Source, target: str) -> set[str]:
@@ -61,16 +63,17 @@ def markers(source: Source, target: str) -> set[str]:
         likely = source.holds(name, LIKELY_MISSING) - labels
         if not likely or name == target:
             continue
-        if _only_marks_disturb(source.texts(name), likely, source.decimal):
+        if _only_marks_disturb(source.texts(name), likely, source):
             found |= likely
     return found
 
 
-def _only_marks_disturb(texts: Texts, likely: set[str], decimal: str) -> bool:
+def _only_marks_disturb(texts: Texts, likely: set[str], source: Source) -> bool:
     rest = texts.without(likely | USUAL_MISSING | SURE_MISSING)
     if len(rest.values) < 2 or rest.counts.sum() < 0.5 * texts.counts.sum():
         return False
-    return not np.isnan(numbers(rest.values, decimal)).any() or time_format(rest.values) is not None
+    amounts = amounts_of(rest.values, source)
+    return not np.isnan(amounts.values).any() or time_format(rest.values) is not None
 
 
 def infer(name: str, source: Source, missing: set[str]) -> Found:
@@ -88,7 +91,7 @@ def infer(name: str, source: Source, missing: set[str]) -> Found:
     if not is_text(stored.type):
         return Found(reason=f"it holds {stored.type}, which is no number, time, or category")
     texts = as_texts(stored).without(missing)
-    return _without_value(texts) or _split_mark(name, texts) or _typed(name, texts, source.decimal)
+    return _without_value(texts) or _split_mark(name, texts) or _typed(name, texts, source)
 
 
 def _stored_number(name: str, stored: pa.ChunkedArray) -> Found:
@@ -127,13 +130,15 @@ def _few_words(texts: Texts) -> set[str]:
     return {value.lower() for value in texts.values} if len(texts.values) <= ENOUGH else set()
 
 
-def _typed(name: str, texts: Texts, decimal: str) -> Found:
+def _typed(name: str, texts: Texts, source: Source) -> Found:
     words = _few_words(texts)
     if words <= table.TRUE | table.FALSE and words & table.TRUE and words & table.FALSE:
         truth = np.array([*(float(v.lower() in table.TRUE) for v in texts.values), np.nan])
         return Found(Column(type="boolean", missing=_gaps(texts)), truth[texts.codes])
-    found = numbers(texts.values, decimal)
-    if np.isnan(found).any():
+    found = amounts_of(texts.values, source)
+    if found.fault:
+        return Found(reason=found.fault)
+    if np.isnan(found.values).any():
         return _times(texts) or _category(name, texts)
     if any(value[0] == "0" and value[1:2].isdigit() for value in texts.values):
         return _category(name, texts, "codes with leading zeros")
@@ -141,7 +146,11 @@ def _typed(name: str, texts: Texts, decimal: str) -> Found:
         days = _times(texts)
         if days is not None and days.column is not None:
             return days
-    return _number(name, texts, np.append(found, np.nan)[texts.codes])
+    number = _number(name, texts, np.append(found.values, np.nan)[texts.codes])
+    if number.column is None or number.column.type != "numeric":
+        return number
+    column = number.column.model_copy(update={"thousands": found.thousands})
+    return replace(number, column=column, said=found.said)
 
 
 def _gaps(texts: Texts) -> bool:
@@ -187,6 +196,7 @@ def _identifying(name: str, different: int, present: np.ndarray) -> str:
 
 
 def _group(texts: Texts) -> Found:
+    texts = texts.categories()
     column = Column(type="categorical", feature=False, missing=_gaps(texts))
     groups = f"identifies {len(texts.values):,} groups of rows, see split"
     note = f"{groups}; type: numeric if it is an amount"
@@ -268,6 +278,7 @@ def _mixed_times(texts: Texts) -> Found | None:
 
 
 def _category(name: str, texts: Texts, note: str = "") -> Found:
+    texts = texts.categories()
     different, present = len(texts.values), int(texts.counts.sum())
     every_row = different >= NEARLY_ALL * present and present >= ENOUGH
     repeated = different <= max(2, present / 2) or present < ENOUGH
@@ -305,10 +316,11 @@ def _dressed(texts: Texts) -> str:
         row = texts.first_row(odd)
         return f"most of it is numbers, but row {row:,} holds {_shown(odd)}: correct that"
     fits = [value for value in some if DRESSED.match(value)]
-    dresses = {re.sub(r"[\d,.'\s+-]", "", value) for value in fits}
+    dresses = {re.sub(r"[\d,.'’\s+-]", "", value) for value in fits}
     if len(fits) < 0.9 * len(some) or len(dresses) > MOST_DRESSES:
         return ""
-    return f"its numbers are written like {_shown(fits[0])}: write plain numbers to use it"
+    signed = next((value for value in fits if not value.isdecimal()), fits[0])
+    return f"its numbers are written like {_shown(signed)}: write plain numbers to use it"
 
 
 def _shown(value: str) -> str:

@@ -21,6 +21,7 @@ _COLUMNS = """\
 # feature: false = read and checked, never seen by the model
 # missing: true = may be empty;  min, max = a value outside is refused (wider than what was seen)
 # values = the known categories;  unseen: allow or refuse others
+# thousands: "," = 1,200 is 1200 (then . is the decimal sign);  none = it never means thousands
 """
 _CHECKS = """\
 # The table as a whole: fewest rows; largest shares of repeated rows, of missing values in a column

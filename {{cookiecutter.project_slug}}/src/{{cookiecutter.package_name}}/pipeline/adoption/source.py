@@ -16,12 +16,13 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from ...arrays import category
 from ...config import InputError
+from ...numerals import OTHER, Thousands, is_grouped, number
 
 DELIMITERS = (",", ";", "\t", "|")
 _SNIFFED = 1 << 18  # bytes of the head that decide about delimiter
 _NUMBER = r"[+-]?([0-9]+{0}?[0-9]*|{0}[0-9]+)([eE][+-]?[0-9]+)?"
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 _OTHER_FORMATS = {
     b"PK\x03\x04": "a zip or Excel file",
     b"\x1f\x8b": "a gzip file",
@@ -53,6 +54,13 @@ class Texts:
         index = np.where(kept, np.cumsum(kept) - 1, -1)
         values = [value for value, stays in zip(self.values, keep, strict=True) if stays]
         return Texts(values, index[self.codes])
+
+    def categories(self) -> Texts:
+        """The same column with each value in the one form of its category: 1 for 1.0."""
+        forms = pa.array([category(value) for value in self.values], pa.string())
+        different = forms.dictionary_encode()
+        place = np.append(different.indices.to_numpy(), -1)
+        return Texts(different.dictionary.to_pylist(), place[self.codes])
 
     def first_row(self, value: str) -> int:
         """1-based row of the data file where `value` stands first."""
@@ -296,18 +304,35 @@ def _require_closed_quote(path: Path, table: pa.Table) -> None:
 
 
 def _decimal(table: pa.Table, delimiter: str) -> str:
-    """The sign most columns of fractions use; 1,234 alone is no proof of a decimal comma."""
-    votes = {".": 0, ",": 0}
+    """The sign most columns of fractions use; 1,234 alone is no proof of a decimal comma.
+
+    Where no fraction tells, it is not the sign that separates thousands.
+    """
+    votes, thousands = {".": 0, ",": 0}, {".": 0, ",": 0}
     for column in table.columns:
         values = [value for value in _some_values(column) if value]
-        for sign in votes:
+        separating = [sign for sign in votes if sign != delimiter and _separates(values, sign)]
+        for sign in separating:
+            thousands[sign] += 1
+        for sign in votes if not separating else ():
             fits = ~np.isnan(numbers(values, sign)) if values else np.zeros(0, bool)
             signed = [value for value, ok in zip(values, fits, strict=True) if ok and sign in value]
             if fits.mean() < 0.9 if len(fits) else True:
                 continue
-            proof = [v for v in signed if sign == "." or not _THOUSANDS.fullmatch(v)]
+            proof = [v for v in signed if sign == "." or not is_grouped(v, sign)]
             votes[sign] += bool(proof) or bool(signed and delimiter != ",")
-    return "," if votes[","] > votes["."] else "."
+    comma, dot = (votes[","], thousands["."]), (votes["."], thousands[","])
+    return "," if comma > dot else "."
+
+
+def _separates(values: list[str], sign: str) -> bool:
+    """Whether `sign` separates thousands in the numbers among `values`, nearly all of them."""
+    found, read = Thousands(sign), 0
+    for value in values:
+        if number(value, OTHER[sign], sign) is not None:
+            found.add(value)
+            read += 1
+    return found.separates and read >= 0.9 * len(values)
 
 
 def _some_values(column: pa.ChunkedArray) -> list[str]:

@@ -9,6 +9,7 @@ from typing import cast, get_args
 import numpy as np
 
 from ...config import InputError, Task
+from .amounts import Amounts, read
 from .columns import time_format
 from .source import Source, Texts, is_number, is_text, numbers
 
@@ -40,6 +41,8 @@ class Target:
     classes: tuple[str, ...] = ()
     positive: str | None = None
     positive_why: str = ""
+    thousands: str | None = None
+    said: str = ""  # how the signs of its numbers are read
 
 
 def decide(name: str, source: Source, missing: set[str], task: str) -> Target:
@@ -51,7 +54,7 @@ def decide(name: str, source: Source, missing: set[str], task: str) -> Target:
         raise InputError(f"TASK={task}: choose one of {', '.join(get_args(Task))}")
     where = f"{source.path}: target {name!r}"
     texts = _texts(where, source, name, missing)
-    amounts = numbers(texts.values, source.decimal)
+    amounts = read(texts.values, source)
     if (labelled := int(texts.counts.sum())) < FEWEST_ROWS:
         raise InputError(
             f"{where}: {labelled} rows with a value are too few: {FEWEST_ROWS} are needed"
@@ -76,7 +79,8 @@ def _texts(where: str, source: Source, name: str, missing: set[str]) -> Texts:
     return texts
 
 
-def _choose(where: str, texts: Texts, amounts: np.ndarray) -> tuple[Task, str]:
+def _choose(where: str, texts: Texts, found: Amounts) -> tuple[Task, str]:
+    amounts = found.values
     if len(np.unique(amounts)) == 2 and not np.isnan(amounts).any():
         return "binary", "two values"
     different = len(texts.values)
@@ -87,6 +91,8 @@ def _choose(where: str, texts: Texts, amounts: np.ndarray) -> tuple[Task, str]:
     if time_format(texts.values) is not None:
         raise InputError(f"{where} holds times: choose a TARGET of classes or numbers")
     if different > min(MOST_CLASSES, texts.counts.sum() / 5):
+        if found.fault:
+            raise InputError(f"{where}: {found.fault}")
         odd = texts.values[int(np.argmax(np.isnan(amounts)))]
         raise InputError(
             f"{where} has {different:,} different texts, such as {odd!r} in row "
@@ -107,20 +113,24 @@ def _choose_number(texts: Texts, amounts: np.ndarray) -> tuple[Task, str]:
     return "multiclass", f"{different} different whole numbers; TASK=regression if they are amounts"
 
 
-def _regression(where: str, texts: Texts, amounts: np.ndarray, why: str) -> Target:
-    wrong = np.isnan(amounts)
+def _regression(where: str, texts: Texts, amounts: Amounts, why: str) -> Target:
+    if amounts.fault:
+        raise InputError(f"{where}: {amounts.fault}")
+    wrong = np.isnan(amounts.values)
     if wrong.any():
         odd = texts.values[int(np.argmax(wrong))]
         raise InputError(
             f"{where}: {odd!r} in row {texts.first_row(odd):,} is not a number: regression needs "
             f"numbers (write 1234.5, without thousands sign, %, or unit)"
         )
-    return Target("regression", np.append(amounts, np.nan)[texts.codes], why)
+    values = np.append(amounts.values, np.nan)[texts.codes]
+    return Target("regression", values, why, thousands=amounts.thousands, said=amounts.said)
 
 
 def _classification(where: str, texts: Texts, task: Task, why: str, decimal: str) -> Target:
+    _require_different(where, sorted(texts.values, key=_order), decimal)
+    texts = texts.categories()
     labels = tuple(sorted(texts.values, key=_order))
-    _require_different(where, labels, decimal)
     if task == "binary" and len(labels) != 2:
         raise InputError(f"{where} has {len(labels):,} different values: binary needs two")
     rare = texts.values[int(texts.counts.argmin())]
@@ -143,10 +153,10 @@ def _order(label: str) -> tuple[float, str]:
     return (float("inf") if np.isnan(value) else float(value), label)
 
 
-def _require_different(where: str, labels: tuple[str, ...], decimal: str) -> None:
+def _require_different(where: str, labels: list[str], decimal: str) -> None:
     """Refuse labels that are the same word (yes, Yes) or the same number (1, 1.0)."""
     seen: dict[str | float, str] = {}
-    for label, amount in zip(labels, numbers(list(labels), decimal).tolist(), strict=True):
+    for label, amount in zip(labels, numbers(labels, decimal).tolist(), strict=True):
         other = seen.setdefault(label.casefold() if np.isnan(amount) else amount, label)
         if other != label:
             raise InputError(

@@ -44,8 +44,8 @@ SPLIT_WORDS = frozenset(
 )  # fmt: skip
 # a number with a sign, a currency or a unit: "1,234", "$5", "USD 12.50", "7 %", "48 kg"; not "C83"
 DRESSED = re.compile(
-    r"^([^\w\s]{0,3}|[A-Za-z]{1,3}\.?\s)[+-]?\s?\d{1,3}([ ,.'\u00a0]?\d{3})*([.,]\d+)?\s?"
-    r"([^\W\d]{0,10}|[^\w\s]{0,3})\.?$"
+    r"^([^\w\s]{0,3}|[A-Za-z]{1,3}\.?\s)[+-]?\s?\d{1,3}"
+    r"([ ,.'’\u00a0\u2009\u202f]?\d{3})*([.,]\d+)?\s?([^\W\d]{0,10}|[^\w\s]{0,3})\.?$"
 )
 DAYS = (
     "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%Y-%m-%d",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import gates as rules
+from ...arrays import category
 from ...gates import Verdict, compare, line
 from ...metrics import RANGES
 from .evidence import Estimate, Evidence, Fairness, Group, Lines, Slice
@@ -81,6 +82,11 @@ def _column(evidence: Evidence, part: Fairness, rule: rules.Fairness) -> Lines:
     rates = [rate for name in asked for rate in _DIFFERENCES[name][1]]
     by_group = evidence.config.data.task != "multiclass"
     judged, lines = [], []
+    accepted = {
+        category(name.removeprefix(f"{part.column}="))
+        for name in rule.accept_small_groups
+        if name.startswith(f"{part.column}=")
+    }
     for group in part.groups:
         reason = _too_small(group, rates if by_group else ["accuracy"], rule.min_rows)
         if reason is None:
@@ -89,7 +95,7 @@ def _column(evidence: Evidence, part: Fairness, rule: rules.Fairness) -> Lines:
         name = f"{part.column}={group.group}"
         verdict: Verdict = "refused"
         remedy = f'collect more, or list "{name}" in accept_small_groups'
-        if name in rule.accept_small_groups:
+        if category(group.group) in accepted:
             verdict, remedy = "warning", "accepted in gates.yaml, not judged"
         lines.append(line(f"fairness.{name}", verdict, f"{reason}: {remedy}", group.rows))
     if len(part.groups) < 2:

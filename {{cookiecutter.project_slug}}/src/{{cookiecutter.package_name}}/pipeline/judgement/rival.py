@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ... import artifact, champion
+from ...arrays import category
 from ...config import Config, InputError
 from ...metrics import HEADLINE, METRICS, Interval, encode_target, interval, paired_interval
 from ...table import ROW, Columns
@@ -51,7 +53,7 @@ def compare(
         if question:
             reason = f"the champion {question}: not comparable, treated as the first"
             return found | {"state": "other", "reason": reason}
-        if model.labels != config.data.labels:
+        if _forms(model.labels) != _forms(config.data.labels):
             reason = "the champion has the other class as positive: only `make promote` replaces it"
             return found | {"state": "turned", "reason": reason}
     except InputError as error:
@@ -117,9 +119,13 @@ def _other_question(config: Config, model: artifact.Model) -> str | None:
     identity = model.identity
     if (model.task, identity["target"]) != (config.data.task, config.data.target):
         return f"predicts {identity['target']!r} ({model.task})"
-    if set(model.labels) != set(config.data.labels):
+    if set(_forms(model.labels)) != set(_forms(config.data.labels)):
         return f"knows the classes {list(model.labels)}"
     return None
+
+
+def _forms(labels: Sequence[str]) -> list[str]:
+    return [category(label) for label in labels]
 
 
 def _gap(model: artifact.Model, test: Columns) -> str | None:

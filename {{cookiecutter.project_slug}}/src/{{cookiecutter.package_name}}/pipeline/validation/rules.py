@@ -71,8 +71,11 @@ class _RuleError(Exception):
 def _value(node: ast.expr, columns: Columns) -> Any:
     match node:
         case ast.Name(id=name):
-            return columns[name]
-        case ast.Constant(value=int() | float() | str() as value):
+            values = columns[name]
+            return arrays.each(values, arrays.category) if values.dtype == object else values
+        case ast.Constant(value=str() as text):
+            return arrays.category(text)
+        case ast.Constant(value=int() | float() as value):
             return value
         case ast.UnaryOp(op=ast.USub(), operand=inner):
             return -_value(inner, columns)
