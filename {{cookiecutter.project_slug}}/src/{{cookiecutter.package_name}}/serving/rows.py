@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..arrays import FALSE, TRUE
 from ..config import Column, Data, InputError
+from ..progress import terminal
 from .records import Record
 
 PART = 5_000  # rows read at once from Parquet
@@ -44,15 +43,17 @@ def _require(source: Path, names: list[str], needed: list[str]) -> None:
 
 def _csv(source: Path, data: Data, columns: dict[str, Column], names: list[str]) -> Iterator[Row]:
     import rich.progress
+    from rich.console import Console
 
-    quiet = "CI" in os.environ or not sys.stderr.isatty()
+    place = terminal()
     encoding = "utf-8-sig" if data.encoding.lower() in ("utf-8", "utf8") else data.encoding
     with rich.progress.open(
         source,
         "r",
         encoding=encoding,
         newline="",
-        disable=quiet,
+        console=Console(file=place),
+        disable=place is None,
         transient=True,
         description="score",
     ) as file:
