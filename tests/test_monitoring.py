@@ -8,6 +8,7 @@ import json
 import random
 import re
 import shlex
+import shutil
 import signal
 import threading
 import urllib.request
@@ -19,6 +20,7 @@ from typing import Any
 import alerts
 import bake
 import commands
+import engine
 import life
 import pytest
 import yaml
@@ -59,6 +61,32 @@ def test_T57_a_planted_fault_in_the_rules_is_found(
     before, after = alerts.alone(text), alerts.alone(planted)
     touched = {name for name in after if after[name] != before[name]}
     assert alerts.trial_faults(planted, project.name, tmp_path, touched)
+
+
+@pytest.mark.parametrize(
+    ("column", "sent"),
+    [
+        ("<!channel> & <@U1>", "&lt;!channel&gt; &amp; &lt;@ U1&gt;"),
+        ("<https://e.example|approve>", "&lt;https://e.example|approve&gt;"),
+        ("a\u202eb\x1b[2J\nc", "a?b?[2J?c"),
+        ("größe 数 1", "größe 数 1"),
+    ],
+)
+def test_the_column_of_an_alert_calls_nobody(
+    column: str, sent: str, project: Path, tmp_path: Path
+) -> None:
+    if shutil.which("amtool") is None:
+        engine.missing("amtool is not installed")
+    text = read(project, "deploy/monitoring/alertmanager.yaml")
+    slack = yaml.safe_load(text)["receivers"][0]["slack_configs"][0]
+    assert slack["fallback"] == slack["title"]  # the usual one holds every label
+    alert = {"labels": {"column": column}, "annotations": {"summary": "s", "runbook": "r"}}
+    (tmp_path / "data.json").write_text(json.dumps({"alerts": [alert]}), encoding="utf-8")
+    words = ("--template.glob=/dev/null", f"--template.text={slack['text']}")
+    done = bake.run(
+        "amtool", "template", "render", "--template.data=data.json", *words, cwd=tmp_path
+    )
+    assert done.stdout.strip() == f"s {sent} (r)", done.stderr
 
 
 def test_the_documented_command_takes_the_rules_out_for_plain_prometheus(

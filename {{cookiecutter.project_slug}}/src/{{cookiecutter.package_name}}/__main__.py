@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 
 # stage: (module, function, what it does)
 STAGES = {
@@ -123,7 +124,9 @@ def _run(name: str, settings: dict[str, str]) -> int:
     module, function, _ = STAGES[name]
     stage = getattr(importlib.import_module(f".{module}", __package__), function)
     arguments = [settings] if inspect.signature(stage).parameters else []
-    said = _shown(name, lambda: stage(*arguments))
+    # A library that put something before stdout or stderr takes it with it when the stage ends.
+    with redirect_stdout(sys.stdout), redirect_stderr(sys.stderr):
+        said = _shown(name, lambda: stage(*arguments))
     code: int = said if type(said) is int else int(said is False)
     if (name, code) in EVENTS:
         from .operations.notify import tell
@@ -134,7 +137,7 @@ def _run(name: str, settings: dict[str, str]) -> int:
 
 def _shown(name: str, stage: Callable[[], object]) -> object:
     """Run a stage that ends by itself under a sign that it works."""
-    if name not in {*RUN, "adopt", "search"}:
+    if name not in {*RUN, "adopt", "search", "pull", "push"}:
         return stage()
     from .progress import working
 
@@ -159,6 +162,8 @@ def _explain(error: Exception) -> str | None:
 
     if isinstance(error, InputError):
         return str(error)
+    if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+        return f"{error.object[:200]!r} is not UTF-8 text: give it as UTF-8"
     if isinstance(error, OSError) and error.errno in NO_SPACE:
         return (
             f"no space left on the disk ({error.filename or 'while writing'}): free some, run again"
@@ -181,4 +186,7 @@ def _help() -> str:
 
 
 if __name__ == "__main__":
+    from .screen import install
+
+    install()
     sys.exit(main(sys.argv[1:]))

@@ -20,6 +20,7 @@ from . import lineage, manifest
 from .config import InputError
 from .files import digest_json, read_json, write_json, write_text
 from .places import VERDICT
+from .text import line
 
 MODELS = Path("models")
 CHAMPION = MODELS / "champion.json"
@@ -106,7 +107,7 @@ def pointer(
         "commit": verdict["lineage"]["commit"],
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
         "by": _who(),
-        "why": " ".join(why.split()) or "no reason given",
+        "why": line(why) or "no reason given",
         "action": action,
         "image": image,
     }
@@ -118,7 +119,7 @@ def _who() -> str:
     except (OSError, subprocess.SubprocessError):
         name = ""
     try:
-        return name or getpass.getuser()
+        return line(name or getpass.getuser())
     except (OSError, KeyError):  # a container whose user has no name
         return "unknown"
 

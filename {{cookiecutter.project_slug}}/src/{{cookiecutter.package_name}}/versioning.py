@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import sharing
@@ -19,16 +22,22 @@ _AHEAD = 3.0  # seconds
 _STORE = "mlflow.store.tracking.sqlalchemy_store"
 
 
+def _dvc() -> ModuleType:
+    """DVC, without colorama in the place of stdout: it would read what we print as orders."""
+    with redirect_stdout(sys.stdout), redirect_stderr(sys.stderr):
+        import dvc.repo
+        import dvc.stage.exceptions
+    return dvc
+
+
 def _repository() -> Repo:
     """The DVC repository of the working folder; without git it keeps no history."""
-    from dvc.repo import Repo
-    from dvc.scm import SCMError
-
+    dvc = _dvc()
     try:
-        repository = Repo()
+        repository: Repo = dvc.repo.Repo()
         repository.scm_context.quiet = True
-    except SCMError:
-        repository = Repo(config={"core": {"no_scm": True}})
+    except dvc.scm.SCMError:
+        repository = dvc.repo.Repo(config={"core": {"no_scm": True}})
     return repository
 
 
@@ -40,9 +49,7 @@ def reproduce(settings: dict[str, str]) -> None:
     config = load_config()
     if Path(config.data.path) != STARTER:
         config.data_file()
-    from dvc.exceptions import DvcException, ReproductionError
-    from dvc.stage.exceptions import StageCmdFailedError
-
+    dvc = _dvc()
     # Stages run in processes of their own while this one waits: time to read what register needs.
     # When nothing has changed this is over before it starts.
     ahead = threading.Timer(_AHEAD, importlib.import_module, [_STORE])
@@ -52,11 +59,11 @@ def reproduce(settings: dict[str, str]) -> None:
     try:
         with _repository() as repository:
             repository.reproduce(targets=[settings.get("STAGE", "evaluate")])
-    except ReproductionError as error:
-        if isinstance(error.__cause__, StageCmdFailedError):
+    except dvc.exceptions.ReproductionError as error:
+        if isinstance(error.__cause__, dvc.stage.exceptions.StageCmdFailedError):
             raise SystemExit(1) from None
         raise InputError(f"{error}: {error.__cause__}") from error
-    except DvcException as error:
+    except dvc.exceptions.DvcException as error:
         raise InputError(str(error)) from error
     finally:
         ahead.cancel()
@@ -64,12 +71,11 @@ def reproduce(settings: dict[str, str]) -> None:
 
 def add(path: Path) -> None:
     """Track the data file `path` with DVC; raises InputError where DVC refuses."""
-    from dvc.exceptions import DvcException
-
+    dvc = _dvc()
     try:
         with _repository() as repository:
             repository.add(str(path))
-    except DvcException as error:
+    except dvc.exceptions.DvcException as error:
         raise InputError(f"{path}: {error}") from error
 
 
@@ -85,8 +91,7 @@ def push() -> None:
 
 def _exchange(word: str, models: Callable[[Any], int], **options: bool) -> None:
     """Raises InputError for what DVC cannot do, such as a login that is refused."""
-    from dvc.exceptions import DvcException
-
+    dvc = _dvc()
     try:
         with _repository() as repository:
             remote = repository.config["core"].get("remote")
@@ -95,7 +100,7 @@ def _exchange(word: str, models: Callable[[Any], int], **options: bool) -> None:
                 return
             count = getattr(repository, word)(**options)
             kept = models(repository.cloud.get_remote(remote))
-    except DvcException as error:
+    except dvc.exceptions.DvcException as error:
         raise InputError(f"{word}: {error}") from error
     files = count.get("fetched", 0) if isinstance(count, dict) else count
     print(f"{word}: {files} files, {kept} of models/, remote {remote}")

@@ -73,6 +73,15 @@ def test_with_skip_the_other_rows_are_scored_and_the_bad_one_is_listed(sheet: Sh
     assert "never" not in refused["problem"]
 
 
+def test_a_list_for_people_holds_no_formula(sheet: Sheet, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = (4, "=HYPERLINK(1)", "@SUM(1): must be a number")
+    checked = score._checked
+    monkeypatch.setattr(score, "_checked", lambda *given: (checked(*given)[0], [fault]))
+    sheet.score(BAD="skip")
+    (refused,) = sheet.read("out.refused.csv")
+    assert list(refused.values()) == ["4", "'=HYPERLINK(1)", "'@SUM(1): must be a number"]
+
+
 def test_a_row_without_a_finite_answer_is_a_bad_row(
     sheet: Sheet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,20 @@ def test_a_webhook_gets_the_text(hook: type[Hook], capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize(
+    ("why", "sent"),
+    [
+        ("<!channel> & <@U1>", "&lt;!channel&gt; &amp; &lt;@ U1&gt;"),
+        ("<https://e.example|approve>", "&lt;https://e.example|approve&gt;"),
+        ("St\udcf6rung\x1b", r"St\xf6rung\x1b"),
+        ("Störung 👍", "Störung 👍"),
+    ],
+)
+def test_a_reason_calls_nobody(hook: type[Hook], why: str, sent: str, in_folder: Path) -> None:
+    notify.run({"RESULT": "failure", "WHY": why})
+    assert hook.texts == [f"{in_folder.name}: run ended with failure ({sent})"]
+
+
 def test_a_webhook_that_fails_stops_nothing_and_its_address_is_not_told(
     hook: type[Hook], capsys: pytest.CaptureFixture[str]
 ) -> None:

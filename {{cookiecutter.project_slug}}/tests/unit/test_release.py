@@ -235,6 +235,25 @@ def test_a_champion_written_before_a_crash_gets_its_line_in_the_history(models: 
     assert digests == [models[0], models[1], models[0]]
 
 
+@pytest.mark.parametrize(
+    ("why", "kept"),
+    [
+        ("St\udcf6rung", r"St\xf6rung"),
+        ("\x1b[31mred\x07", r"\x1b[31mred\x07"),
+        ("\u202eback", r"\u202eback"),
+        ("half a letter \ud83d", r"half a letter \ud83d"),
+        ("Störung 👍\ttoday\n", "Störung 👍 today"),
+    ],
+)
+def test_a_reason_that_is_no_text_hinders_no_rollback(
+    models: list[str], why: str, kept: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release.promote({})
+    assert release.rollback({"WHY": why})
+    release.history()
+    assert capsys.readouterr().out.splitlines()[-1].endswith(kept)
+
+
 def test_history_prints_who_when_and_why(
     models: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.pipeline import report
-from {{ cookiecutter.package_name }}.pipeline.reporting.card import escape
 
 HOSTILE = '</td><script>alert("1")</script> | `x` *y* $z$'
 DIGEST = "ab" * 32
@@ -133,10 +132,6 @@ def test_hostile_names_are_shown_as_text(project: Path) -> None:
     assert not re.search(r"(?<!\\)<", card)
     rows = [line for line in card.splitlines() if line.startswith("|")]
     assert all(len(re.findall(r"(?<!\\)\|", row)) in (3, 4, 5, 6) for row in rows)
-
-
-def test_markdown_has_no_meaning_after_escape() -> None:
-    assert escape("a|b\n# *c* <d>") == r"a\|b \# \*c\* \<d\>"
 
 
 def test_a_refusal_is_said_first_with_its_gate(project: Path) -> None:

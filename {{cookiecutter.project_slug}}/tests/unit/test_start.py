@@ -76,6 +76,12 @@ def configured(monkeypatch: pytest.MonkeyPatch) -> Config:
     return found
 
 
+def test_a_reason_that_is_no_text_starts_it_too(on_github: Server) -> None:
+    start.run({"WHY": "St\udcf6rung\n::error::x\x1b"})
+    ((_, _, body),) = on_github.told
+    assert body["inputs"]["why"] == r"St\xf6rung ::error::x\x1b"
+
+
 def test_jenkins_is_asked_to_train_with_the_reason(
     on_github: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

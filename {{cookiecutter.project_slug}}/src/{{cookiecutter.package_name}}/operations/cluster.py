@@ -57,7 +57,14 @@ def kubectl(*words: str, stdin: str | None = None, seconds: float | None = None)
         raise InputError("kubectl is not installed: install it (version 1.27 or newer)")
     command = [program, *words]
     try:
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=seconds)
+        done = subprocess.run(
+            command,
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            timeout=seconds,
+        )
     except subprocess.TimeoutExpired as error:
         raise InputError(_meaning(words, f"i/o timeout after {error.timeout:g} seconds")) from None
     if done.returncode:

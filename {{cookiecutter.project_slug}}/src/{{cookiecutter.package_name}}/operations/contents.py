@@ -31,7 +31,14 @@ CLOSED = ("--rm", "--network", "none", "--read-only", "--cap-drop", "ALL")
 
 def engine(*command: str, says: str = "", environment: dict[str, str] | None = None) -> str:
     """What a program prints; raises InputError with the end of its message where it fails."""
-    done = subprocess.run(command, input=says, capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        command,
+        input=says,
+        capture_output=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+        env=environment,
+    )
     if done.returncode:
         words = f"{Path(command[0]).name} {command[1]}"
         raise InputError(f"{words} failed: {' '.join(done.stderr.split())[-300:]}")

@@ -12,6 +12,7 @@ from .. import lineage
 from ..config import Config, InputError, load_config
 from ..files import write_text
 from ..places import REPORTS, STARTER
+from ..text import markdown
 
 Line = tuple[bool, str, str]  # ready, of what, and what is so or what to set
 
@@ -44,7 +45,9 @@ def run() -> None:
     found = "".join(f"{name}={value}\n" for name, value in facts(config).items())
     write_text(REPORTS / "doctor.txt", found)
     write_text(REPORTS / "agent.txt", "gpu" if config.compute.gpu else "cpu")
-    missing = "".join(f"- {name}: {text}\n" for ready, name, text in found_lines if not ready)
+    missing = "".join(
+        f"- {name}: {markdown(text)}\n" for ready, name, text in found_lines if not ready
+    )
     for variable, content in {"GITHUB_OUTPUT": found, "GITHUB_STEP_SUMMARY": missing}.items():
         if variable in os.environ:
             with Path(os.environ[variable]).open("a", encoding="utf-8") as file:

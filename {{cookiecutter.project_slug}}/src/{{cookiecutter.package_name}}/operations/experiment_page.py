@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
+from ..text import escape
 from .monitor_page import document
 
 _GOOD = ("better", "holds")

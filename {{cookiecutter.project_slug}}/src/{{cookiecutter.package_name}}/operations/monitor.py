@@ -17,6 +17,7 @@ from ..champion import CHAMPION
 from ..config import Config, InputError, load_config, read_yaml
 from ..files import digest, digest_json, locked, read_json, write_json, write_text
 from ..places import CANDIDATE, VERDICT
+from ..text import line
 from . import monitor_page, prometheus, start, watch
 from .journal import JOURNAL, begun, days_since, done, note, read_journal
 from .watch import Facts, Reasons
@@ -124,7 +125,7 @@ def decide(why: str) -> Facts:
     """{decision, triggers, brakes, asked, model, time}: retrain, held, or nothing to do."""
     config, model = load_config(), watch.current_model()
     current, seen = _current(config), _seen(model)
-    now = Now(config, model, current, seen, read_journal(), " ".join(why.split()))
+    now = Now(config, model, current, seen, read_journal(), line(why))
     triggers = {name: reason for name, look in TRIGGERS.items() if (reason := look(now))}
     brakes = {name: reason for name, look in BRAKES.items() if triggers and (reason := look(now))}
     return {

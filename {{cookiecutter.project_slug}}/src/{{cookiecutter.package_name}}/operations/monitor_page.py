@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
+
+from ..text import escape
 
 _STYLE = """
 body { margin: 0 auto; max-width: 1000px; padding: 32px 24px; color: #1d2430; background: #fff;

@@ -17,10 +17,12 @@ from .. import champion, lineage
 from ..config import InputError, load_config
 from ..files import read_json
 from ..places import VERDICT
+from ..text import line, message
 from . import web
 
 WEBHOOK = "NOTIFY_WEBHOOK"
 MONITORING = Path("reports/monitoring.json")
+LONGEST = 4000  # letters of a message
 
 
 def run(settings: dict[str, str]) -> None:
@@ -41,7 +43,7 @@ def run(settings: dict[str, str]) -> None:
 
 
 def _why(settings: dict[str, str]) -> str:
-    return " ".join((settings.get("WHY") or "no reason given").split())[:200]
+    return line(settings.get("WHY") or "no reason given")[:200]
 
 
 def _commit_status(result: str, text: str) -> None:
@@ -68,7 +70,7 @@ def tell(event: str) -> None:
 def send(text: str) -> bool:
     """Whether the webhook took `text`; printed where there is none, or where it did not."""
     address = os.environ.get(WEBHOOK, "")
-    reason = web.post(address, {"text": text}) if address else ""
+    reason = web.post(address, {"text": message(text[:LONGEST])}) if address else ""
     if not address or reason:
         print(f"notify: {text}")
     if reason:

@@ -7,6 +7,7 @@ import os
 import urllib.parse
 
 from ..config import InputError
+from ..text import line
 from . import web
 
 
@@ -23,7 +24,7 @@ def run(settings: dict[str, str]) -> None:
 
 def elsewhere(why: str) -> str | None:
     """Start training where the environment says it runs, and say where; None: nowhere but here."""
-    why = " ".join(why.split())[:200]
+    why = line(why)[:200]
     job, repository = os.environ.get("JENKINS_JOB"), os.environ.get("GITHUB_REPOSITORY")
     if not job and not (repository and os.environ.get("GITHUB_TOKEN")):
         return None

@@ -44,7 +44,9 @@ def scan() -> None:
     locks = [word for lock in LOCKS for word in ("--requirement", lock)]
     options = ["--strict", "--disable-pip", "--require-hashes", "--progress-spinner", "off"]
     command = [sys.executable, "-m", "pip_audit", *options, *locks]
-    done = subprocess.run([*command, "--format", "json"], stdout=subprocess.PIPE, text=True)
+    command += ["--format", "json"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="backslashreplace")
+    print(done.stderr, end="", file=sys.stderr)
     found = json.loads(done.stdout)["dependencies"] if done.stdout.strip() else []
     for package in found:
         for fault in package.get("vulns", []):

@@ -80,7 +80,14 @@ def _locust(url: str, words: dict[str, str]) -> dict[str, Any]:
     command = [sys.executable, "-m", "locust", "--locustfile", str(LOCUSTFILE), "--host", url]
     command += ["--headless", "--skip-log", "--json", "--html", str(REPORT)]
     command += ["--exit-code-on-error", "0", "--loglevel", "ERROR"]
-    done = subprocess.run(command, env=os.environ | words, stdout=subprocess.PIPE)
+    done = subprocess.run(
+        command,
+        env=os.environ | words,
+        capture_output=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+    )
+    print(done.stderr, end="", file=sys.stderr)
     try:
         entry = next(e for e in json.loads(done.stdout) if e["name"] == "/predict")
     except (ValueError, StopIteration):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 from .. import numerals
 from ..arrays import FALSE, TRUE
 from ..config import Column, Data, InputError
+from ..progress import terminal
 from .records import Record
 
 PART = 5_000  # rows read at once from Parquet
@@ -87,16 +86,17 @@ def _require(source: Path, names: list[str], needed: list[str]) -> None:
 
 def _csv(source: Path, values: _Values, names: list[str]) -> Iterator[Row]:
     import rich.progress
+    from rich.console import Console
 
-    data = values.data
-    quiet = "CI" in os.environ or not sys.stderr.isatty()
+    data, place = values.data, terminal()
     encoding = "utf-8-sig" if data.encoding.lower() in ("utf-8", "utf8") else data.encoding
     with rich.progress.open(
         source,
         "r",
         encoding=encoding,
         newline="",
-        disable=quiet,
+        console=Console(file=place),
+        disable=place is None,
         transient=True,
         description="score",
     ) as file:

@@ -14,6 +14,7 @@ import numpy as np
 from .. import artifact
 from ..config import CONFIG_FILE, InputError, load_config
 from ..files import new_file
+from ..text import cell
 from . import rows
 from .answers import Answers
 from .records import Record, Records, RefusedError
@@ -52,7 +53,7 @@ def run(settings: dict[str, str]) -> None:
             answered, silent = _answered(model, checks, good)
             faults = sorted(faults + silent)
             if skip is not None:
-                skip.writerows(faults)
+                skip.writerows((line, cell(field), cell(why)) for line, field, why in faults)
             elif faults:
                 raise _refusal(source, faults)
             out.writerows([line, *answers.record(output).values()] for line, output in answered)

@@ -16,7 +16,7 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI
 
-from .. import artifact, champion
+from .. import artifact, champion, screen
 from ..config import InputError
 from .log import make_folder
 from .protocol import Guarded, Server
@@ -110,6 +110,7 @@ def _several(workers: int, listener: socket.socket) -> None:
 
 
 def _one(listener: socket.socket, parent: int) -> None:
+    screen.install()
     with contextlib.suppress(KeyboardInterrupt):  # the parent says it
         model = artifact.load(Path(os.environ["MODEL"]), os.environ["MODEL_DIGEST"])
         server = _server(model)

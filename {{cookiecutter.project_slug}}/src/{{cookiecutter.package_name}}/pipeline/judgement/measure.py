@@ -33,7 +33,8 @@ def measure(folder: Path) -> dict[str, float]:
         done = subprocess.run(
             [sys.executable, "-m", __name__, str(folder)],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="backslashreplace",
             timeout=_TIMEOUT,
             env=environment,
         )

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from ...text import markdown
 from .facts import Facts
 from .tables import Table
 
 
 def card(facts: Facts) -> str:
-    """The whole card; names and labels of the table are escaped."""
+    """The whole card; names and labels of the table are text."""
     parts = [
-        f"# {escape(facts.project)}: model {facts.model[:16]}",
-        escape(facts.about),
-        *(f"> {escape(text)}" for text in facts.warnings),
-        f"**{facts.headline} {facts.value}**, {', '.join(map(escape, facts.value_notes))}, on "
+        f"# {markdown(facts.project)}: model {facts.model[:16]}",
+        markdown(facts.about),
+        *(f"> {markdown(text)}" for text in facts.warnings),
+        f"**{facts.headline} {facts.value}**, {', '.join(map(markdown, facts.value_notes))}, on "
         f"{facts.rows:,} hold-out rows.",
-        f"**Verdict: {facts.verdict}** {escape(' '.join(facts.verdict_notes))}.",
+        f"**Verdict: {facts.verdict}** {markdown(' '.join(facts.verdict_notes))}.",
         *_section("Metrics", [facts.metrics]),
         *_section("Gates", [facts.gates]),
         *_section("Slices", [facts.slices]),
@@ -25,22 +25,17 @@ def card(facts: Facts) -> str:
         *_section("Columns", [facts.features]),
         *_section("Lineage", [facts.lineage]),
         "## How it was measured",
-        escape(facts.method),
+        markdown(facts.method),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def escape(text: str) -> str:
-    """`text` on one line, without meaning in Markdown or HTML."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~&$!])", r"\\\1", " ".join(text.split()))
 
 
 def _section(title: str, tables: Sequence[Table]) -> list[str]:
     parts = [f"## {title}"]
     for table in tables:
         if table.title != title:
-            parts.append(f"### {escape(table.title)}")
-        parts += [escape(table.note), _rows(table)]
+            parts.append(f"### {markdown(table.title)}")
+        parts += [markdown(table.note), _rows(table)]
     return parts
 
 
@@ -54,5 +49,5 @@ def _rows(table: Table) -> str:
         *([str(row[at]) for at in shown] for row in table.rows),
     ]
     rule = "|".join("---:" if table.head[at] in table.numbers else "---" for at in shown)
-    text = [f"| {' | '.join(map(escape, line))} |" for line in lines]
+    text = [f"| {' | '.join(map(markdown, line))} |" for line in lines]
     return "\n".join([text[0], f"|{rule}|", *text[1:]])

@@ -1,0 +1,91 @@
+"""stdout and stderr as a screen of text: what is printed moves no cursor and gives CI no order.
+
+All that this process prints passes here: of the stages, of libraries, warnings and tracebacks.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
+
+from .text import shown
+
+# What GitHub's runner and Azure's obey: `::word` first in a line, `##[word` or `##vso[` anywhere.
+_ORDER = re.compile(r"^[^\S\n]*:(?=:)|##\w*(?=\[)", re.MULTILINE)
+_KEPT = 100  # letters of a line: more than an order begins with
+
+
+class Screen:
+    """A stream that takes text; to libraries it is no terminal, so that they send no more."""
+
+    def __init__(self, bare: TextIO) -> None:
+        self.bare = bare
+        self._line = ""  # how the line begins that is not ended yet
+        if isinstance(bare, io.TextIOWrapper):
+            bare.reconfigure(errors="backslashreplace")  # the console may lack a letter
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.bare, name)
+
+    def isatty(self) -> bool:
+        return False
+
+    def write(self, text: str) -> int:
+        before = self._line
+        text = _ORDER.sub(r"\g<0>\\", before + shown(text))[len(before) :]
+        line = (before + text).rpartition("\n")[2].lstrip()
+        self._line = line if len(line) < _KEPT else f".{line[-_KEPT // 2 :]}"
+        try:
+            return self.bare.write(text)
+        except BrokenPipeError:
+            return self._unread()
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for text in lines:
+            self.write(text)
+
+    def flush(self) -> None:
+        try:
+            self.bare.flush()
+        except BrokenPipeError:
+            self._unread()
+
+    def _unread(self) -> int:
+        """Who read went away, as `head` does: what was begun is done all the same."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.bare.fileno())
+        os.close(nowhere)
+        return 0
+
+
+def install() -> None:
+    """Put a screen before stdout and stderr, where there is none yet."""
+    os.environ.setdefault("PYTHON_COLORS", "0")  # of tracebacks
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and not isinstance(stream, Screen):
+            setattr(sys, name, Screen(stream))
+
+
+def bare(stream: Any) -> Any:
+    """The stream behind the screen, for a sign that moves."""
+    return stream.bare if isinstance(stream, Screen) else stream
+
+
+def run(command: Sequence[str]) -> int:
+    """Exit code of a program; what it prints passes the screen."""
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="backslashreplace",
+    ) as program:
+        for text in program.stdout or ():
+            print(text, end="", flush=True)
+    return program.returncode
