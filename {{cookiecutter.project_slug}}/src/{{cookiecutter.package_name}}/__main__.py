@@ -49,6 +49,7 @@ STAGES = {
     "push": ("versioning", "push", "data and results to the DVC remote"),
     "notify": ("operations.notify", "run", "tell how a run of CI ended"),
     "start": ("operations.start", "run", "have CI train"),
+    "secrets": ("operations.secret_scan", "run", "look for secrets in every file that git holds"),
 }
 # (stage, exit code): what people are told of, see operations/notify.py
 EVENTS = {
