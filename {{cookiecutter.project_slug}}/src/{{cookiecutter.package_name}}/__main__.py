@@ -10,6 +10,8 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
+from . import surroundings
+
 # stage: (module, function, what it does)
 STAGES = {
     "sample": ("pipeline.sample", "run", "make the SYNTHETIC starter table"),
@@ -87,6 +89,7 @@ def main(words: Sequence[str]) -> int:
     if unknown:
         print(f"ERROR: there is no stage {unknown[0]!r}\n{_help()}", file=sys.stderr)
         return 2
+    surroundings.settle()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leaves nothing half-written either
     try:
         return max(_run(name, settings) for name in _expand(names))

@@ -24,7 +24,7 @@ from ..champion import CHALLENGER, CHAMPION, Record
 from ..config import InputError
 from ..files import read_json, write_json
 from ..places import IMAGE, SBOM
-from .contents import bill, check, engine
+from .contents import SECONDS, bill, check, engine
 from .image import NAME
 
 LOCKS = ("requirements/serve.txt", "requirements/extra.txt")
@@ -44,7 +44,11 @@ def scan() -> None:
     locks = [word for lock in LOCKS for word in ("--requirement", lock)]
     options = ["--strict", "--disable-pip", "--require-hashes", "--progress-spinner", "off"]
     command = [sys.executable, "-m", "pip_audit", *options, *locks]
-    done = subprocess.run([*command, "--format", "json"], stdout=subprocess.PIPE, text=True)
+    command += ["--format", "json"]
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        raise InputError(f"scan: not passed: no end within {SECONDS:.0f} s") from None
     found = json.loads(done.stdout)["dependencies"] if done.stdout.strip() else []
     for package in found:
         for fault in package.get("vulns", []):
