@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import shutil
 import subprocess
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import bake
@@ -97,3 +99,60 @@ def test_T18_one_that_is_trusted_by_name_is_let_in(index: Path, path: str) -> No
     extra.write_text(extra.read_text(encoding="utf-8") + "# allow known.pth\n", encoding="utf-8")
     done = setup(index, wheel(index, "good", known__pth="import os\n"), path)
     assert done.returncode == 0, done.stderr
+
+
+def gone(python: Path) -> None:
+    """What an upgrade of the system leaves of .venv/bin/python."""
+    python.unlink()
+    python.symlink_to("/no/such/folder/bin/python3.11")
+
+
+def not_a_program(python: Path) -> None:
+    python.unlink()
+    python.write_bytes(b"\x7fELF of another machine")
+    python.chmod(0o755)
+
+
+def broken(python: Path) -> None:
+    python.unlink()
+    python.write_text("#!/bin/sh\nexit 127\n")
+    python.chmod(0o755)
+
+
+def not_executable(python: Path) -> None:
+    python.unlink()
+    python.write_text("nothing")
+
+
+def folder_gone(python: Path) -> None:
+    shutil.rmtree(python.parent)
+
+
+@pytest.mark.parametrize("fault", [gone, not_a_program, broken, not_executable, folder_gone])
+def test_a_venv_whose_python_does_not_start_is_made_anew(
+    fault: Callable[[Path], None], index: Path, project: Path
+) -> None:
+    lock, folder = wheel(index, "good"), index.parent / "project"
+    assert setup(index, lock, os.environ["PATH"]).returncode == 0
+    fault(folder / ".venv/bin/python")
+    shutil.copy(project / "Makefile", folder)
+    places = {"UV_FIND_LINKS": str(index), "UV_NO_INDEX": "1"}
+    made = bake.run("make", "setup", cwd=folder, **places)
+    assert made.returncode == 0, made.stderr
+    assert "is made anew" in made.stdout
+    started = bake.run(folder / ".venv/bin/python", "-c", "import good", cwd=folder)
+    assert started.returncode == 0, started.stderr
+
+
+def test_a_venv_that_works_is_left_alone(index: Path, project: Path) -> None:
+    lock, folder = wheel(index, "good"), index.parent / "project"
+    assert setup(index, lock, os.environ["PATH"]).returncode == 0
+    shutil.copy(project / "Makefile", folder)
+    assert "setup:" not in bake.run("make", "setup", cwd=folder).stdout
+
+
+def test_where_no_venv_is_nothing_was_looked_at(index: Path) -> None:
+    script = index.parent / "project/requirements/pth.sh"
+    done = bake.run("/bin/sh", script, index, cwd=index)
+    assert done.returncode != 0
+    assert "site-packages" in done.stderr

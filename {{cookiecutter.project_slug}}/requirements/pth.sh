@@ -3,6 +3,7 @@
 set -eu
 here=$(dirname "$0")
 found=0
+ls -d "$1"/lib/python*/site-packages >/dev/null  # where there is nothing to look at, it ends here
 for path in "$1"/lib/python*/site-packages/.*.pth "$1"/lib/python*/site-packages/*.pth \
     "$1"/lib/python*/site-packages/sitecustomize* "$1"/lib/python*/site-packages/usercustomize*; do
     name=${path##*/}

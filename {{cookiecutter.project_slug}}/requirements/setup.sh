@@ -3,8 +3,8 @@ set -eu
 minimum=$1
 ok="import sys; sys.exit(sys.version_info[:2] < tuple(map(int, '$minimum'.split('.'))) or sys.version_info[:2] > (3, 13))"
 
-if [ -x .venv/bin/python ] && ! .venv/bin/python -c "$ok"; then
-    echo "setup: .venv has another Python than $minimum to 3.13: it is made anew"
+if { [ -e .venv ] || [ -L .venv ]; } && ! .venv/bin/python -c "$ok" 2>/dev/null; then
+    echo "setup: .venv has no Python from $minimum to 3.13 that starts: it is made anew"
     rm -rf .venv
 fi
 if command -v uv >/dev/null 2>&1; then

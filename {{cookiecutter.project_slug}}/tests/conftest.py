@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import yaml
 
-from {{ cookiecutter.package_name }} import artifact, places, table
+from {{ cookiecutter.package_name }} import artifact, places, surroundings, table
 from {{ cookiecutter.package_name }}.config import Config, load_config
 from {{ cookiecutter.package_name }}.pipeline import prepare, sample, train, validate
 
 ROOT = Path(__file__).parents[1]
 ROWS = 4000
 PARTS = ("train", "test")
+surroundings.settle()  # as every word of the Makefile does
 
 
 @dataclass(frozen=True)

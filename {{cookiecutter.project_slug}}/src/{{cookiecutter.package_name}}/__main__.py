@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 
+from . import surroundings
+
 # stage: (module, function, what it does)
 STAGES = {
     "sample": ("pipeline.sample", "run", "make the SYNTHETIC starter table"),
@@ -50,6 +52,7 @@ STAGES = {
     "push": ("versioning", "push", "data and results to the DVC remote"),
     "notify": ("operations.notify", "run", "tell how a run of CI ended"),
     "start": ("operations.start", "run", "have CI train"),
+    "secrets": ("operations.secret_scan", "run", "look for secrets in every file that git holds"),
 }
 # (stage, exit code): what people are told of, see operations/notify.py
 EVENTS = {
@@ -87,6 +90,7 @@ def main(words: Sequence[str]) -> int:
     if unknown:
         print(f"ERROR: there is no stage {unknown[0]!r}\n{_help()}", file=sys.stderr)
         return 2
+    surroundings.settle()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leaves nothing half-written either
     try:
         return max(_run(name, settings) for name in _expand(names))

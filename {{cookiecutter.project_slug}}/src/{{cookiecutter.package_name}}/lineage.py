@@ -20,6 +20,8 @@ NO_PART: dict[str, Any] = {
     "compute": {"runner", "gpu"},
 }
 BUILT_FROM = "IMAGE_COMMIT"  # set in the image of jobs: there is no git, and the code is fixed
+# Spelled out: a setting of the user's must not hide a new file.
+_STATUS = ("--porcelain", "-z", "--no-renames", "--untracked-files=normal")
 COMMITTED = ("src", "model_config.yaml", "gates.yaml", "dvc.yaml", "requirements")
 
 
@@ -52,7 +54,7 @@ def commit() -> dict[str, Any]:
         held = git("ls-tree", "--name-only", "HEAD", "--", "model_config.yaml", "gates.yaml")
         if len(held.split()) < 2:
             return _unknown("git's last commit does not hold this project: git add, git commit")
-        status = git("status", "--porcelain", "-z", "--no-renames", "--", *COMMITTED)
+        status = git("status", *_STATUS, "--", *COMMITTED)
     except FileNotFoundError:
         built = os.environ.get(BUILT_FROM)
         if built:
@@ -75,7 +77,7 @@ def _unknown(reason: str) -> dict[str, Any]:
     return {"commit": None, "uncommitted": [], "reason": reason}
 
 
-def git(*words: str) -> str:
+def git(*words: str, errors: str = "replace") -> str:
     """What git prints; raises CalledProcessError, TimeoutExpired or, without git, OSError."""
     return subprocess.run(
         ["git", "--no-optional-locks", *words],  # noqa: S607 - the git of whoever runs this
@@ -83,7 +85,7 @@ def git(*words: str) -> str:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        errors="replace",
+        errors=errors,
         timeout=20,
         env=os.environ | {"LC_ALL": "C"},
     ).stdout

@@ -8,8 +8,11 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
@@ -77,8 +80,12 @@ def bare(stream: Any) -> Any:
     return stream.bare if isinstance(stream, Screen) else stream
 
 
-def run(command: Sequence[str]) -> int:
-    """Exit code of a program; what it prints passes the screen."""
+def run(command: Sequence[str], seconds: float) -> int:
+    """Exit code of a program; what it prints passes the screen.
+
+    After `seconds` it is ended: raises subprocess.TimeoutExpired.
+    """
+    begin = time.monotonic()
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -86,6 +93,12 @@ def run(command: Sequence[str]) -> int:
         encoding="utf-8",
         errors="backslashreplace",
     ) as program:
+        late = threading.Timer(seconds, program.kill)
+        late.start()
         for text in program.stdout or ():
             print(text, end="", flush=True)
+        program.wait()
+        late.cancel()
+    if program.returncode == -signal.SIGKILL and time.monotonic() - begin >= seconds:
+        raise subprocess.TimeoutExpired(command, seconds)
     return program.returncode

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 from typing import Any
-from urllib.request import urlopen
 
 from locust import FastHttpUser, LoadTestShape, constant, events, task
+
+from {{ cookiecutter.package_name }}.operations import web
 
 USERS = int(os.environ["LOAD_USERS"])
 DURATION = float(os.environ["LOAD_DURATION"])
@@ -24,7 +25,8 @@ BODY: dict[str, Any] = {}
 @events.test_start.add_listener
 def take_example(environment: Any, **_: Any) -> None:
     """Every user sends the example of the service's own description."""
-    with urlopen(f"{environment.host}/openapi.json", timeout=30) as answer:  # noqa: S310 - ours
+    opener = web.opener(environment.host)
+    with opener.open(f"{environment.host}/openapi.json", timeout=30) as answer:
         operation = json.load(answer)["paths"]["/predict"]["post"]
     BODY.update(operation["requestBody"]["content"]["application/json"]["example"])
 

@@ -108,12 +108,20 @@ def test_who_stops_reading_stops_nothing(size: int, tmp_path: Path) -> None:
 def test_a_program_it_starts_passes_the_screen_too() -> None:
     code = (
         "code = screen.run([screen.sys.executable, '-c', 'import sys; "
-        'sys.stderr.buffer.write(b"::error::x\\\\x1b\\\\xf6\\\\n"); sys.exit(3)\']); '
+        'sys.stderr.buffer.write(b"::error::x\\\\x1b\\\\xf6\\\\n"); sys.exit(3)\'], 60); '
         "screen.sys.exit(code)"
     )
     done = run(code)
     assert done.returncode == 3
     assert done.stdout.rstrip() == rb":\:error::x\x1b\xf6"
+
+
+def test_a_program_that_does_not_end_is_ended_and_one_that_was_killed_only_failed() -> None:
+    hangs = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with pytest.raises(subprocess.TimeoutExpired):
+        screen.run(hangs, 0.2)
+    killed = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
+    assert screen.run(killed, 600) == -signal.SIGKILL
 
 
 def test_libraries_see_no_terminal_and_the_sign_that_moves_finds_it() -> None:

@@ -50,7 +50,7 @@ def namespace(settings: dict[str, str]) -> str:
     return f"{project()}-{env}"
 
 
-def kubectl(*words: str, stdin: str | None = None, seconds: float | None = None) -> str:
+def kubectl(*words: str, stdin: str | None = None, seconds: float = SECONDS) -> str:
     """What kubectl prints; raises InputError, with the remedy, where it refuses or takes longer."""
     program = shutil.which("kubectl")
     if program is None:

@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from .. import manifest
+from .. import manifest, screen
 from ..champion import Record
 from ..config import InputError
 
@@ -26,23 +26,40 @@ print(json.dumps({
     "system": status.read_text("utf-8") if status.exists() else "",
 }))
 """
+SECONDS = 3600.0  # for what an engine, a registry or a key service is asked
 CLOSED = ("--rm", "--network", "none", "--read-only", "--cap-drop", "ALL")
 
 
 def engine(*command: str, says: str = "", environment: dict[str, str] | None = None) -> str:
-    """What a program prints; raises InputError with the end of its message where it fails."""
-    done = subprocess.run(
-        command,
-        input=says,
-        capture_output=True,
-        encoding="utf-8",
-        errors="backslashreplace",
-        env=environment,
-    )
+    """What a program prints; raises InputError with the end of its message where it fails.
+
+    One that takes longer than SECONDS fails too.
+    """
+    words = f"{Path(command[0]).name} {command[1]}"
+    try:
+        done = subprocess.run(
+            command,
+            input=says,
+            capture_output=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            env=environment,
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise InputError(f"{words} did not end within {SECONDS:.0f} s") from None
     if done.returncode:
-        words = f"{Path(command[0]).name} {command[1]}"
         raise InputError(f"{words} failed: {' '.join(done.stderr.split())[-300:]}")
     return done.stdout
+
+
+def shown(*command: str) -> bool:
+    """Whether a program whose output people see ended well; raises InputError after SECONDS."""
+    try:
+        return screen.run(command, SECONDS) == 0
+    except subprocess.TimeoutExpired:
+        words = f"{Path(command[0]).name} {command[1]}"
+        raise InputError(f"{words} did not end within {SECONDS:.0f} s") from None
 
 
 def check(docker: str, tag: str, record: Record) -> str:

@@ -9,13 +9,13 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
-from .. import artifact, champion, lineage, screen
+from .. import artifact, champion, lineage
 from ..config import InputError
 from ..files import write_json
 from ..places import IMAGE
+from . import contents
 
 PACKAGE = Path(__file__).parents[1].name
 NAME = PACKAGE.replace("_", "-")
@@ -54,7 +54,7 @@ def image(settings: dict[str, str]) -> None:
         facts[key] = _resolved(engine, base) if "CI" in os.environ else base
     arguments = [f"--build-arg={name}={value}" for name, value in facts.items()]
     build = [engine, "build", "--target", target, "--tag", tag, *arguments, "."]
-    if screen.run(build):
+    if not contents.shown(*build):
         raise InputError("image: the build failed: its message stands above")
     if target == "service":
         write_json(IMAGE, {"tag": tag, "model": digest})
@@ -74,10 +74,10 @@ def _resolved(engine: str, base: str) -> str:
     """`base` by digest: what a registry says of its tag now; a tag may be another image later."""
     if "@sha256:" in base:
         return base
-    if screen.run([engine, "pull", "--quiet", base]):
+    if not contents.shown(engine, "pull", "--quiet", base):
         raise InputError(f"image: {base} cannot be pulled: its message stands above")
-    seen = subprocess.run([engine, "image", "inspect", base], stdout=subprocess.PIPE, check=True)
-    digests = json.loads(seen.stdout)[0].get("RepoDigests") or []
+    (seen,) = json.loads(contents.engine(engine, "image", "inspect", base))
+    digests = seen.get("RepoDigests") or []
     if not digests:
         raise InputError(f"image: {base} has no digest: name one that has: name@sha256:...")
     return str(digests[0])

@@ -24,7 +24,7 @@ from ..champion import CHALLENGER, CHAMPION, Record
 from ..config import InputError
 from ..files import read_json, write_json
 from ..places import IMAGE, SBOM
-from .contents import bill, check, engine
+from .contents import SECONDS, bill, check, engine
 from .image import NAME
 
 LOCKS = ("requirements/serve.txt", "requirements/extra.txt")
@@ -45,7 +45,16 @@ def scan() -> None:
     options = ["--strict", "--disable-pip", "--require-hashes", "--progress-spinner", "off"]
     command = [sys.executable, "-m", "pip_audit", *options, *locks]
     command += ["--format", "json"]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="backslashreplace")
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise InputError(f"scan: not passed: no end within {SECONDS:.0f} s") from None
     print(done.stderr, end="", file=sys.stderr)
     found = json.loads(done.stdout)["dependencies"] if done.stdout.strip() else []
     for package in found:

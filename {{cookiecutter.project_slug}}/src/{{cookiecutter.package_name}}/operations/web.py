@@ -5,6 +5,7 @@ Addresses, and headers, may hold a secret: neither is told, nor sent on to where
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -14,10 +15,11 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..surroundings import is_here
+
 SECONDS = 10.0  # from the connection to the head of the answer
 HTTPS = "it must be an https:// address (http:// on this machine only)"
 LOGIN = "it must be an address without user and password"
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -27,7 +29,11 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-_opener = urllib.request.build_opener(_NoRedirect)
+def opener(address: str, *handlers: Any) -> urllib.request.OpenerDirector:
+    """What asks at `address`: this machine is never asked through a proxy, others as it is set."""
+    if is_here(urlsplit(address).hostname or ""):
+        handlers = (urllib.request.ProxyHandler({}), *handlers)
+    return urllib.request.build_opener(*handlers)
 
 
 def post(address: str, body: Any, **headers: str) -> str:
@@ -55,7 +61,7 @@ def unusable(address: str) -> str:
 
 def _unsafe(address: str) -> str:
     parts = urlsplit(address)
-    local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    local = parts.scheme == "http" and is_here(parts.hostname or "")
     return "" if parts.scheme == "https" or local else HTTPS
 
 
@@ -70,9 +76,26 @@ def send(method: str, address: str, content: bytes, headers: dict[str, str]) -> 
     return said[0] if said else "TimeoutError"
 
 
+def read(address: str) -> bytes | None:
+    """What is answered at `address` within SECONDS; None where nothing is, or an error."""
+    got: list[bytes] = []
+
+    def ask() -> None:
+        with (
+            contextlib.suppress(OSError, ValueError, HTTPException),
+            opener(address).open(address, timeout=SECONDS) as answer,
+        ):
+            got.append(answer.read())
+
+    asked = threading.Thread(target=ask, daemon=True)
+    asked.start()
+    asked.join(SECONDS)
+    return got[0] if got else None
+
+
 def _answer(request: urllib.request.Request) -> str:
     try:
-        with _opener.open(request, timeout=SECONDS):
+        with opener(request.full_url, _NoRedirect).open(request, timeout=SECONDS):
             return ""
     except urllib.error.HTTPError as error:
         error.close()

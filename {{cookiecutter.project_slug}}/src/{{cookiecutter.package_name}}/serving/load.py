@@ -12,17 +12,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 from .. import gates
 from ..config import InputError
 from ..files import read_json, write_json
+from ..operations import web
 from ..places import IMAGE
 
 LOCUSTFILE = Path("tests/load/locustfile.py")
 REPORT = Path("reports/load.html")
 RESULT = Path("reports/load.json")
 SHAPES = ("steady", "ramp", "spike")
+START_SECONDS = 300.0  # until the service of our own is ready
+END_SECONDS = 120.0  # until it, or locust after its time, has ended
 
 
 def run(settings: dict[str, str]) -> bool:
@@ -80,13 +82,18 @@ def _locust(url: str, words: dict[str, str]) -> dict[str, Any]:
     command = [sys.executable, "-m", "locust", "--locustfile", str(LOCUSTFILE), "--host", url]
     command += ["--headless", "--skip-log", "--json", "--html", str(REPORT)]
     command += ["--exit-code-on-error", "0", "--loglevel", "ERROR"]
-    done = subprocess.run(
-        command,
-        env=os.environ | words,
-        capture_output=True,
-        encoding="utf-8",
-        errors="backslashreplace",
-    )
+    seconds = int(words["LOAD_DURATION"]) + END_SECONDS
+    try:
+        done = subprocess.run(
+            command,
+            env=os.environ | words,
+            capture_output=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired:
+        raise InputError(f"load: locust did not end within {seconds:.0f} s") from None
     print(done.stderr, end="", file=sys.stderr)
     try:
         entry = next(e for e in json.loads(done.stdout) if e["name"] == "/predict")
@@ -137,14 +144,20 @@ def _service(settings: dict[str, str]) -> Iterator[str]:
     command += [f"PORT={port}", f"MODEL={settings.get('MODEL') or ''}"]
     process = subprocess.Popen(command)
     url = f"http://127.0.0.1:{port}"
+    until = time.monotonic() + START_SECONDS
     try:
         while not _is_ready(url):
             if process.poll() is not None:
                 raise InputError("load: the service did not start: its message stands above")
+            if time.monotonic() > until:
+                raise InputError(f"load: {url}/ready names no model within {START_SECONDS:.0f} s")
             time.sleep(0.05)
         yield url
     finally:
         process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(END_SECONDS)
+        process.kill()
         process.wait()
 
 
@@ -177,7 +190,6 @@ def _is_ready(url: str) -> bool:
 def _model(url: str) -> str | None:
     """Which model is ready to answer at `url`: the first 16 of its digest."""
     try:
-        with urlopen(f"{url}/ready", timeout=10) as answer:  # noqa: S310 - our own address
-            return str(json.loads(answer.read())["model"])
-    except (OSError, ValueError, KeyError):
+        return str(json.loads(web.read(f"{url}/ready") or b"")["model"])
+    except (ValueError, KeyError, TypeError):
         return None
