@@ -420,7 +420,7 @@ def routes(objects: Objects) -> Iterator[str]:
         steps = rollout["spec"]["strategy"]["canary"]["steps"]
         weights_set = [step["setWeight"] for step in steps if "setWeight" in step]
         judged = sum("analysis" in step for step in steps)
-        if weights_set != sorted(set(weights_set)) or weights_set[-1:] != [100]:
+        if weights_set != sorted(set(weights_set)) or weights_set[-1:] != [99]:
             yield f"{name_of(rollout)}: weights {weights_set}"
         if {
             rollout["spec"]["strategy"]["canary"][f"{track}Metadata"]["labels"]["track"] == track

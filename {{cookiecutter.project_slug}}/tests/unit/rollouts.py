@@ -5,10 +5,10 @@ python -m tests.unit.rollouts prints the figures of both as JSON.
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +21,8 @@ JUDGED = 2_000  # rollouts by all of `decide`, which takes some hundred times as
 SECOND_REQUESTS = 50  # of the whole service
 LOOK_SECONDS = 10
 USUAL = 0.005  # share of stable's answers that fail
-BEFORE = 10_000  # answers of stable before the rollout: the reference while it has no traffic
+BEFORE = 10_000  # answers of stable before the rollout: the reference while it has little traffic
+MOST = 99  # per cent of the last step
 NAMES = (
     *("performance", "champion", "slices", "fairness", "calibration", "latency", "size"),
     *("lineage", "sensitive_features"),
@@ -62,17 +63,17 @@ def simulate(rate: float, runs: int = RUNS, seed: int = 7) -> Outcome:
     before = random.binomial(BEFORE, USUAL, runs)
     ended, seconds, failed = (np.zeros(runs, kind) for kind in (bool, float, float))
     for step in GATES.rollout.steps:
-        share = step / 100
+        share = min(step, MOST) / 100
         mine = round(SECOND_REQUESTS * LOOK_SECONDS * share)
         theirs = SECOND_REQUESTS * LOOK_SECONDS - mine
-        bad, good = np.zeros(runs), np.zeros(runs) if theirs else before.astype(float)
+        bad, good = np.zeros(runs), before.astype(float) if step > MOST else np.zeros(runs)
         for look in range(1, looks + 1):
             new = random.binomial(mine, rate, runs)
             bad += new
             good += random.binomial(theirs, USUAL, runs)
             failed += np.where(ended, 0, new)
             seconds += np.where(ended, 0, LOOK_SECONDS)
-            other = np.full(runs, look * theirs if theirs else BEFORE)
+            other = np.full(runs, look * theirs + BEFORE * (step > MOST))
             ended |= rules.evidence(bad, np.full(runs, look * mine), good, other) >= needed
     if not ended.any():
         return Outcome(0.0, math.nan, math.nan)
@@ -91,11 +92,11 @@ def _ended(canary: Answers, random: np.random.Generator) -> bool:
     assert GATES.rollout
     before = next(_counts(HEALTHY, BEFORE, random))
     for step in GATES.rollout.steps:
-        mine = round(SECOND_REQUESTS * LOOK_SECONDS * step / 100)
+        mine = round(SECOND_REQUESTS * LOOK_SECONDS * min(step, MOST) / 100)
         theirs = SECOND_REQUESTS * LOOK_SECONDS - mine
-        usual = _counts(HEALTHY, theirs, random) if theirs else itertools.repeat(before)
-        looks = zip(usual, _counts(canary, mine, random), strict=False)
-        for number, (stable, new) in enumerate(looks, 1):
+        looks = zip(_counts(HEALTHY, theirs, random), _counts(canary, mine, random), strict=False)
+        for number, (now, new) in enumerate(looks, 1):
+            stable = replace(before, seconds=now.seconds) if step > MOST else now
             verdict = rules.decide(stable, new, GATES, number * LOOK_SECONDS).verdict
             if verdict == "abort":
                 return True

@@ -90,3 +90,20 @@ def test_a_pod_on_its_way_out_is_not_asked_and_restarts_are_summed() -> None:
     assert not is_ready({"metadata": {}})
     pods = [{"status": {"containerStatuses": [{"restartCount": n}, {}]}} for n in (1, 2)]
     assert restarts([*pods, {}]) == 3
+
+
+def test_a_series_that_is_gone_is_not_taken_for_no_answer() -> None:
+    base: Pods = {"a": requests(100) | {"predict_requests_total|500": 7.0}}
+    assert counts({"a": requests(130)}, base).codes["500"] < 0
+
+
+def test_times_can_be_compared_with_those_of_another_moment() -> None:
+    def answered(number: float) -> Pods:
+        return {"a": requests(number) | {"predict_seconds_bucket|+Inf": number}}
+
+    times = Look(answered(90)).times()
+    assert times == {"a": {"predict_seconds_bucket|+Inf": 90.0}}
+    base = {"stable": answered(10), "times": times}
+    stable, _ = Look(answered(95)).since(base)
+    assert (stable.of(""), stable.seconds) == (85.0, {math.inf: 5.0})
+    assert Look(answered(89)).began_anew(base)

@@ -283,3 +283,42 @@ def test_p99_and_psi_are_those_of_the_textbook() -> None:
     assert rules.p99({0.1: 90.0, math.inf: 100.0}) == 0.1
     usual, now = np.array([50.0, 50.0]), np.array([80.0, 20.0])
     assert outputs.psi(usual, now) == pytest.approx(0.3 * math.log(1.6) - 0.3 * math.log(0.4))
+
+
+def few(times: dict[float, float]) -> Counts:
+    """Stable at the last step: what it answered before, and these times of the same minutes."""
+    return replace(GOOD, seconds=times)
+
+
+BUSY = {0.005: 0.0, 0.01: 0.0, 0.05: 40.0, 0.25: 60.0, 1.0: 60.0, math.inf: 60.0}
+
+
+@pytest.mark.parametrize("answers", [0, 1, 39])
+def test_with_next_to_no_times_of_the_same_minutes_a_slow_or_heavy_canary_is_held(
+    answers: int,
+) -> None:
+    stable = few(dict.fromkeys(FAST, float(answers)))
+    late = {edge: 6.0 * n for edge, n in BUSY.items()}
+    said = decide(stable, replace(GOOD, seconds=late, memory=4.1e8), GATES, LONG)
+    assert said.verdict == "hold"
+    assert decide(stable, replace(GOOD, memory=4.1e8), GATES, LONG).verdict == "hold"
+    for fault in ({"codes": {"200": 950.0, "500": 50.0}}, {"not_finite": 1.0}):
+        assert decide(stable, replace(GOOD, **fault), GATES, LONG).verdict == "abort"
+
+
+def test_what_a_busy_machine_makes_slow_on_both_sides_is_no_reason() -> None:
+    canary = replace(GOOD, seconds={edge: 16.0 * n for edge, n in BUSY.items()})
+    assert decide(few(BUSY), canary, GATES, LONG).verdict == "promote"
+    assert decide(few({e: 20.0 * n for e, n in BUSY.items()}), canary, GATES, LONG).verdict == (
+        "promote"
+    )
+
+
+def test_next_to_few_times_of_the_same_minutes_a_much_slower_canary_is_ended() -> None:
+    fast = dict.fromkeys(FAST, 60.0)
+    slow = dict.fromkeys(FAST, 0.0) | {1.0: 20_000.0, math.inf: 20_000.0}
+    said = decide(few(fast), replace(GOOD, seconds=slow), GATES, LONG)
+    assert said.verdict == "abort"
+    assert said.reason == (
+        "slow: 100 % of the canary's answers take more than 250 ms, 0 % of stable's more than 50 ms"
+    )

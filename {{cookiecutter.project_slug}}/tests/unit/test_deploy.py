@@ -34,7 +34,8 @@ if words[0] == "kustomize":
         if name.endswith("-canary"):
             part["spec"]["replicas"] = 1 if given["components"] else 0
     backends = [{"name": "credit", "weight": 100}, {"name": "credit-canary", "weight": 0}]
-    route = {"kind": "HTTPRoute", "metadata": {"name": "credit"}}
+    meta = {"name": "credit", "resourceVersion": "1"}
+    route = {"kind": "HTTPRoute", "metadata": meta}
     parts.append(route | {"spec": {"rules": [{"backendRefs": backends}]}})
     print("\\\\n---\\\\n".join(json.dumps(part) for part in parts))
     for image in images.values():
@@ -278,3 +279,39 @@ def test_without_kubectl_it_says_so(home: Path) -> None:
 def test_without_manifests_it_says_so(in_folder: Path) -> None:
     with pytest.raises(InputError, match="made with deployment: none"):
         cluster.namespace({"ENV": "staging"})
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("printf '\\377\\376'", "the answer is not UTF-8"),
+        ("exec head -c 20000000 /dev/zero", "it said more than 8 MiB"),
+        ("head -c 20000000 /dev/zero >&2; exit 1", "it said more than 8 MiB"),
+        ("printf '\\377\\033[2Jno\\n\\n' >&2; exit 3", "deployments: \ufffd \\[2Jno$"),
+        ("exit 7", "failed without a word"),
+        ("kill -9 $$", "failed without a word"),
+        ("exec sleep 100", "no cluster answers.*i/o timeout after 0.5 seconds"),
+        ("sleep 100", "no cluster answers.*i/o timeout after 0.5 seconds"),
+    ],
+)
+def test_whatever_kubectl_says_is_an_answer_or_an_error(
+    script: str, said: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "kubectl").write_text(f"#!/bin/sh\n{script}\n")
+    monkeypatch.setenv("PATH", f"{home}:/bin:/usr/bin")
+    with pytest.raises(cluster.NoAnswerError, match=said) as raised:
+        cluster.kubectl("get", "deployments", seconds=0.5 if "sleep" in script else 60)
+    assert "\x1b" not in str(raised.value)
+
+
+def test_a_kubectl_that_cannot_be_run_is_an_error_of_its_own(home: Path) -> None:
+    with pytest.raises(cluster.NoAnswerError, match="it cannot be run"):
+        cluster.kubectl("patch", "x" * 4_000_000)
+    (home / "kubectl").write_bytes(b"\x7fELF")
+    with pytest.raises(cluster.NoAnswerError, match="it cannot be run"):
+        cluster.kubectl("get", "deployments")
+
+
+def test_what_kubectl_says_in_full_is_given_back(home: Path) -> None:
+    (home / "kubectl").write_text("#!/bin/sh\nread line; echo $line; echo warning >&2\n")
+    assert cluster.kubectl("apply", stdin="naïve\n", seconds=60) == "naïve\n"

@@ -81,12 +81,16 @@ def test_without_a_driver_the_answers_from_now_on_are_judged(
     assert judge.run({"ENV": "staging"}) == code
 
 
-def test_where_stable_gets_nothing_all_it_answered_is_the_reference(shown: Shown) -> None:
-    after = (BEFORE[0], answered(5_005, 5))
+def test_where_stable_gets_one_per_cent_all_it_answered_is_the_reference_but_for_times(
+    shown: Shown,
+) -> None:
+    after = (answered(10_050, 0), answered(5_005, 5))
     shown(BEFORE, after, weight=50)
     assert judge.run({"ENV": "staging"}) == judge.HELD
-    shown(BEFORE, after, weight=100)
+    shown(BEFORE, after, weight=99)
     assert judge.run({"ENV": "staging"}) == 0
+    shown(BEFORE, (answered(10_030, 0), answered(5_005, 5)), weight=99)
+    assert judge.run({"ENV": "staging"}) == judge.HELD
 
 
 def test_of_a_rollout_that_is_driven_its_own_step_is_judged(shown: Shown) -> None:

@@ -1,18 +1,26 @@
-"""The cluster of the kubeconfig in use: one way to ask it, and what its refusals mean."""
+"""The cluster of the kubeconfig in use: one way to ask it, and what its refusals mean.
+
+An answer is read by its form (FORMS): whatever has another one is no answer.
+"""
 
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import subprocess
+import tempfile
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..config import InputError
+from ..text import line
 
 ENVIRONMENTS = ("staging", "production")
 SECONDS = 30.0  # for all that one word asks the API server
+LONGEST = 8 << 20  # bytes of an answer
+TRIES = 20  # at an object that others change as well
 OVERLAYS = Path("deploy/k8s/overlays")
 _NO_CLUSTER = (
     "connection to the server",
@@ -27,9 +35,45 @@ _NO_CLUSTER = (
 
 Object = dict[str, Any]
 
+_NOTES = {str: str}
+_TOLD = {"labels?": _NOTES, "annotations?": _NOTES, "deletionTimestamp?": str}
+_CONTAINERS = {"containers": ({"image": str},)}
+_COUNTS = ("observedGeneration", "replicas", "updatedReplicas", "availableReplicas")
+# what is read of an object: text or a number, a list (a tuple: of at least one), a map; a key with
+# `?` may be absent or null
+FORMS: dict[str, Any] = {
+    "deployment": {
+        "metadata": _TOLD | {"name": str, "generation?": int},
+        "spec": {"replicas?": int, "template": {"metadata?": _TOLD, "spec": _CONTAINERS}},
+        "status?": {f"{name}?": int for name in (*_COUNTS, "readyReplicas")},
+    },
+    "httproute": {
+        "metadata": {"resourceVersion": str, "annotations?": _NOTES},
+        "spec": {
+            "rules": ({"backendRefs?": [{"name": str, "weight?": int}], "filters?": [{}]},),
+        },
+    },
+    "pods": {
+        "items": [
+            {
+                "metadata": _TOLD | {"name": str, "creationTimestamp?": str},
+                "spec?": _CONTAINERS,
+                "status?": {
+                    "conditions?": [{"type": str, "status": str}],
+                    "containerStatuses?": [{"restartCount?": int}],
+                },
+            }
+        ]
+    },
+}
+
 
 class ConflictError(InputError):
     """The object was changed by somebody else since it was read."""
+
+
+class NoAnswerError(InputError):
+    """The cluster did not answer, or not so that it can be read: it may at the next attempt."""
 
 
 def project() -> str:
@@ -55,22 +99,48 @@ def kubectl(*words: str, stdin: str | None = None, seconds: float = SECONDS) -> 
     program = shutil.which("kubectl")
     if program is None:
         raise InputError("kubectl is not installed: install it (version 1.27 or newer)")
-    command = [program, *words]
-    try:
-        done = subprocess.run(
-            command,
-            input=stdin,
-            capture_output=True,
-            encoding="utf-8",
-            errors="backslashreplace",
-            timeout=seconds,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise InputError(_meaning(words, f"i/o timeout after {error.timeout:g} seconds")) from None
+    what = f"kubectl {' '.join(words[:3])}"
+    given = None if stdin is None else stdin.encode()
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as fault:
+        try:
+            done = subprocess.run(
+                [program, *words],
+                input=given,
+                stdout=said,
+                stderr=fault,
+                timeout=seconds,
+                preexec_fn=_limited,
+            )
+        except subprocess.TimeoutExpired:
+            raise _refusal(what, f"i/o timeout after {seconds} seconds") from None
+        except OSError as error:
+            raise NoAnswerError(f"{what}: it cannot be run: {error.strerror}") from None
+        answer, complaint = map(_content, (said, fault))
+    if max(len(answer), len(complaint)) >= LONGEST:
+        raise NoAnswerError(f"{what}: it said more than {LONGEST >> 20} MiB")
     if done.returncode:
-        kind = ConflictError if "(Conflict)" in done.stderr else InputError
-        raise kind(_meaning(words, done.stderr.strip()))
-    return done.stdout
+        raise _refusal(what, shown(complaint.decode(errors="replace")))
+    try:
+        return answer.decode()
+    except UnicodeDecodeError as error:
+        raise NoAnswerError(f"{what}: the answer is not UTF-8: {error.reason}") from None
+
+
+def _limited() -> None:
+    """In the process of kubectl: no file of it gets longer, its output is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    own = LONGEST if most == resource.RLIM_INFINITY else min(LONGEST, most)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (own, most))
+
+
+def _content(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def shown(text: str) -> str:
+    """`text` of others as one line of a message, not long."""
+    return line(text[:2000])[:300]
 
 
 def get(kind: str, name: str, namespace: str) -> Object:
@@ -84,14 +154,57 @@ def get(kind: str, name: str, namespace: str) -> Object:
 def find(kind: str, name: str, namespace: str) -> Object | None:
     """One object, None where there is none."""
     text = ask("get", kind, name, "--namespace", namespace, "--ignore-not-found", "--output=json")
-    return json.loads(text) if text.strip() else None
+    return read(text, kind) if text.strip() else None
 
 
 def pods(namespace: str, track: str) -> list[Object]:
     """Pods of one track, in the order of their names."""
     selector = f"--selector=app.kubernetes.io/name={project()},track={track}"
     text = ask("get", "pods", "--namespace", namespace, selector, "--output=json")
-    return sorted(json.loads(text)["items"], key=lambda pod: str(pod["metadata"]["name"]))
+    return sorted(read(text, "pods")["items"], key=lambda pod: str(pod["metadata"]["name"]))
+
+
+def read(text: str, kind: str) -> Object:
+    """The JSON of an answer; raises NoAnswerError unless it has the form of `kind`."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NoAnswerError(f"kubectl gave no {kind}: {shown(str(error))}") from None
+    return formed(value, kind)
+
+
+def formed(value: Any, kind: str) -> Object:
+    """`value` without the nulls that stand for nothing; raises NoAnswerError unless it has the
+    form of `kind`.
+    """
+    try:
+        found: Object = _formed(value, FORMS[kind], kind)
+    except ValueError as error:
+        raise NoAnswerError(f"kubectl gave no {kind}: {error}") from None
+    return found
+
+
+def _formed(value: Any, form: Any, where: str) -> Any:
+    if isinstance(form, type):
+        if type(value) is not form:
+            raise ValueError(f"{where} is no {form.__name__}")
+        return value
+    if isinstance(form, list | tuple):
+        if not isinstance(value, list) or len(value) < isinstance(form, tuple):
+            raise ValueError(f"{where} is no list of what is wanted")
+        return [_formed(part, form[0], f"{where}.{n}") for n, part in enumerate(value)]
+    if not isinstance(value, dict):
+        raise ValueError(f"{where} is no map")
+    if str in form:
+        return {key: _formed(part, form[str], f"{where}.{key}") for key, part in value.items()}
+    made = dict(value)
+    for name, part in form.items():
+        key = name.removesuffix("?")
+        if key != name and made.get(key) is None:
+            made.pop(key, None)
+        else:
+            made[key] = _formed(made.get(key), part, f"{where}.{key}")
+    return made
 
 
 def ask(*words: str, stdin: str | None = None) -> str:
@@ -101,12 +214,17 @@ def ask(*words: str, stdin: str | None = None) -> str:
     return kubectl(*words, stdin=stdin, seconds=SECONDS)
 
 
-def _meaning(words: tuple[str, ...], said: str) -> str:
-    what = f"kubectl {' '.join(words[:3])}"
-    if any(sign in said for sign in _NO_CLUSTER):
-        return f"{what}: no cluster answers: look at `kubectl config current-context` ({said})"
+def _refusal(what: str, said: str) -> InputError:
+    """The error for what kubectl said, with the remedy."""
+    if "(Conflict)" in said:
+        return ConflictError(f"{what}: {said}")
     if "Forbidden" in said or "forbidden" in said:
-        return f"{what}: your account may not do this: {said}"
+        return InputError(f"{what}: your account may not do this: {said}")
     if "the server doesn't have a resource type" in said or "no matches for kind" in said:
-        return f"{what}: the cluster lacks that API (Gateway API for HTTPRoute): install it: {said}"
-    return f"{what}: {said or 'failed without a word'}"
+        return InputError(
+            f"{what}: the cluster lacks that API (Gateway API for HTTPRoute): install it: {said}"
+        )
+    if any(sign in said for sign in _NO_CLUSTER):
+        remedy = "look at `kubectl config current-context`"
+        return NoAnswerError(f"{what}: no cluster answers: {remedy} ({said})")
+    return NoAnswerError(f"{what}: {said or 'failed without a word'}")

@@ -17,21 +17,36 @@ from .route import State
 
 MEMORY = "process_resident_memory_bytes|"
 PORT = 8000
+LONGEST = 1 << 20  # letters of /metrics
+LONGEST_LINE = 4096  # the time to read one grows with the square of its letters
+LARGEST = 2.0**53  # count, or bytes of memory
+MOST = 1000  # series of one pod, which stand in the state of the rollout
+REQUESTS = "predict_requests_total"
+LABELS = {  # of a series that is judged; and `le` of each bucket
+    REQUESTS: ["code"],
+    "predict_answers_total": ["label"],
+    "predict_not_finite_total": [],
+    MEMORY.removesuffix("|"): [],
+}
 
 Series = dict[str, float]  # "name|label" of one pod -> value
 Pods = dict[str, Series]
 
 
 def read(space: str, pods: list[cluster.Object]) -> Pods:
-    """The series of each pod that is ready, through the proxy of the API server."""
+    """The series of each pod that is ready, through the proxy of the API server.
+
+    Raises NoAnswerError where one of them cannot be read: then nothing is known.
+    """
     found = {}
     for name in (str(pod["metadata"]["name"]) for pod in pods if is_ready(pod)):
         path = f"/api/v1/namespaces/{space}/pods/{name}:{PORT}/proxy/metrics"
         text = cluster.ask("get", "--raw", path)
         try:
             found[name] = series(text)
-        except ValueError as error:
-            raise InputError(f"/metrics of pod {name} cannot be read: {error}") from None
+        except (ValueError, LookupError, OverflowError) as error:  # the parser raises them all
+            said = cluster.shown(str(error) or type(error).__name__)
+            raise cluster.NoAnswerError(f"/metrics of pod {name} cannot be read: {said}") from None
     return found
 
 
@@ -49,13 +64,33 @@ def restarts(pods: list[cluster.Object]) -> int:
 
 
 def series(text: str) -> Series:
-    """Series of the service in the text of /metrics, each by its name and only label."""
-    return {
-        f"{sample.name}|{'|'.join(sample.labels.values())}": sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name.startswith("predict_") or sample.name + "|" == MEMORY
-    }
+    """Series in the text of /metrics that are judged, each by its name and only label.
+
+    Raises ValueError, LookupError or OverflowError for a text that is not whole, or a label or
+    number that cannot be.
+    """
+    lines = text.split("\n")
+    if len(text) > LONGEST or max(map(len, lines)) > LONGEST_LINE or lines[-1]:
+        raise ValueError("it is too long, or cut off")
+    found: Series = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            bucket = sample.name.startswith("predict_") and sample.name.endswith("_bucket")
+            if not bucket and sample.name not in LABELS:
+                continue
+            key, value = f"{sample.name}|{'|'.join(sample.labels.values())}", float(sample.value)
+            once = [*sample.labels] == LABELS.get(sample.name, ["le"]) and key not in found
+            if not once or len(found) == MOST or not 0 <= value <= LARGEST:
+                raise ValueError(f"{key} {value}: not one count of one thing")
+            found[key] = value
+    if not _labelled(found, REQUESTS):
+        raise ValueError(f"no {REQUESTS}")
+    for name in {key.partition("|")[0] for key in found if "_bucket|" in key}:
+        rows = _labelled(found, name)
+        ends = sum(map(_edge, rows))  # not a number where one is none
+        if ends != math.inf or min(_single(rows).values()) < 0:
+            raise ValueError(f"{name}: its buckets do not add up")
+    return found
 
 
 def began_anew(now: Pods, base: Pods) -> bool:
@@ -75,8 +110,9 @@ def counts(now: Pods, base: Pods, restarted: int = 0, quality: Range | None = No
     memory = max((pod.get(MEMORY, 0.0) for pod in now.values()), default=0.0)
     new: dict[str, float] = {}
     for key, pod in now.items():
-        for name, value in pod.items():
-            part = value - base.get(key, {}).get(name, 0.0)
+        known = base.get(key, {})
+        for name in dict.fromkeys((*pod, *known)):
+            part = pod.get(name, 0.0) - known.get(name, 0.0)
             before = new.get(name, 0.0)
             new[name] = before + part if min(before, part) >= 0 else min(before, part)
     outputs: dict[str, dict[str, float]] = {}
@@ -87,7 +123,7 @@ def counts(now: Pods, base: Pods, restarted: int = 0, quality: Range | None = No
         elif family.endswith("_bucket") and family != "predict_seconds_bucket":
             outputs.setdefault(family.removesuffix("_bucket"), {})[label] = value
     return Counts(
-        codes=_labelled(new, "predict_requests_total"),
+        codes=_labelled(new, REQUESTS),
         seconds={_edge(k): n for k, n in _labelled(new, "predict_seconds_bucket").items()},
         not_finite=new.get("predict_not_finite_total|", 0.0),
         outputs={
@@ -140,15 +176,26 @@ class Look:
 
     def began_anew(self, base: Mapping[str, Pods]) -> bool:
         """Whether a counter of either is lower than it was."""
-        sides = {"stable": self.stable, "canary": self.canary}
+        sides = {"stable": self.stable, "times": self.stable, "canary": self.canary}
         return any(began_anew(now, base.get(track, {})) for track, now in sides.items())
 
     def since(self, base: Mapping[str, Pods]) -> tuple[Counts, Counts]:
-        """What stable and canary answered since the counters were `base`, by track."""
-        return (
-            counts(self.stable, base.get("stable", {}), quality=self.quality[0]),
-            counts(self.canary, base.get("canary", {}), self.restarted, quality=self.quality[1]),
-        )
+        """What stable and canary answered since the counters were `base`, by track.
+
+        Times of stable since they were `base["times"]`, where that is given.
+        """
+        stable = counts(self.stable, base.get("stable", {}), quality=self.quality[0])
+        if "times" in base:
+            stable = replace(stable, seconds=counts(self.stable, base["times"]).seconds)
+        mine = counts(self.canary, base.get("canary", {}), self.restarted, quality=self.quality[1])
+        return stable, mine
+
+    def times(self) -> Pods:
+        """How long stable has taken until now."""
+        return {
+            key: {name: n for name, n in pod.items() if name.startswith("predict_seconds_bucket|")}
+            for key, pod in kept(self.stable).items()
+        }
 
 
 def look(space: str, state: State) -> Look:

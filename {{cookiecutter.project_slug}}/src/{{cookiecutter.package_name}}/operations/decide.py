@@ -109,6 +109,9 @@ def _ripe(stable: Counts, canary: Counts, gates: Gates, elapsed: float) -> Decis
     for name, counts in (("stable", stable), ("canary", canary)):
         if counts.of("") < needed or not _within(counts):
             return Decision("hold", f"{counts.of(''):.0f} of {needed} answers of {name}")
+    if not _comparable(stable, gates):
+        said = f"{_within(stable):.0f} of {_few(gates)} answers of stable in the same minutes"
+        return Decision("hold", said)
     if set(stable.outputs) != set(canary.outputs):
         return Decision("hold", "stable and canary count different outputs")
     if elapsed < seconds:
@@ -155,30 +158,43 @@ def _slow(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
     """More than 1 % of the canary's answers take longer than `ratios.p99` times stable's p99.
 
     The e-value is the likelihood ratio of SHARES, averaged, to 1 % (a one-sample mixture SPRT).
-    Where that limit lies above the last edge, no answer is known to exceed it; a canary that is no
-    more than `ratios.p99` times as slow then passes the last edge no more often than stable passes
-    the edge at or below its `ratios.p99`th part.
+    Where stable took too few times for a p99, or that limit lies above the last edge, both are
+    counted: see `_slower`.
     """
-    if min(_within(stable), _within(canary)) == 0 or stable.of("") < _needed(gates):
+    if not _comparable(stable, gates) or stable.of("") < _needed(gates) or not _within(canary):
         return ""
-    ratio, usual, all_ = gates.canary.ratios.p99, p99(stable.seconds), _within(canary)
-    limit = max(ratio * usual, SLOW_SECONDS)
+    usual, all_ = p99(stable.seconds), _within(canary)
+    limit = max(gates.canary.ratios.p99 * usual, SLOW_SECONDS)
     last = max((edge for edge in canary.seconds if edge < math.inf), default=0.0)
-    bound = min((edge for edge in canary.seconds if limit <= edge < math.inf), default=last)
-    slow = all_ - canary.seconds.get(bound, 0.0)
-    if limit < last:
-        ratios = slow * np.log(SHARES / 0.01) + (all_ - slow) * np.log((1 - SHARES) / 0.99)
-        found = logsumexp(ratios) - math.log(len(SHARES))
-    else:
-        part = max((edge for edge in stable.seconds if edge <= last / ratio), default=0.0)
-        theirs = _within(stable) - stable.seconds.get(part, 0.0)
-        found = float(evidence(slow, all_, theirs, _within(stable)))
-    if found < -math.log(alpha):
+    if limit >= last or _within(stable) < _needed(gates):
+        return _slower(stable, canary, gates, alpha)
+    bound = min(edge for edge in canary.seconds if edge >= limit)
+    slow = all_ - canary.seconds[bound]
+    ratios = slow * np.log(SHARES / 0.01) + (all_ - slow) * np.log((1 - SHARES) / 0.99)
+    if logsumexp(ratios) - math.log(len(SHARES)) < -math.log(alpha):
         return ""
-    return (
-        f"slow: {100 * slow / all_:.3g} % of the canary's answers take more than {1000 * bound:g} "
-        f"ms, p99 of stable is {1000 * usual:.3g} ms"
-    )
+    return f"{_late(slow, all_, bound)}, p99 of stable is {1000 * usual:.3g} ms"
+
+
+def _slower(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
+    """The canary passes an edge more often than stable passes the edge at or below its
+    `ratios.p99`th part: one that is no more than that many times as slow does not.
+    """
+    theirs, all_ = _within(stable), _within(canary)
+    bounds = sorted(edge for edge in canary.seconds if SLOW_SECONDS <= edge < math.inf)
+    for bound in reversed(bounds):
+        part = bound / gates.canary.ratios.p99
+        part = max((edge for edge in stable.seconds if edge <= part), default=0.0)
+        slow, late = all_ - canary.seconds[bound], theirs - stable.seconds.get(part, 0.0)
+        if evidence(slow, all_, late, theirs) >= -math.log(alpha / len(bounds)):
+            usual = f"{100 * late / theirs:.3g} % of stable's more than {1000 * part:g} ms"
+            return f"{_late(slow, all_, bound)}, {usual}"
+    return ""
+
+
+def _late(slow: float, all_: float, bound: float) -> str:
+    share = f"{100 * slow / all_:.3g} % of the canary's answers"
+    return f"slow: {share} take more than {1000 * bound:g} ms"
 
 
 def p99(seconds: Mapping[float, float]) -> float:
@@ -196,6 +212,20 @@ def p99(seconds: Mapping[float, float]) -> float:
 def _needed(gates: Gates) -> int:
     assert gates.rollout  # decide() has looked
     return gates.rollout.min_requests
+
+
+def _few(gates: Gates) -> int:
+    """Times of stable to compare with: what 1 % brings while the first step brings what it needs.
+
+    So whoever has the requests for the first step has them for the last one, too.
+    """
+    assert gates.rollout  # decide() has looked
+    return math.ceil(gates.rollout.min_requests / gates.rollout.steps[0])
+
+
+def _comparable(stable: Counts, gates: Gates) -> bool:
+    """Whether stable answered in the same minutes: only then times and memory are judged."""
+    return _within(stable) >= _few(gates)
 
 
 def _shifted(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
@@ -224,6 +254,8 @@ def _shifted(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
 def _heavy(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
     limit = gates.canary.ratios.memory
     if 0 in (stable.memory, canary.memory) or canary.memory <= limit * stable.memory:
+        return ""
+    if not _comparable(stable, gates):  # an idle process is small
         return ""
     megabytes = [counts.memory / 1e6 for counts in (canary, stable)]
     return f"memory: {megabytes[0]:.0f} MB, stable has {megabytes[1]:.0f} MB"

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ..config import InputError
-from . import cluster, manifests
+from . import cluster, manifests, route
 from .cluster import Object
 from .manifests import Release
 
@@ -106,7 +106,7 @@ def running(space: str) -> dict[str, Release | None]:
 def release_of(deployment: Object) -> Release:
     """Which release the pods of a Deployment are; raises InputError where it does not say."""
     pod = deployment["spec"]["template"]
-    notes = pod["metadata"].get("annotations", {})
+    notes = pod.get("metadata", {}).get("annotations", {})
     try:
         facts = (notes["model-digest"], notes["verdict"], notes["revision"])
     except KeyError as error:
@@ -118,12 +118,7 @@ def release_of(deployment: Object) -> Release:
 
 def weight(space: str) -> int:
     """Percent of the requests that the tried release answers."""
-    route = cluster.get("httproute", cluster.project(), space)
-    return next(
-        int(backend.get("weight", 1))
-        for backend in route["spec"]["rules"][0]["backendRefs"]
-        if backend["name"].endswith("-canary")
-    )
+    return route.whatever(space).weight
 
 
 def documents(text: str) -> Iterator[Object]:
@@ -191,8 +186,9 @@ def status(settings: dict[str, str]) -> None:
     """Print what runs in ENV: track, model, image, replicas, share of the requests, rollout."""
     space = cluster.namespace(settings)
     name = cluster.project()
-    route = cluster.get("httproute", name, space)
-    weights = {b["name"]: b.get("weight", 1) for b in route["spec"]["rules"][0]["backendRefs"]}
+    known = cluster.get("httproute", name, space)
+    backends = known["spec"]["rules"][0].get("backendRefs", [])
+    weights = {backend["name"]: backend.get("weight", 1) for backend in backends}
     rows = [("track", "model", "ready", "weight", "image")]
     for track, service in (("stable", name), ("canary", f"{name}-canary")):
         found = cluster.find("deployment", service, space)
@@ -204,5 +200,5 @@ def status(settings: dict[str, str]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip())
-    for key, value in sorted(route["metadata"].get("annotations", {}).items()):
+    for key, value in sorted(known["metadata"].get("annotations", {}).items()):
         print(f"{key}: {value}")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
+import traceback
 from dataclasses import replace
+from pathlib import Path
 
 from ..config import InputError
 from ..gates import Gates, Rollout
@@ -14,40 +17,69 @@ from .route import Route, State
 
 ABORTED = 3  # exit code
 MIRROR_EFFECT = 2.0  # seconds until a gateway has read a changed route
+DAMAGED = "the state of the rollout in the route cannot be read"
 MIRROR_SECONDS = 5.0  # without any answer of stable after which a mirror is taken away again
+
+# stable answers 1 % until it is promoted: times are compared with those of the same minutes
+MOST = 99
 
 Steps = tuple[int, ...]  # the canary's share of the answers in per cent, step by step
 
 
 class Driver:
-    """One process that drives a rollout; `drive` ends it or says why it cannot."""
+    """One process that drives a rollout; `drive` ends it or says why it cannot.
+
+    However it ends, that is said, and stands in the route where the API server takes it.
+    """
 
     def __init__(
         self, env: str, gates: Gates, rollout: Rollout, steps: Steps, now: Route, state: State
     ) -> None:
         self.env, self.gates, self.rollout, self.steps = env, gates, rollout, steps
         self.route, self.state = now, state
+        self.asked: set[int] = set()  # shares that may have been written without an answer
         self.pause = min(max(rollout.seconds.step / 24, 0.25), 5.0)
         self.seen = counts.Look()
         self.heard: tuple[float, float] | None = None  # seconds into the step, answers of stable
+        self.alarmed = False  # people know that an abort cannot be written
 
     def drive(self) -> int:
-        """Until the last step is passed (0) or the rollout is aborted (3)."""
-        self.say("resumed" if self.state.step >= 0 else "started")
-        last = time.monotonic()
-        while True:
-            try:
-                code = self.act(self.judge())
-                if code is not None:
-                    return code
-            except route.TakenOverError:
-                raise
-            except InputError as error:  # the API server: what was decided is decided again
-                self.say(f"not done: {error}")
-            time.sleep(self.pause)
-            now = time.monotonic()
-            self.state = replace(self.state, elapsed=self.state.elapsed + now - last)
-            last = now
+        """Until the last step is passed (0) or the rollout is aborted (3).
+
+        An interrupt (Ctrl-C, SIGTERM) leaves it to the next driver, with everyone at stable.
+        Raises InputError where somebody else drives, or where the abort cannot be written.
+        """
+        try:
+            self.say("resumed" if self.state.step >= 0 else "started")
+            while (code := self.turn()) is None:
+                last = time.monotonic()
+                time.sleep(self.pause)
+                self.passes(time.monotonic() - last)
+        except KeyboardInterrupt:
+            self.interrupted()
+            raise
+        return code
+
+    def turn(self) -> int | None:
+        """Look, decide and do it; the exit code where the rollout ends with it."""
+        begin, decision = time.monotonic(), self.judged()
+        try:
+            return self.act(decision)
+        except route.TakenOverError:
+            raise
+        except route.DamagedError as error:
+            self.route = error.route
+            self.state = replace(self.state, phase="aborted", reason=DAMAGED)
+        except Exception as error:  # what was decided is decided again
+            self.say(f"not done: {said(error)}")
+            if decision.verdict == "abort":
+                self.unwritten(said(error))
+        finally:
+            self.passes(time.monotonic() - begin)
+        return None
+
+    def passes(self, seconds: float) -> None:
+        self.state = replace(self.state, elapsed=self.state.elapsed + max(seconds, 0.0))
 
     def act(self, decision: Decision) -> int | None:
         """Write what was decided; the exit code where the rollout ends with it."""
@@ -64,30 +96,35 @@ class Driver:
             self.say(f"hold: {decision.reason}")
         return None
 
+    def judged(self) -> Decision:
+        """What to do now; what cannot be read or judged is no data: held until the deadline."""
+        try:
+            return self.judge()
+        except Exception as error:
+            reason, deadline = f"no data: {said(error)}", self.rollout.seconds.deadline
+            if self.state.elapsed < deadline:
+                return Decision("hold", reason)
+            return Decision("abort", f"not decided within {deadline:g} seconds: {reason}")
+
     def judge(self) -> Decision:
-        """What to do now; what cannot be read is no data."""
         if self.state.phase == "aborted":  # what follows an abort did not go through
             return Decision("abort", self.state.reason)
-        try:
-            self.seen = counts.look(self.route.space, self.state)
-        except InputError as error:
-            self.seen = counts.Look()
-            self.say(f"no data: {error}")
+        self.seen = counts.look(self.route.space, self.state)
         if self.seen.unread:
             self.say(f"no labels: {self.seen.unread}")
         if not self.state.base:
             self.state = replace(self.state, base={"stable": counts.kept(self.seen.stable)})
         base = self.state.base
         stable, mine = self.seen.since(base)
-        said = decide(stable, mine, self.gates, self.state.elapsed)
+        found = decide(stable, mine, self.gates, self.state.elapsed)
         if mirrored(self.state) and self.silenced(stable.of("")):
             # a gateway that does not know the filter answers nobody, and says so in its log only
             return Decision("abort", "stable gets no requests: can your gateway RequestMirror?")
-        if self.state.step < 0 and said.verdict != "abort":
+        if self.state.step < 0 and found.verdict != "abort":
             return self.ready(len(self.seen.canary), stable.of(""))
-        if said.verdict == "hold" and self.seen.began_anew(base):
+        if found.verdict == "hold" and self.seen.began_anew(base):
             self.state = replace(self.state, base=self.base({}, self.state.step))
-        return said
+        return found
 
     def silenced(self, answers: float) -> bool:
         """Whether stable answered nothing for MIRROR_SECONDS once the mirror had taken effect."""
@@ -106,18 +143,20 @@ class Driver:
         if not wanted or count < wanted:
             return Decision("hold", f"{count} of {wanted} pods are ready")
         least = self.rollout.min_requests
-        if self.steps[0] == 100 and answers < least:
+        if self.steps[0] == MOST and answers < least:
             return Decision("hold", f"{answers:.0f} of {least} answers of stable before the switch")
         return Decision("promote", f"{count} pods are ready")
 
     def base(self, before: counts.Pods, step: int) -> dict[str, counts.Pods]:
         """The counters that `step` begins with.
 
-        Where stable gets no requests any more, what it answered since `before` is the reference.
+        Where stable gets next to no requests any more, what it answered since `before` is the
+        reference; but not for times, which the load of the machine makes.
         """
-        alone = self.steps[step] == 100
-        stable = before if alone else counts.kept(self.seen.stable)
-        return {"stable": stable, "canary": counts.kept(self.seen.canary)}
+        mine = {"canary": counts.kept(self.seen.canary)}
+        if step < 0 or self.steps[step] < MOST:
+            return mine | {"stable": counts.kept(self.seen.stable)}
+        return mine | {"stable": before, "times": self.seen.times()}
 
     def advance(self, reason: str) -> None:
         step = self.state.step + 1
@@ -127,18 +166,62 @@ class Driver:
         self.say(f"promote: {reason}; now at {self.steps[step]} %{mirrored}")
 
     def abort(self, reason: str) -> int:
-        """Everyone back to stable first; then the pods go, and people are told."""
+        """Everyone back to stable first; then people are told, once, and the pods go."""
         self.write(0, replace(self.state, phase="aborted", reason=reason, base={}))
         self.say(f"abort: {reason}; everyone is at stable again")
-        return ended(self.route.space, self.env, self.state)
+        if not self.state.told:
+            tell(self.env, self.state)
+            self.state = replace(self.state, told=True)
+            self.write(0, self.state)
+        scale_down(self.route.space)
+        return ABORTED
+
+    def unwritten(self, why: str) -> None:
+        """An abort does not go through: people are told once where it does not stand in the route,
+        and it is tried as long again as a step may take; then raises InputError.
+        """
+        model, share = self.state.model[:16], max(self.route.weight, *self.asked, 0)
+        text = f"the pods of the aborted model {model} stay: {why}"
+        if self.route.state is None or self.route.state.phase != "aborted":
+            text = f"the abort of model {model} is not written, it may get {share} %: {why}"
+            if not self.alarmed:
+                notify.send(f"{cluster.project()}: {self.env}: {text}")
+            self.alarmed = True
+        if self.state.elapsed >= 2 * self.rollout.seconds.deadline:
+            raise InputError(f"canary: {text}: `make rollback ENV={self.env}`")
+
+    def interrupted(self) -> None:
+        """Nobody watches until the next driver: everyone is at stable until then."""
+        how = "everyone is at stable"
+        try:
+            if self.state.phase == "running":
+                self.write(0, replace(self.state, phase="interrupted"))
+        except Exception as error:
+            how = f"{self.route.weight} % may still go to the canary: {said(error)}"
+        how = f"interrupted: {how} until `make canary ENV={self.env}` goes on"
+        self.say(how)
+        notify.send(f"{cluster.project()}: {self.env}: model {self.state.model[:16]}: {how}")
 
     def write(self, weight: int, state: State) -> None:
-        self.route = route.change(self.route, weight, state, mirrored(state))
-        self.state = state
+        self.asked.add(weight)
+        self.route = route.change(self.route, weight, state, mirrored(state), self.asked)
+        self.asked, self.state = set(), state
 
     def say(self, text: str) -> None:
         clock, model = time.strftime("%H:%M:%S"), self.state.model[:16]
-        print(f"{clock} canary: {model} {self.route.weight:>3} %: {text}", flush=True)
+        try:
+            print(f"{clock} canary: {model} {self.route.weight:>3} %: {text}", flush=True)
+        except OSError:  # who listened is gone; the route and the messages still tell
+            sys.stdout = sys.stderr
+
+
+def said(error: Exception) -> str:
+    """What an error says; of one that nobody foresaw also its type and place."""
+    if isinstance(error, InputError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return f"{type(error).__name__} ({where}): {cluster.shown(str(error))}"
 
 
 def mirrored(state: State) -> bool:
@@ -154,16 +237,20 @@ def passed(state: State, env: str) -> int:
 
 
 def ended(space: str, env: str, state: State) -> int:
-    """What follows an abort: the pods go, and people are told, once; ABORTED.
+    """What follows an abort: people are told, once, and the pods go; ABORTED.
 
     Killed in between, the next `make canary` does the rest.
     """
-    scale_down(space)
     if not state.told:
-        name = cluster.project()
-        notify.send(f"{name}: {env}: rollout of model {state.model[:16]} aborted: {state.reason}")
+        tell(env, state)
         route.note(space, state, replace(state, told=True))
+    scale_down(space)
     return ABORTED
+
+
+def tell(env: str, state: State) -> None:
+    name = cluster.project()
+    notify.send(f"{name}: {env}: rollout of model {state.model[:16]} aborted: {state.reason}")
 
 
 def scale_down(space: str) -> None:

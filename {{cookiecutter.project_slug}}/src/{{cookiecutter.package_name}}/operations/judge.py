@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from ..config import InputError
 from ..gates import Gates, load_gates
 from . import cluster, counts, driver, rollout, route
 from .decide import Decision, decide
@@ -20,19 +19,26 @@ def run(settings: dict[str, str]) -> int:
     """Say what is decided of the release that is tried, and change nothing: ENV.
 
     Where `make canary` does not drive it, nothing says when its step began: the answers of the next
-    `rollout.seconds.step` seconds are judged. Exit code 0: go on, 3: abort, 4: hold.
+    `rollout.seconds.step` seconds are judged. Exit code 0: go on, 3: abort, 4: hold, also where
+    the cluster gave no answer that can be read; 1: it cannot be asked.
     """
-    space = cluster.namespace(settings)
-    gates, release, now = load_gates(), rollout.tried(space), route.read(space)
-    state = now.state
-    if state and state.model == release.model and state.phase != "running":
-        said = _over(state)
-    elif state is None or state.model != release.model:
-        said = _watched(space, State(release.model, release.image, "argo"), now.weight, gates)
-    else:
-        said = _said(space, state, state.base, gates, state.elapsed)
+    space, gates = cluster.namespace(settings), load_gates()
+    try:
+        said = _decided(space, gates)
+    except cluster.NoAnswerError as error:
+        said = Decision("hold", f"no data: {error}")
     print(f"decide: {said.verdict}: {said.reason}")
     return {"promote": 0, "abort": driver.ABORTED, "hold": HELD}[said.verdict]
+
+
+def _decided(space: str, gates: Gates) -> Decision:
+    release, now = rollout.tried(space), route.read(space)
+    state = now.state
+    if state is None or state.model != release.model:
+        return _watched(space, State(release.model, release.image, "argo"), now.weight, gates)
+    if state.phase in ("passed", "aborted"):
+        return _over(state)
+    return _said(space, state, state.base, gates, state.elapsed)
 
 
 def _over(state: State) -> Decision:
@@ -45,16 +51,18 @@ def _over(state: State) -> Decision:
 def _watched(space: str, state: State, weight: int, gates: Gates) -> Decision:
     """What the answers from now on say, at the latest when the time of a step is over.
 
-    Where stable gets no requests, all it answered since its pods began is the reference.
+    Where stable gets next to no requests, all it answered since its pods began is the reference,
+    but not for times.
     """
     seen = counts.look(space, state)
-    base = {"stable": {} if weight == 100 else seen.stable, "canary": seen.canary}
+    usual = {"times": seen.times()} if weight >= driver.MOST else {"stable": seen.stable}
+    base: Base = usual | {"canary": seen.canary}
     begin = time.monotonic()
     while True:
         elapsed = time.monotonic() - begin
         try:
             said = _said(space, state, base, gates, elapsed)
-        except InputError as error:  # a pod that goes while it is asked
+        except cluster.NoAnswerError as error:  # a pod that goes while it is asked
             said = Decision("hold", f"no data: {error}")
         if said.verdict != "hold" or not gates.rollout or elapsed >= gates.rollout.seconds.step:
             return said

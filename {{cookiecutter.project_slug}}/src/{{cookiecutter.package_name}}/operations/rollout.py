@@ -25,32 +25,51 @@ def canary(settings: dict[str, str]) -> int:
     """ENV: start or resume the rollout of the release that is tried, by the strategy of `deploy`.
 
     Exit code 0: passed, it has its share and waits for `make promote`, or it is stable already;
-    3: aborted, everyone is back at stable; 1: it could not be driven, or another one drives it.
+    3: aborted, everyone is back at stable; 1: it could not be driven, or another one drives it;
+    130: interrupted, everyone is at stable until the next `make canary` goes on.
     """
     space = cluster.namespace(settings)
     gates = load_gates()
     if gates.rollout is None:
         raise InputError("gates.yaml: rollout is switched off: give it its keys")
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    while True:
-        now = route.read(space)
+    for _ in range(cluster.TRIES):
+        try:
+            now = route.read(space)
+        except route.DamagedError:
+            return _ended_damaged(space, settings["ENV"])
         if _is_stable(space):
             return 0
         strategy = _strategy(space)
-        steps = SHARES[strategy] or gates.rollout.steps
+        steps = tuple(min(share, driver.MOST) for share in SHARES[strategy] or gates.rollout.steps)
         state = _begun(now, tried(space), strategy, len(steps))
         if state.phase == "aborted":
             print(f"canary: model {state.model[:16]} was aborted: {state.reason}: try a new model")
             return driver.ended(space, settings["ENV"], state)
         if state.phase == "passed":
             return driver.passed(state, settings["ENV"])
-        state = replace(state, driver=name)
+        state = replace(state, driver=name, phase="running")
         share = steps[state.step] if state.step >= 0 else 0
         try:  # from here on the driver before, if it lives, cannot write
             now = route.write(now, share, state, driver.mirrored(state))
         except cluster.ConflictError:
             continue
         return Driver(settings["ENV"], gates, gates.rollout, steps, now, state).drive()
+    raise route.contested(space)
+
+
+def _ended_damaged(space: str, env: str) -> int:
+    """End the rollout whose state cannot be read: nobody knows how far it came, or why it ended."""
+    state = damaged(space)
+    route.settle(space, state)
+    print(f"canary: model {state.model[:16]}: {state.reason}: everyone is at stable")
+    return driver.ended(space, env, state)
+
+
+def damaged(space: str) -> State:
+    """The end of a rollout whose state cannot be read."""
+    release = tried(space)
+    return State(release.model, release.image, "", phase="aborted", reason=driver.DAMAGED)
 
 
 def tried(space: str) -> manifests.Release:
@@ -63,10 +82,11 @@ def tried(space: str) -> manifests.Release:
         pods = cluster.pods(space, "canary")
         if not pods:
             raise InputError("nothing is tried: run `make deploy` first")
-        newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
-        return deploy.release_of({"metadata": newest["metadata"], "spec": {"template": newest}})
+        newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")))
+        of_it = {"metadata": newest["metadata"], "spec": {"template": newest}}
+        return deploy.release_of(cluster.formed(of_it, "deployment"))
     if not found["spec"].get("replicas"):
-        state = route.read(space).state
+        state = route.whatever(space).state
         if state is None or state.phase != "aborted":
             raise InputError("canary: nothing is tried: run `make deploy` first")
     return deploy.release_of(found)

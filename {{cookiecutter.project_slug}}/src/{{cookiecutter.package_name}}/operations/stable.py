@@ -89,7 +89,10 @@ def withdraw(settings: dict[str, str]) -> State | None:
     killed, is finished. Raises InputError after an abort, unless APPLY=yes: stable is not at fault.
     """
     space = cluster.namespace(settings)
-    state = route.read(space).state
+    try:
+        state = route.read(space).state
+    except route.DamagedError:
+        state = replace(rollout.damaged(space), phase="running")
     if state is None:
         return None
     if state.phase == "aborted":

@@ -1,0 +1,311 @@
+"""What a driver does with odd answers: it holds, aborts at the deadline, and says how it ended."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import sys
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from {{ cookiecutter.package_name }}.config import InputError
+from {{ cookiecutter.package_name }}.operations import cluster, driver, notify, rollout, route, stable
+from {{ cookiecutter.package_name }}.operations.cluster import ConflictError, NoAnswerError
+from {{ cookiecutter.package_name }}.operations.driver import ABORTED
+from {{ cookiecutter.package_name }}.operations.route import State
+
+from .rollouts import GATES
+from .test_rollout import RELEASE, SPACE, STATE, Server
+
+METRICS = """\
+predict_requests_total{code="200"} 40
+predict_seconds_bucket{le="0.1"} 40
+predict_seconds_bucket{le="+Inf"} 40
+predict_not_finite_total 0
+process_resident_memory_bytes 9e7
+"""
+
+
+class Odd(Server):
+    """Answers well `after` times, then as `odd` says of the kind of the question."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.odd: dict[str, str | Exception] = {}
+        self.taken = True  # whether a patch with an odd answer is made
+        self.after = 14
+        self.asked = 0
+
+    def ask(self, *words: str, stdin: str | None = None) -> str:
+        self.asked += 1
+        kind = words[0] if words[0] != "get" else words[1]
+        odd = self.odd.get(kind) if self.asked > self.after else None
+        said = "" if odd is not None and not self.taken else self.usual(kind, *words)
+        if isinstance(odd, Exception):
+            raise odd
+        return said if odd is None else odd
+
+    def usual(self, kind: str, *words: str) -> str:
+        if kind == "--raw":
+            return METRICS
+        if kind == "pods":
+            model = "1" * 64 if words[-2].endswith("canary") else "3" * 64
+            return json.dumps({"items": [pod(model)]})
+        if kind == "deployment":
+            return json.dumps(deployment("canary" if words[2].endswith("-canary") else ""))
+        return super().ask(*words)
+
+
+def pod(model: str, **status: Any) -> dict[str, Any]:
+    meta = {"name": f"pod-{model[:1]}", "labels": {"model": model[:16]}}
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    return {"metadata": meta | {"annotations": {"model-digest": model}}, "status": ready | status}
+
+
+def deployment(strategy: str) -> dict[str, Any]:
+    notes = RELEASE.annotations | ({"strategy": strategy} if strategy else {})
+    containers = [{"image": RELEASE.image}]
+    template = {"metadata": {"annotations": notes}, "spec": {"containers": containers}}
+    meta = {"name": "credit", "annotations": notes}
+    return {"metadata": meta, "spec": {"replicas": 1, "template": template}}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Odd:
+    """Everyone gets what the rollout needs, but for so many answers that it is ever decided."""
+    made, clock = Odd(), itertools.count()
+    assert GATES.rollout
+    seconds = GATES.rollout.seconds.model_copy(update={"step": 10.0, "deadline": 20.0})
+    limits = GATES.rollout.model_copy(update={"seconds": seconds, "min_requests": 10**6})
+    monkeypatch.setattr(rollout, "load_gates", lambda: GATES.model_copy(update={"rollout": limits}))
+    monkeypatch.setattr(cluster, "ask", made.ask)
+    monkeypatch.setattr(cluster, "project", lambda: "credit")
+    monkeypatch.setattr(cluster, "namespace", lambda settings: SPACE)
+    monkeypatch.setattr(rollout, "_is_stable", lambda space: False)
+    monkeypatch.setattr(driver.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(driver.time, "monotonic", lambda: float(next(clock)))
+    return made
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    texts: list[str] = []
+    monkeypatch.setattr(notify, "send", texts.append)
+    return texts
+
+
+def canary() -> int:
+    return rollout.canary({"ENV": "staging"})
+
+
+def kept(server: Odd) -> State:
+    server.odd = {}
+    state = route.read(SPACE).state
+    assert state
+    return state
+
+
+GARBAGE = ["<html>502</html>", "", '{"items": [', "null", "[]", "3", "[" * 100_000, '"ok"', "{}"]
+GARBAGE += ['{"items": null}', '{"items": {}}', '{"items": [null]}', '{"items": [{}]}', "9" * 5000]
+GARBAGE += [
+    json.dumps({"items": [pod("1" * 64) | change]})
+    for change in (
+        {"metadata": None},
+        {"metadata": {"name": 3}},
+        {"metadata": {"name": "a", "labels": []}},
+        {"metadata": {"name": "a", "annotations": {"model-digest": 1}}},
+        {"status": []},
+        {"status": {"conditions": "Ready"}},
+        {"status": {"conditions": [{}]}},
+        {"status": {"containerStatuses": [{"restartCount": "0"}]}},
+    )
+]
+LABEL, END = '{label="', "}"
+METRIC = 'predict_requests_total{code="200"} '
+NOT_METRICS = ["<html>\x00 {", "", "\n", METRICS[: len(METRICS) // 2], METRICS[:-1], "{" * 9000]
+NOT_METRICS += [f"{METRICS}{line}\n" for line in (METRIC + "5", "predict_requests_total 5")]
+NOT_METRICS += [
+    METRICS.replace(METRIC + "40", METRIC + number)
+    for number in ("NaN", "+Inf", "-5", "1e999", "-0.1", "9" * 400, "1_0", "", "many", "0x10")
+]
+NOT_METRICS += [
+    METRICS.replace('le="0.1"', f'le="{edge}"')
+    for edge in ("abc", "NaN", "", "-Inf", "0.1\\", "9" * 5000)
+]
+NOT_METRICS += [
+    METRICS.replace('predict_seconds_bucket{le="+Inf"} 40', line)
+    for line in ("", 'predict_seconds_bucket{le="+Inf"} 39', 'predict_seconds_bucket{a="+Inf"} 40')
+]
+NOT_METRICS += [
+    METRICS + "".join(f'predict_answers_total{LABEL}{n}"{END} 1\n' for n in range(2000)),
+    METRICS + f"# {'x' * 4000}\n" * 300,
+    METRICS + 'predict_answers_total{label="a",label="b"} 1\n',
+    METRICS.replace("process_resident_memory_bytes 9e7", "process_resident_memory_bytes NaN"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "odd"),
+    [("pods", odd) for odd in GARBAGE]
+    + [("--raw", odd) for odd in NOT_METRICS]
+    + [("pods", NoAnswerError("500")), ("--raw", NoAnswerError("no UTF-8"))],
+)
+def test_what_cannot_be_read_is_held_and_aborted_at_the_deadline(
+    kind: str, odd: str, server: Odd, told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.odd[kind] = odd
+    assert canary() == ABORTED
+    state = kept(server)
+    assert (server.weights, state.phase, state.told) == ([100, 0], "aborted", True)
+    assert "not decided within 20 seconds" in state.reason
+    assert server.scaled == ["credit-canary"]
+    assert [text for text in told if "aborted: not decided" in text] == told
+    assert len(told) == 1
+    assert "hold: no data: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        json.dumps({"items": [pod("1" * 64) | {"spec": None}]}),
+        json.dumps({"items": [pod("1" * 64) | {"status": None}]}),
+        json.dumps({"items": [pod("1" * 64, conditions=None, containerStatuses=None)]}),
+        '{"items": []}',
+        '{"items": [{"metadata": {"name": "a", "labels": null, "annotations": null}}]}',
+    ],
+)
+def test_pods_that_tell_nothing_yet_are_read(harmless: str, server: Odd) -> None:
+    server.odd["pods"], server.after = harmless, 0
+    assert len(cluster.pods(SPACE, "canary")) == harmless.count("metadata")
+
+
+@pytest.mark.parametrize("odd", ["ok", "", '{"kind": "Status"}', "<html>", NoAnswerError("late")])
+def test_a_patch_that_was_made_but_not_answered_is_not_taken_for_that_of_another(
+    odd: str, server: Odd, told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.odd["patch"] = odd
+    heal = server.usual
+
+    def usual(kind: str, *words: str) -> str:
+        said = heal(kind, *words)
+        if kind == "patch" and server.asked > server.after + 40:
+            server.odd = {}
+        return said
+
+    server.usual = usual  # type: ignore[method-assign]
+    assert canary() == ABORTED
+    assert (server.weights, kept(server).phase, len(told)) == ([100, 0], "aborted", 1)
+    assert "not done: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "odd", ["ok", ConflictError("the object has been modified"), NoAnswerError("500"), "again"]
+)
+def test_an_abort_that_is_never_taken_is_told_and_ends_with_an_error(
+    odd: str | Exception, server: Odd, told: list[str]
+) -> None:
+    server.odd["patch"], server.taken = odd, False
+    if odd == "again":  # the route as it was: what was asked is not in it
+        server.odd["patch"] = server.ask("get", "httproute", "credit")
+    with pytest.raises(InputError, match=r"the abort of model 1+ is not written, it may get"):
+        canary()
+    assert len(told) == 1
+    assert "is not written" in told[0]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("x"), KeyError("\x1b[2J"), RecursionError()])
+def test_a_fault_of_the_program_is_said_with_its_place_and_aborts_at_the_deadline(
+    error: Exception,
+    server: Odd,
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def decide(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(driver, "decide", decide)
+    assert canary() == ABORTED
+    said = capsys.readouterr().out
+    assert f"hold: no data: {type(error).__name__} (test_driver.py, line " in said
+    assert "\x1b" not in said
+    assert type(error).__name__ in kept(server).reason
+
+
+def test_a_driver_that_is_told_to_end_says_so_and_the_next_one_goes_on(
+    server: Odd, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(seconds: float) -> None:
+        if server.weights[1]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(driver.time, "sleep", stop)
+    with pytest.raises(KeyboardInterrupt):
+        canary()
+    state = kept(server)
+    assert (server.weights, state.phase, state.step) == ([100, 0], "interrupted", 0)
+    assert "interrupted: everyone is at stable until `make canary ENV=staging` goes on" in told[0]
+    shares = []
+    monkeypatch.setattr(driver.time, "sleep", lambda seconds: shares.append(server.weights[1]))
+    assert canary() == ABORTED  # not decided in time
+    assert set(shares) == {5}
+    assert kept(server).phase == "aborted"
+
+
+DAMAGED = ["{", "[]", '{"model": 3}', json.dumps(asdict(STATE) | {"of": "a later version"})]
+DAMAGED += [
+    json.dumps(asdict(STATE) | {"base": {"stable": base}})
+    for base in ({"a": {"x": "1"}}, {"a": 5}, {"a": {"x": None}}, {"a": {"x": float("nan")}})
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_a_state_damaged_while_it_is_driven_or_before_sends_everyone_to_stable(
+    text: str, server: Odd, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damage(seconds: float) -> None:
+        if server.weights[1] and text not in server.route["metadata"]["annotations"].values():
+            server.route["metadata"]["annotations"]["rollout"] = text
+            server.touch()
+
+    monkeypatch.setattr(driver.time, "sleep", damage)
+    assert canary() == ABORTED
+    assert (server.weights, kept(server).phase, len(told)) == ([100, 0], "aborted", 1)
+    route.write(route.read(SPACE), 50, STATE)
+    server.route["metadata"]["annotations"]["rollout"] = text
+    assert canary() == ABORTED
+    assert (server.weights, kept(server).reason) == ([100, 0], driver.DAMAGED)
+    route.write(route.read(SPACE), 50, STATE)
+    server.route["metadata"]["annotations"]["rollout"] = text
+    assert stable.withdraw({"ENV": "staging", "WHY": "damaged"})
+    assert (server.weights, kept(server).reason) == ([100, 0], "damaged")
+
+
+def test_a_driver_goes_on_when_nobody_reads_what_it_says(
+    server: Odd, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Gone())
+    assert canary() == ABORTED
+    assert (server.weights, len(told)) == ([100, 0], 1)
+
+
+def test_an_abort_is_told_once_though_its_note_cannot_be_written_at_first(
+    server: Odd, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, fails = route.write, itertools.count()
+
+    def stumbling(now: route.Route, weight: int, state: State, mirror: bool = False) -> route.Route:
+        if state.told and next(fails) < 3:
+            raise NoAnswerError("500")
+        return write(now, weight, state, mirror)
+
+    monkeypatch.setattr(route, "write", stumbling)
+    assert canary() == ABORTED
+    assert (len(told), kept(server)) == (1, replace(kept(server), told=True))
