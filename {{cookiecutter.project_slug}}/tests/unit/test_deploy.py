@@ -287,7 +287,7 @@ def test_without_manifests_it_says_so(in_folder: Path) -> None:
         ("printf '\\377\\376'", "the answer is not UTF-8"),
         ("exec head -c 20000000 /dev/zero", "it said more than 8 MiB"),
         ("head -c 20000000 /dev/zero >&2; exit 1", "it said more than 8 MiB"),
-        ("printf '\\377\\033[2Jno\\n\\n' >&2; exit 3", "deployments: \ufffd \\[2Jno$"),
+        ("printf '\\377\\033[2Jno\\n\\n' >&2; exit 3", "deployments: \ufffd\\\\x1b\\[2Jno$"),
         ("exit 7", "failed without a word"),
         ("kill -9 $$", "failed without a word"),
         ("exec sleep 100", "no cluster answers.*i/o timeout after 0.5 seconds"),
