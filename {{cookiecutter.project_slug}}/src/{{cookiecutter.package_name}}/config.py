@@ -35,6 +35,7 @@ class Data(Strict):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     decimal: Literal[".", ","] = "."
     encoding: str = "utf-8"
+    memory_gb: Annotated[float, Field(gt=0)] | None = None  # a table may need; null: the machine's
 
     @model_validator(mode="after")
     def _labels(self) -> Data:
