@@ -31,6 +31,18 @@ def default(lab: Lab) -> None:
     passed(lab, "sample", *LIFE)
 
 
+def graded(lab: Lab) -> None:
+    """The starter project with two more numbers that have few different values."""
+    with lab.edited("model_config.yaml") as config:
+        config["sample"]["rows"] = ROWS
+        config["columns"] |= {"grade": {"type": "numeric"}, "flag": {"type": "numeric"}}
+    passed(lab, "sample")
+    more = [(lab.random.randint(1, 5), lab.random.randint(0, 1)) for _ in range(ROWS)]
+    rows = zip(lab.rows(), more, strict=True)
+    lab.write_rows([row | {"grade": str(grade), "flag": str(flag)} for row, (grade, flag) in rows])
+    passed(lab, *LIFE)
+
+
 def adopted(lab: Lab) -> None:
     """A table with other names, another form and another language, taken over by `adopt`."""
     path = lab.folder / "sales.csv"
@@ -57,6 +69,7 @@ def two(lab: Lab) -> None:
 MAKERS: dict[str, Callable[[Lab], None]] = {
     "default": default,
     "adopted": adopted,
+    "graded": graded,
     "two": two,
     "challenged": challenged,
     "adopted-two": two,

@@ -172,7 +172,7 @@ class Workshop:
             from . import bases
 
             folder = self.folder / f"base-{name}"
-            source = self.project if name in ("default", "adopted") else self.base(bases.ON[name])
+            source = self.base(bases.ON[name]) if name in bases.ON else self.project
             shutil.rmtree(folder, ignore_errors=True)  # of an earlier try that failed
             shutil.copytree(source, folder, ignore=SKIPPED)
             if source == self.project:  # as on the day it was born

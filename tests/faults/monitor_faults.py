@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 from .lab import Lab
-from .registry import fault
+from .registry import Plant, fault
 
 ROWS = 3000
 ALARM = 3
@@ -207,6 +208,58 @@ def answers(lab: Lab) -> None:
         del entry["features"]
         entry["output"][positive] = min(1.0, entry["output"][positive] * 1.5)
     write(lab, entries)
+
+
+# A number of few values, each row planted in a window that was steady before: the redraw itself.
+NEVER = r"drifts: \d+\.\d% are values training never had: 1 of them"
+FEW: dict[str, tuple[str, str, Callable[[int, float], float | None]]] = {
+    "0 and 1 become 0 and 100": ("flag", NEVER, lambda _, value: value * 100),
+    "each 5 of 1 to 5 becomes 99": ("grade", NEVER, lambda _, value: 99 if value == 5 else value),
+    "each 1 of 1 to 5 becomes -999": (
+        "grade", NEVER, lambda _, value: -999 if value == 1 else value,
+    ),
+    "all of 1 to 5 above 1 moved by 0.5": (
+        "grade", r"never had: 4 of them", lambda _, value: value - 0.5 * (value > 1),
+    ),
+    "a value between 2 and 3 in a tenth": (
+        "grade", NEVER, lambda at, value: value if at % 10 else 2.5,
+    ),
+    "each 5 of 1 to 5 becomes 4": (
+        "grade", r"drifts: mean moved by", lambda _, value: min(value, 4.0),
+    ),
+    "1 to 5 missing in a tenth": (
+        "grade", r"drifts: the missing rate went", lambda at, value: value if at % 10 else None,
+    ),
+    "a value between 2 and 3 in one of 250": (
+        "grade", NEVER, lambda at, value: value if at % 250 else 2.5,
+    ),
+}  # fmt: skip
+
+
+def few_values(name: str, change: Callable[[int, float], float | None]) -> Plant:
+    """The plant that changes the number `name` of every row."""
+
+    def plant(lab: Lab) -> None:
+        entries = prediction_log(lab)
+        for at, entry in enumerate(entries):
+            entry["features"][name] = change(at, entry["features"][name])
+        write(lab, entries)
+
+    return plant
+
+
+for _name, (_column, _says, _change) in FEW.items():
+    fault(
+        "T55",
+        _name,
+        "monitor",
+        _says,
+        before=steady,
+        base="graded",
+        code=ALARM,
+        twin=False,
+        miss="250" in _name,
+    )(few_values(_column, _change))
 
 
 @fault(

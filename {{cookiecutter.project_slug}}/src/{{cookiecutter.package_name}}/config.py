@@ -39,6 +39,7 @@ class Data(Strict):
     decimal: Literal[".", ","] = "."
     thousands: Thousands = None  # of the target, where that is a number
     encoding: str = "utf-8"
+    memory_gb: Annotated[float, Field(gt=0)] | None = None  # a table may need; null: the machine's
 
     @model_validator(mode="after")
     def _labels(self) -> Data:

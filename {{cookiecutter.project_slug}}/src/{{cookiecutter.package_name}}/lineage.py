@@ -18,6 +18,7 @@ CONFIG = "config.json"  # in a model folder: model_config.yaml as it was in trai
 NO_PART: dict[str, Any] = {
     **dict.fromkeys(("checks", "monitoring", "notification"), True),
     "compute": {"runner", "gpu"},
+    "data": {"memory_gb"},
 }
 BUILT_FROM = "IMAGE_COMMIT"  # set in the image of jobs: there is no git, and the code is fixed
 # Spelled out: a setting of the user's must not hide a new file.

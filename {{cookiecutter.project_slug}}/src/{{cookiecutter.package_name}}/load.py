@@ -11,10 +11,11 @@ A changed query runs again with `make run`; for new rows of the same query: `mak
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .config import Column, Config
-from .reading import read_csv, read_parquet
+from .reading import is_parquet, read_csv, read_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,5 +23,5 @@ if TYPE_CHECKING:
 
 def load(config: Config, wanted: dict[str, Column]) -> pa.Table:
     """The columns `wanted` (the target too) as an Arrow table; types are converted afterwards."""
-    read = read_parquet if config.data.path.endswith(".parquet") else read_csv
+    read = read_parquet if is_parquet(Path(config.data.path)) else read_csv
     return read(config, wanted)

@@ -3,27 +3,59 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from .config import CONFIG_FILE, Column, Config, InputError
+from . import memory
+from .arrow import TEXT
+from .config import CONFIG_FILE, Column, Config, Data, InputError
 from .numerals import OTHER
 
-_TEXT = pa.dictionary(pa.int32(), pa.string())
+_MARK = re.compile(r'"?sep=([^\w"\r\n])"?', re.ASCII | re.IGNORECASE)
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file is Parquet, by its name or its first bytes."""
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return True
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
+def marked(file: IO[str]) -> str:
+    """The delimiter that a first line such as `sep=;` names, as Excel has it; none without one.
+
+    `file` stands behind that line afterwards, or at its beginning.
+    """
+    found = _MARK.fullmatch(file.readline(16).rstrip("\r\n"))
+    if found is None:
+        file.seek(0)
+    return found[1] if found else ""
+
+
+def _opened(path: Path, encoding: str) -> IO[str]:
+    return path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="")
+
+
+def _dialect(path: Path, data: Data) -> tuple[str, int]:
+    """The delimiter of a CSV file, and how many lines stand before its header."""
+    with _opened(path, data.encoding) as file:
+        mark = marked(file)
+    return mark or data.delimiter, int(bool(mark))
 
 
 def header(path: Path, delimiter: str, encoding: str) -> list[str]:
     """Column names of a CSV file; raises InputError for an empty file or a wrong encoding."""
     try:
-        with path.open(
-            encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline=""
-        ) as file:
-            names = next(csv.reader(file, delimiter=delimiter), [])
+        with _opened(path, encoding) as file:
+            names = next(csv.reader(file, delimiter=marked(file) or delimiter), [])
     except (UnicodeDecodeError, LookupError) as error:
         raise _not_encoded(path, encoding, str(error)) from None
     except csv.Error as error:
@@ -44,13 +76,17 @@ def _not_encoded(path: Path, encoding: str, why: str) -> InputError:
 
 
 def require(path: Path, names: Iterable[str], wanted: Iterable[str]) -> None:
-    """Raise InputError unless every name of `wanted` is among `names`."""
+    """Raise InputError unless every name of `wanted` is among `names`, once."""
+    names, wanted = list(names), list(wanted)
     absent = [name for name in wanted if name not in set(names)]
     if absent:
         raise InputError(
             f"{path} has no column {', '.join(map(repr, absent))}: correct columns or data.target "
             f"in {CONFIG_FILE}; the file has {', '.join(map(repr, names))}"
         )
+    twice = next((name for name in wanted if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path}: the column {twice!r} stands twice: rename one")
 
 
 def read_csv(config: Config, wanted: dict[str, Column]) -> pa.Table:
@@ -61,6 +97,7 @@ def read_csv(config: Config, wanted: dict[str, Column]) -> pa.Table:
     """
     path, data = Path(config.data.path), config.data
     require(path, header(path, data.delimiter, data.encoding), wanted)
+    memory.require_room(path, memory.of_csv(path, data.delimiter), data.memory_gb)
     try:
         table = _csv_table(path, config, wanted, pa.float64())
         doubtful = {
@@ -68,14 +105,14 @@ def read_csv(config: Config, wanted: dict[str, Column]) -> pa.Table:
             for name, column in wanted.items()
             if column.thousands is None and _may_be_grouped(table[name])
         }
-        texts = _csv_table(path, config, doubtful, _TEXT) if doubtful else table
+        texts = _csv_table(path, config, doubtful, TEXT) if doubtful else table
         for name in doubtful:
             table = table.set_column(table.column_names.index(name), name, texts[name])
         return table
     except pa.ArrowInvalid:
         pass  # a number that is none, or a fault that shows again below
     try:
-        return _csv_table(path, config, wanted, _TEXT)
+        return _csv_table(path, config, wanted, TEXT)
     except pa.ArrowInvalid as error:
         if "invalid UTF8" in str(error):
             raise _not_encoded(path, data.encoding, "a byte is no UTF-8") from None
@@ -103,14 +140,17 @@ def _csv_table(
     path: Path, config: Config, wanted: dict[str, Column], number: pa.DataType
 ) -> pa.Table:
     data = config.data
+    delimiter, before = _dialect(path, data)
     types = {
-        name: number if column.type == "numeric" and column.thousands not in OTHER else _TEXT
+        name: number if column.type == "numeric" and column.thousands not in OTHER else TEXT
         for name, column in wanted.items()
     }
     return pacsv.read_csv(
         path,
-        read_options=pacsv.ReadOptions(encoding=data.encoding, block_size=8 << 20),
-        parse_options=pacsv.ParseOptions(delimiter=data.delimiter, newlines_in_values=True),
+        read_options=pacsv.ReadOptions(
+            encoding=data.encoding, block_size=8 << 20, skip_rows=before
+        ),
+        parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=pacsv.ConvertOptions(
             column_types=types,
             include_columns=list(wanted),
@@ -125,10 +165,32 @@ def _csv_table(
 def read_parquet(config: Config, wanted: dict[str, Column]) -> pa.Table:
     """Columns `wanted` of a Parquet file, in the types it has."""
     path = Path(config.data.path)
+    file = open_parquet(path)
+    require(path, file.schema_arrow.names, wanted)
+    return parquet_table(path, file, list(wanted), config.data.memory_gb)
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """A Parquet file whose texts stay a dictionary: a long one that repeats is kept once."""
     try:
-        file = pq.ParquetFile(path)
-        require(path, file.schema_arrow.names, wanted)
-        return file.read(columns=list(wanted))
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path} is no whole Parquet file ({reason}): restore it") from None
+        fields = pq.ParquetFile(path).schema_arrow
+        texts = [field.name for field in fields if pa.types.is_string(field.type)]
+        return pq.ParquetFile(path, read_dictionary=texts)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise _not_whole(path, error) from None
+
+
+def parquet_table(
+    path: Path, file: pq.ParquetFile, names: list[str], memory_gb: float | None
+) -> pa.Table:
+    """Columns `names` of an open Parquet file; InputError where memory cannot hold them."""
+    memory.require_room(path, memory.of_parquet(file, names), memory_gb)
+    try:
+        return file.read(columns=names)
+    except (pa.ArrowException, OSError) as error:
+        raise _not_whole(path, error) from None
+
+
+def _not_whole(path: Path, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())[:200]
+    return InputError(f"{path} is no whole Parquet file ({reason}): restore it")

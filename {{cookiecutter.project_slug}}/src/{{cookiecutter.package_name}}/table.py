@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from . import numerals
@@ -18,6 +17,7 @@ from .arrays import parse_datetime as parse_datetime
 from .arrays import rows as rows
 from .arrays import spelled, spellings
 from .arrays import take as take
+from .arrow import UnfitError, typed
 from .config import CONFIG_FILE, Column, Config, InputError
 from .load import load
 from .reading import require
@@ -64,32 +64,17 @@ def refuse_rows(path: Path, name: str, wrong: np.ndarray, what: str) -> None:
 def _convert(
     path: Path, name: str, chunks: pa.ChunkedArray, column: Column, config: Config
 ) -> pa.Array:
+    try:
+        chunks = typed(chunks, column.type)
+    except (UnfitError, pa.ArrowException) as error:
+        reason = str(error) if isinstance(error, UnfitError) else f"cannot be read ({error})"
+        raise InputError(
+            f"{path}: column {name!r} {reason}: correct the data, or the column in {CONFIG_FILE}"
+        ) from None
     array = chunks.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):  # no rows, or a type that cannot be joined
-        array = pa.concat_arrays(array.chunks)
-    if pa.types.is_floating(array.type) and column.type == "numeric":
-        return array.cast(pa.float64())
-    if column.type == "datetime" and pa.types.is_temporal(array.type):
-        return array.cast(pa.timestamp("us"), safe=False)
-    if pa.types.is_dictionary(array.type) and not _is_text(array.type.value_type):
-        array = array.dictionary_decode()
     if not pa.types.is_dictionary(array.type):
-        try:
-            if column.type == "numeric" and not _is_text(array.type):
-                return array.cast(pa.float64())
-            if pa.types.is_floating(array.type):  # not a number is no label
-                array = pc.if_else(pc.is_nan(array), None, array)
-            array = array.cast(pa.string()).dictionary_encode()
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            raise InputError(
-                f"{path}: column {name!r} holds {array.type}, not {column.type}: correct its type "
-                f"in {CONFIG_FILE}"
-            ) from None
+        return array
     return _convert_text(path, name, array, column, config)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _convert_text(

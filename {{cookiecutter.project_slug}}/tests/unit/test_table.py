@@ -8,6 +8,8 @@ import pytest
 
 from {{ cookiecutter.package_name }} import table
 from {{ cookiecutter.package_name }}.config import Config, InputError
+from {{ cookiecutter.package_name }}.pipeline.adoption import source
+from {{ cookiecutter.package_name }}.serving import rows
 
 COLUMNS: dict[str, Any] = {
     "amount": {"type": "numeric", "missing": True},
@@ -30,6 +32,12 @@ def config(path: Path, **data: Any) -> Config:
 def read(path: Path, text: str | bytes, **data: Any) -> table.Columns:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return table.columns_of(table.read_raw(config(path, **data)))
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "x.csv"
+    path.write_text(text)
+    return path
 
 
 def test_each_type_is_read(tmp_path: Path) -> None:
@@ -92,3 +100,39 @@ def test_not_a_number_in_a_float_column_of_labels_is_missing(tmp_path: Path) -> 
 
 def test_a_time_before_year_1_in_utc_is_no_time() -> None:
     assert table.parse_datetime("0001-01-01T00:00:00+01:00", None) is None
+
+
+MARKED = "amount{0}kind{0}paid{0}when{0}y\n1.5{0}a{0}1{0}2024-01-02{0}no\n"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "^", "~", ":", " "])
+@pytest.mark.parametrize("first", ["sep={}\n", "SEP={}\r\n", '"sep={}"\n', "\ufeffsep={}\n"])
+def test_a_first_line_that_names_the_delimiter_is_understood(
+    tmp_path: Path, first: str, delimiter: str
+) -> None:
+    text = first.format(delimiter) + MARKED.format(delimiter)
+    columns = read(tmp_path / "x.csv", text, delimiter="," if delimiter == ";" else ";")
+    assert (columns["amount"].tolist(), columns["kind"].tolist()) == ([1.5], ["a"])
+    assert (columns["when"].astype(str)[0][:10], columns["y"].tolist()) == ("2024-01-02", ["no"])
+    settings = config(tmp_path / "x.csv")
+    found = list(rows.read(tmp_path / "x.csv", settings.data, settings.columns, ["amount"]))
+    assert found[0][0] == 3
+    assert isinstance(found[0][1], dict)
+    assert found[0][1]["amount"] == 1.5
+    adopted = source.read(tmp_path / "x.csv", "")
+    assert (adopted.delimiter, list(adopted.columns)) == (delimiter, HEADER.split(","))
+    assert adopted.rows == 1
+
+
+def test_a_column_that_is_named_like_that_line_stays_one(tmp_path: Path) -> None:
+    assert list(source.read(written(tmp_path, "sep=;,b\n1,2\n3,4\n"), "").columns) == ["sep=;", "b"]
+    assert list(source.read(written(tmp_path, "b,sep=;\n1,2\n3,4\n"), "").columns) == ["b", "sep=;"]
+
+
+def test_a_fault_after_that_line_is_named_by_its_line(tmp_path: Path) -> None:
+    path = written(tmp_path, "sep=;\n" + MARKED.format(";") + "1;a\n")
+    settings = config(path)
+    found = list(rows.read(path, settings.data, settings.columns, ["amount"]))
+    assert found[1] == (4, "has 2 fields, not 5")
+    with pytest.raises(InputError, match="is empty"):
+        read(path, "sep=;\n")

@@ -25,10 +25,12 @@ from .validation import personal
 from .validation.table_checks import repeated
 
 DATA = Path("data")
-KEYS = ("DATA", "TARGET", "SENSITIVE", "TASK", "ENCODING")
+KEYS = ("DATA", "TARGET", "SENSITIVE", "TASK", "ENCODING", "MEMORY_GB")
 LONGEST_NAME = 300
 _SHOWN = 30
-USAGE = "make adopt DATA=my.csv TARGET=column [SENSITIVE=a,b] [TASK=...] [ENCODING=...]"
+USAGE = (
+    "make adopt DATA=my.csv TARGET=column [SENSITIVE=a,b] [TASK=...] [ENCODING=...] [MEMORY_GB=...]"
+)
 
 # below so many rows: parameters. Small trees and slow learning, or few rows are learnt by heart.
 PARAMS: dict[float, dict[str, Any]] = {
@@ -73,7 +75,7 @@ def run(arguments: dict[str, str]) -> None:
     path = Path(given["DATA"]).expanduser()
     if re.match(r"[a-z0-9]+://", given["DATA"], re.IGNORECASE):
         raise InputError(f"DATA={given['DATA']} is an address: download the file first")
-    table = source.read(path, given["ENCODING"])
+    table = source.read(path, given["ENCODING"], _memory(given["MEMORY_GB"]))
     place = _place(path)
     proposal = propose(table, place, given)
     text = config_text.render(
@@ -97,6 +99,18 @@ def _arguments(arguments: Mapping[str, str]) -> dict[str, str]:
         if not given[key]:
             raise InputError(f"{key} is not given: {USAGE}")
     return given
+
+
+def _memory(given: str) -> float | None:
+    """GB that the table may need; None where nothing is said."""
+    if not given:
+        return None
+    try:
+        if 0 < float(given) < math.inf:
+            return float(given)
+    except ValueError:
+        pass  # said below
+    raise InputError(f"MEMORY_GB={given}: must be a number of GB above 0")
 
 
 def propose(table: source.Source, place: Path, given: Mapping[str, str]) -> Proposal:
@@ -232,6 +246,7 @@ def _config(
         "decimal": table.decimal,
         "thousands": wanted.thousands,
         "encoding": table.encoding,
+        "memory_gb": table.memory_gb,
     }
     return Config.model_validate(
         {

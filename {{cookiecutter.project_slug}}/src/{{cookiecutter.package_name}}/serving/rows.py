@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import numerals
 from ..arrays import FALSE, TRUE
 from ..config import Column, Data, InputError
 from ..progress import terminal
+from ..schema import sent
 from .records import Record
 
 PART = 5_000  # rows read at once from Parquet
@@ -59,12 +62,12 @@ def read(source: Path, data: Data, columns: dict[str, Column], needed: list[str]
     Raises InputError naming the file when it is missing, damaged, or lacks a `needed` column; and
     at its end where the decimal sign of a column looks like one between thousands.
     """
-    from ..reading import header
+    from ..reading import header, is_parquet
 
     if not source.is_file():
         raise InputError(f"DATA={source}: there is no such file")
     values = _Values(data, columns)
-    if source.suffix.lower() == ".parquet":
+    if is_parquet(source):
         yield from _parquet(source, values, needed)
     else:
         names = header(source, data.delimiter, data.encoding)
@@ -88,6 +91,8 @@ def _csv(source: Path, values: _Values, names: list[str]) -> Iterator[Row]:
     import rich.progress
     from rich.console import Console
 
+    from ..reading import marked
+
     data, place = values.data, terminal()
     encoding = "utf-8-sig" if data.encoding.lower() in ("utf-8", "utf8") else data.encoding
     with rich.progress.open(
@@ -100,36 +105,46 @@ def _csv(source: Path, values: _Values, names: list[str]) -> Iterator[Row]:
         transient=True,
         description="score",
     ) as file:
-        reader = csv.reader(file, delimiter=data.delimiter, strict=True)
+        mark = marked(file)
+        reader, before = csv.reader(file, delimiter=mark or data.delimiter, strict=True), bool(mark)
         try:
             next(reader)
             for texts in reader:
                 if len(texts) == len(names):
-                    yield reader.line_num, values.record(names, texts)
+                    yield reader.line_num + before, values.record(names, texts)
                 elif texts:
-                    yield reader.line_num, f"has {len(texts)} fields, not {len(names)}"
+                    yield reader.line_num + before, f"has {len(texts)} fields, not {len(names)}"
         except (csv.Error, UnicodeDecodeError) as error:
+            after = reader.line_num + before
             raise InputError(
-                f"{source}: after line {reader.line_num}: {error}: restore it, or export it again"
+                f"{source}: after line {after}: {error}: restore it, or export it again"
             ) from None
 
 
 def _parquet(source: Path, values: _Values, needed: list[str]) -> Iterator[Row]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
+    from .. import memory, reading
+    from ..arrow import UnfitError
+
+    file = reading.open_parquet(source)
+    there = file.schema_arrow.names
+    names = [name for name in dict.fromkeys(there) if name in values.columns]
+    _require(source, names, needed)
+    reading.require(source, there, names)
+    memory.require_room(source, memory.of_parquet(file, names), values.data.memory_gb)
+    row, name = 0, ""
     try:
-        file = pq.ParquetFile(source)
-        names = [name for name in file.schema_arrow.names if name in values.columns]
-        _require(source, names, needed)
-        row = 0
         for batch in file.iter_batches(PART, columns=names):
-            specs = [values.columns[name] for name in names]
-            parts = map(_parquet_column, specs, batch.columns)
+            parts = []
+            for name in names:
+                parts.append(_parquet_column(values.columns[name], batch.column(name)))
             for texts in zip(*parts, strict=True):
                 row += 1
                 yield row, values.record(names, texts)
-    except pa.ArrowException as error:
+    except UnfitError as error:
+        raise InputError(f"{source}: column {name!r} {error}: correct the table") from None
+    except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{source} cannot be read ({reason}): export it again") from None
 
@@ -138,7 +153,13 @@ def _parquet_column(column: Column, values: Any) -> list[Any]:
     """Numbers as training reads them, with every bit; all else as text."""
     import pyarrow as pa
 
-    numbers = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
-    if column.type == "numeric" and any(is_kind(values.type) for is_kind in numbers):
-        return list(values.cast(pa.float64()).to_pylist())
-    return list(values.cast(pa.string()).to_pylist())
+    from ..arrow import typed
+
+    array = typed(pa.chunked_array([values]), column.type).combine_chunks()
+    if pa.types.is_floating(array.type):
+        return list(array.to_pylist())
+    if pa.types.is_timestamp(array.type):
+        moments = array.to_numpy(zero_copy_only=False)
+        return [None if np.isnat(moment) else sent(column, moment) for moment in moments]
+    texts = array.dictionary.to_pylist()
+    return [None if code is None else texts[code] for code in array.indices.to_pylist()]

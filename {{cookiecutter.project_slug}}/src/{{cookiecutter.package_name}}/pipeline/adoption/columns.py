@@ -11,15 +11,17 @@ import numpy as np
 import pyarrow as pa
 
 from ... import table
+from ...arrow import UnfitError, is_moment, is_number, moments
 from ...config import Column
 from .amounts import read as amounts_of
-from .source import Source, Texts, as_texts, is_number, is_text, numbers
+from .source import Source, Texts, as_texts, is_text, numbers
 from .wording import (
     CAMEL,
     CODE,
     DRESSED,
     FORMATS,
     IDENTIFIER,
+    INDEX,
     LIKELY_MISSING,
     PERSON,
     SPLIT_NAME,
@@ -80,18 +82,25 @@ def infer(name: str, source: Source, missing: set[str]) -> Found:
     """What the column `name` is, when the texts in `missing` are no values."""
     if name == table.ROW:
         return Found(reason="its name is the one of the row numbers here: rename it to use it")
+    if INDEX.fullmatch(name):
+        return Found(reason="it is the index that pandas kept: rename it to use it")
     stored = source.columns[name]
     if is_number(stored.type):
         return _stored_number(name, stored)
-    if pa.types.is_timestamp(stored.type) or pa.types.is_date(stored.type):
-        moments = stored.cast(pa.timestamp("us"), safe=False).to_numpy()
-        if np.isnat(moments).all():
-            return Found(reason="it holds no value")
-        return _moments(moments, None, "")
+    if is_moment(stored.type):
+        return _stored_moments(stored)
     if not is_text(stored.type):
         return Found(reason=f"it holds {stored.type}, which is no number, time, or category")
     texts = as_texts(stored).without(missing)
     return _without_value(texts) or _split_mark(name, texts) or _typed(name, texts, source)
+
+
+def _stored_moments(stored: pa.ChunkedArray) -> Found:
+    try:
+        times = moments(stored).to_numpy()
+    except UnfitError as error:
+        return Found(reason=f"it {error}")
+    return Found(reason="it holds no value") if np.isnat(times).all() else _moments(times, None, "")
 
 
 def _stored_number(name: str, stored: pa.ChunkedArray) -> Found:

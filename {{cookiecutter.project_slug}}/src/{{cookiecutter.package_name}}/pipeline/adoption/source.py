@@ -6,17 +6,19 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
+from ... import memory, reading
 from ...arrays import category
+from ...arrow import TEXT, UnfitError, plain
 from ...config import InputError
 from ...numerals import OTHER, Thousands, is_grouped, number
 
@@ -30,6 +32,9 @@ _OTHER_FORMATS = {
     b"SQLite format 3": "an SQLite file",
     b"\x89HDF": "an HDF5 file",
     b"%PDF": "a PDF",
+    b"ARROW1": "an Arrow or Feather file",
+    b"ORC": "an ORC file",
+    b"Obj\x01": "an Avro file",
 }
 
 
@@ -78,6 +83,7 @@ class Source:
     decimal: str = "."
     encoding: str = "utf-8"
     unnamed: int = 0
+    memory_gb: float | None = None
 
     def texts(self, name: str) -> Texts:
         """The column as texts; see `as_texts`."""
@@ -110,26 +116,16 @@ class Source:
         }
 
 
-def is_number(kind: pa.DataType) -> bool:
-    """Whether a column is stored as numbers."""
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-
-
 def is_text(kind: pa.DataType) -> bool:
-    """Whether a stored column can be looked at as texts: text, truth, codes, or nothing at all."""
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-        return is_text(kind) or pa.types.is_integer(kind)
-    checks = (pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean, pa.types.is_null)
-    return any(check(kind) for check in checks)
+    """Whether a stored column can be looked at as texts: text, truth, clock, or nothing at all."""
+    checks = (pa.types.is_string, pa.types.is_boolean, pa.types.is_time, pa.types.is_null)
+    return kind == TEXT or any(check(kind) for check in checks)
 
 
 def as_texts(column: pa.ChunkedArray) -> Texts:
     """Different trimmed values of `column` (n,), numbers or texts, and the index of each row."""
     if not pa.types.is_dictionary(column.type):
         column = column.cast(pa.string()).dictionary_encode()
-    elif column.type.value_type != pa.string():
-        column = column.cast(pa.dictionary(pa.int32(), pa.string()))
     array = column.unify_dictionaries().combine_chunks()
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks)
@@ -148,7 +144,7 @@ def numbers(values: list[str], decimal: str = ".") -> np.ndarray:
     return np.where(np.isfinite(found), found, np.nan)
 
 
-def read(path: Path, encoding: str) -> Source:
+def read(path: Path, encoding: str, memory_gb: float | None = None) -> Source:
     """The data file `path`; an empty `encoding` is found out (UTF-8, or UTF-16 by its mark).
 
     Raises InputError naming the file and the remedy for whatever is not a readable table.
@@ -159,9 +155,9 @@ def read(path: Path, encoding: str) -> Source:
     for magic, what in _OTHER_FORMATS.items():
         if head.startswith(magic):
             raise InputError(f"{path} is {what}: save its table as CSV or Parquet")
-    if head.startswith(b"PAR1") or path.suffix.lower() in (".parquet", ".pq"):
-        return _read_parquet(path)
-    return _read_csv(path, encoding or _by_mark(head))
+    if reading.is_parquet(path):
+        return _read_parquet(path, memory_gb)
+    return _read_csv(path, encoding or _by_mark(head), memory_gb)
 
 
 def _require_file(path: Path) -> None:
@@ -178,16 +174,23 @@ def _by_mark(head: bytes) -> str:
     return "utf-16" if marked else "utf-8"
 
 
-def _read_parquet(path: Path) -> Source:
+def _read_parquet(path: Path, memory_gb: float | None) -> Source:
+    file = reading.open_parquet(path)
+    names = list(dict.fromkeys(file.schema_arrow.names))
+    table = reading.parquet_table(path, file, names, memory_gb)
+    columns = [_plain(column) for column in table.columns]
+    return _source(path, table.column_names, columns, table.num_rows, memory_gb=memory_gb)
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     try:
-        table = pq.read_table(path)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise InputError(f"{path} is no whole Parquet file ({_short(error)}): restore it") from None
-    return _source(path, table.column_names, table.columns, table.num_rows)
+        return plain(column)
+    except UnfitError:  # it is left out, or refused as the target
+        return column
 
 
 def _source(
-    path: Path, names: list[str], columns: list[pa.ChunkedArray], rows: int, **how: str
+    path: Path, names: list[str], columns: list[pa.ChunkedArray], rows: int, **how: Any
 ) -> Source:
     named = [name for name in names if name.strip()]
     twice = sorted({name for name in named if named.count(name) > 1})
@@ -199,11 +202,13 @@ def _source(
     return Source(path, kept, rows, unnamed=len(names) - len(named), **how)
 
 
-def _read_csv(path: Path, encoding: str) -> Source:
-    head = _decoded_head(path, encoding)
-    delimiter = _delimiter(path, head)
+def _read_csv(path: Path, encoding: str, memory_gb: float | None) -> Source:
+    start = io.StringIO(_decoded_head(path, encoding), newline="")
+    mark = reading.marked(start)
+    head = start.read()
+    delimiter = _delimiter(path, head, mark or DELIMITERS)
+    memory.require_room(path, memory.of_csv(path, delimiter), memory_gb)
     names = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter))
-    text = pa.dictionary(pa.int32(), pa.string())
     places = [str(at) for at in range(len(names))]
     for threads in (True, False):  # without threads the message names the row
         try:
@@ -211,13 +216,14 @@ def _read_csv(path: Path, encoding: str) -> Source:
                 path,
                 read_options=pacsv.ReadOptions(
                     column_names=places,
+                    skip_rows=bool(mark),
                     skip_rows_after_names=1,
                     encoding=encoding,
                     use_threads=threads,
                     block_size=8 << 20,
                 ),
                 parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-                convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(places, text)),
+                convert_options=pacsv.ConvertOptions(column_types=dict.fromkeys(places, TEXT)),
             )
             break
         except pa.ArrowInvalid as error:
@@ -227,9 +233,8 @@ def _read_csv(path: Path, encoding: str) -> Source:
             f"{path} is damaged ({_short(fault)}): correct that row, or export it again"
         )
     _require_closed_quote(path, table)
-    decimal = _decimal(table, delimiter)
-    how = {"delimiter": delimiter, "encoding": encoding, "decimal": decimal}
-    return _source(path, names, table.columns, table.num_rows, **how)
+    how = {"delimiter": delimiter, "encoding": encoding, "decimal": _decimal(table, delimiter)}
+    return _source(path, names, table.columns, table.num_rows, memory_gb=memory_gb, **how)
 
 
 def _decoded_head(path: Path, encoding: str) -> str:
@@ -263,8 +268,8 @@ def _decoded_head(path: Path, encoding: str) -> str:
     return head
 
 
-def _delimiter(path: Path, head: str) -> str:
-    best = max(DELIMITERS, key=lambda delimiter: _evenness(head, delimiter))
+def _delimiter(path: Path, head: str, delimiters: Sequence[str]) -> str:
+    best = max(delimiters, key=lambda delimiter: _evenness(head, delimiter))
     if not _evenness(head, best)[0]:
         raise InputError(
             f"{path}: its first line, {head.splitlines()[0][:60]!r}, is one column: it must name "

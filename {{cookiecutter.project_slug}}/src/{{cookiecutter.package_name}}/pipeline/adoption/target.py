@@ -8,10 +8,11 @@ from typing import cast, get_args
 
 import numpy as np
 
+from ...arrow import is_number
 from ...config import InputError, Task
 from .amounts import Amounts, read
 from .columns import time_format
-from .source import Source, Texts, is_number, is_text, numbers
+from .source import Source, Texts, is_text, numbers
 
 # Whole numbers with at most 10 different values are classes (grades, stages), more are amounts.
 # A class needs 2 rows (one to learn, one to test); grades so rare are better met as amounts.

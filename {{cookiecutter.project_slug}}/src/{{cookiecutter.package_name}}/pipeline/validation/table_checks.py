@@ -17,6 +17,7 @@ from ... import arrays, reading
 from ...config import Config
 from ...table import ROW, Columns, rows, take
 from ..adoption import leakage
+from ..adoption.wording import INDEX
 from . import personal, rules
 from .record import today
 
@@ -224,11 +225,10 @@ def unknown_columns(config: Config) -> Findings:
 
 
 def names(path: Path, config: Config) -> list[str]:
-    """Column names of the data file; none where it is neither CSV nor Parquet."""
+    """Column names of the data file (not the index of pandas); none of neither CSV nor Parquet."""
     if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        return list(pq.read_schema(path).names)
+        there = reading.open_parquet(path).schema_arrow.names
+        return [name for name in there if not INDEX.fullmatch(name)]
     if path.suffix not in (".csv", ".tsv", ".txt"):
         return []
     return reading.header(path, config.data.delimiter, config.data.encoding)
