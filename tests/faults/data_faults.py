@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from .lab import Lab, Row
 from .registry import fault
 
@@ -120,6 +122,31 @@ def header_only(lab: Lab) -> None:
 def text_in_number(lab: Lab) -> None:
     name = number(lab)
     lab.change(0.001, lambda row: row.update({name: "n/a?"}))
+
+
+@fault("T30", "signs between thousands where decimals are read", "prepare", r"has numbers like '")
+def thousands(lab: Lab) -> None:
+    name, sign = number(lab), lab.config["data"].get("decimal", ".")
+    rows = [
+        row | {name: f"{500 + at * 37 % 9_000:,}".replace(",", sign)}
+        for at, row in enumerate(lab.rows())
+    ]
+    lab.write_rows(rows)
+
+
+def batch(lab: Lab) -> None:
+    """A table to score: the one that was trained on."""
+    shutil.copyfile(lab.data, lab.folder / "batch.csv")
+
+
+@fault(
+    "T30", "codes of a batch that training did not see", "score+DATA=batch.csv+OUT=out.csv",
+    r"rows hold a category that training did not see", before=batch,
+)  # fmt: skip
+def new_codes(lab: Lab) -> None:
+    name = category(lab)
+    lab.change(0.1, lambda row: row.update({name: "7.5"}))
+    batch(lab)
 
 
 @fault("T30", "infinite number", CHECK, r"fails '(finite|at most)")

@@ -47,7 +47,10 @@ FAULTS: list[Fault] = []
 def fault(
     id: str, name: str, stages: str, says: str, **options: object
 ) -> Callable[[Plant], Plant]:
-    """Register the decorated plant as a row; `stages` are words as on the command line."""
+    """Register the decorated plant as a row.
+
+    `stages` are words as on the command line, with their settings behind a +: score+DATA=in.csv.
+    """
 
     def register(plant: Plant) -> Plant:
         row = Fault(id, name, plant, tuple(stages.split()), says, **options)  # type: ignore[arg-type]

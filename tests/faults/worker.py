@@ -46,15 +46,20 @@ def outcome(workshop: Workshop, row: Fault, adopted: bool) -> dict[str, Any]:
                 break
         traces = lab.folder / "executed"
         if traces.exists():
-            return {"outcome": "executed", "by": stage, "message": text}
+            return {"outcome": "executed", "by": by(stage), "message": text}
     if code == 0:
         return {"outcome": "missed", "by": "", "message": ""}
     found = re.search(row.says, text)
     right = stage == row.stages[-1] and code == row.code and found and "Traceback" not in text
     line = next((part for part in text.splitlines() if re.search(row.says, part)), text.strip())
     if not right:
-        return {"outcome": "wrong", "by": stage, "message": text}
-    return {"outcome": "refused", "by": stage, "message": line}
+        return {"outcome": "wrong", "by": by(stage), "message": text}
+    return {"outcome": "refused", "by": by(stage), "message": line}
+
+
+def by(stage: str) -> str:
+    """The stage without its settings, for the table."""
+    return stage.partition("+")[0]
 
 
 def healthy(lab: Lab, row: Fault) -> str:
@@ -69,9 +74,9 @@ def healthy(lab: Lab, row: Fault) -> str:
 
 
 def run(lab: Lab, stage: str) -> tuple[int, str]:
-    """One stage: `process:` in front where the code of the copy must run."""
+    """One stage: `process:` in front where the code of the copy must run, `+` before a setting."""
     words = stage.removeprefix("process:")
-    return (lab.say if words == stage else lab.process)(words)
+    return (lab.say if words == stage else lab.process)(*words.split("+"))
 
 
 def main(words: list[str]) -> None:

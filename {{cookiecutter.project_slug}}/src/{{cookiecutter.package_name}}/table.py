@@ -50,14 +50,15 @@ def _target_column(config: Config) -> Column:
     return Column(type="categorical", missing=True, values=config.data.classes)
 
 
-def refuse_rows(path: Path, name: str, wrong: np.ndarray, what: str) -> None:
+def refuse_rows(path: Path, name: str, wrong: np.ndarray, what: str, how: str = "") -> None:
     """Raise InputError that counts the rows marked in `wrong` (n,) and names the first."""
     first = (np.flatnonzero(wrong)[:_MAX_SHOWN] + 1).tolist()
     count = int(wrong.sum())
     more = ", ..." if count > len(first) else ""
     raise InputError(
         f"{path}: column {name!r} {what} in {count:,} of {len(wrong):,} rows (rows "
-        f"{', '.join(map(str, first))}{more}): correct the data, or the column in {CONFIG_FILE}"
+        f"{', '.join(map(str, first))}{more}){how}: correct the data, or the column in "
+        f"{CONFIG_FILE}"
     )
 
 
@@ -97,7 +98,8 @@ def _convert_text(
     )
     wrong = ~(np.array([*valid, True]) | absent)
     if wrong[codes].any():
-        refuse_rows(path, name, wrong[codes], _what(column, config))
+        what = "is not a number" if column.type == "numeric" else f"is no {column.type}"
+        refuse_rows(path, name, wrong[codes], what, _signs(column, config))
     if column.type == "numeric" and column.thousands is None:
         _refuse_thousands(path, name, texts, absent, config.data.decimal)
     kind = pa.timestamp("us") if column.type == "datetime" else pa.float64()
@@ -106,14 +108,12 @@ def _convert_text(
     )
 
 
-def _what(column: Column, config: Config) -> str:
-    """What a wrong text is not, and the signs that a number is written with where they are set."""
-    if column.type != "numeric":
-        return f"is no {column.type}"
+def _signs(column: Column, config: Config) -> str:
+    """How a number is written, where that is set."""
     if column.thousands in numerals.OTHER:
-        return f"is not a number with {column.thousands!r} between thousands"
-    comma = config.data.decimal == ","
-    return "is not a number with the decimal sign ','" if comma else "is not a number"
+        return f", written with {column.thousands!r} between thousands"
+    comma = column.type == "numeric" and config.data.decimal == ","
+    return ", written with the decimal sign ','" if comma else ""
 
 
 def _refuse_thousands(
