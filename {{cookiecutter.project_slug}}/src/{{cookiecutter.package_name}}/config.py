@@ -138,6 +138,12 @@ class Notification(Strict):
     runs: Literal["all", "failures"] = "all"
 
 
+class Report(Strict):
+    """Counts below `min_cell` are shown as such; 0 or 1 shows every one. No gate judges by it."""
+
+    min_cell: Annotated[int, Field(ge=0)] = 10
+
+
 class Sample(Strict):
     """Size of the SYNTHETIC starter table."""
 
@@ -224,6 +230,7 @@ class Config(Strict):
     search: Search = Search()
     compute: Compute = Compute()
     notification: Notification = Notification()
+    report: Report = Report()
     sample: Sample = Sample()
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
 

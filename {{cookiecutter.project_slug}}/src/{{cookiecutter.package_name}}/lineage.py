@@ -16,7 +16,7 @@ LOCKS = [Path("requirements/dev.txt"), Path("requirements/extra.txt")]
 CONFIG = "config.json"  # in a model folder: model_config.yaml as it was in training
 # Settings that only judge data, watch the model or steer CI: they make no other model.
 NO_PART: dict[str, Any] = {
-    **dict.fromkeys(("checks", "monitoring", "notification"), True),
+    **dict.fromkeys(("checks", "monitoring", "notification", "report"), True),
     "compute": {"runner", "gpu"},
     "data": {"memory_gb"},
 }

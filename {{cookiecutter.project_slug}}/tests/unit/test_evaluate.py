@@ -82,7 +82,7 @@ def test_a_slice_with_one_class_only_has_a_reason_and_no_value() -> None:
     found = judged.measure(BINARY, truth, score, {"side": halves(40)}, METRICS["binary"])["slices"]
     assert [(part["group"], part["rows"]) for part in found] == [("first", 20), ("second", 20)]
     assert found[0]["value"] is None
-    assert found[0]["reason"] == "too few rows of class 'yes' (0)"
+    assert found[0]["reason"] == "too few rows of class 'yes' (fewer than 10)"
     assert found[1]["low"] <= found[1]["value"] <= found[1]["high"]
 
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from {{ cookiecutter.package_name }}.text import cell, escape, line, markdown, message, shown
+from {{ cookiecutter.package_name }}.text import (
+    cell,
+    escape,
+    line,
+    markdown,
+    message,
+    shown,
+)
 
 
 @pytest.mark.parametrize(

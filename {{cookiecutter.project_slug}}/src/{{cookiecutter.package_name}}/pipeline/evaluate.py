@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import artifact, metrics, table
+from .. import artifact, metrics, small, table
 from ..config import CONFIG_FILE, Config, InputError, load_config
 from ..files import new_folder, read_json, write_json
 from ..metrics import HEADLINE
@@ -27,7 +27,8 @@ def run() -> None:
     prediction = check_prediction(model.predict(test), truth)
     drawn = metrics.replicates(len(truth))
     say(f"evaluate: {drawn:,} resamples of {len(truth):,} rows")
-    found = judged(config, test, prediction)
+    _, found = judged(config, test, prediction)
+    least = config.report.min_cell
     record = {
         "model": model.digest,
         "data": data,
@@ -37,7 +38,7 @@ def run() -> None:
         "replicates": drawn,
         "headline": HEADLINE[config.data.task],
         **found,
-        "confusion": _confusion(truth, prediction),
+        "confusion": _confusion(truth, prediction, least),
         "importance": importance.measure(config, model, test, truth),
         "plots": _plots(config, truth, prediction, found["calibration"]["bins"]),
     }
@@ -80,22 +81,22 @@ def check_prediction(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return prediction
 
 
-def _confusion(truth: np.ndarray, prediction: np.ndarray) -> list[list[int]]:
-    """Rows: true class, columns: predicted class; empty for regression."""
+def _confusion(truth: np.ndarray, prediction: np.ndarray, least: int) -> list[list[small.Count]]:
+    """Rows: true class, columns: predicted class, as they are shown; empty for regression."""
     if prediction.ndim == 1:
         return []
     size = prediction.shape[1]
     cells = truth * size + prediction.argmax(axis=1)
     counts: list[list[int]] = np.bincount(cells, minlength=size**2).reshape(size, size).tolist()
-    return counts
+    return [small.counts(row, least) for row in counts]  # its total is that of the class
 
 
 def _plots(
-    config: Config, truth: np.ndarray, prediction: np.ndarray, bins: list[dict[str, float]]
+    config: Config, truth: np.ndarray, prediction: np.ndarray, bins: list[dict[str, Any]]
 ) -> list[dict[str, str]]:
     from .evaluation import plots  # matplotlib
 
     with new_folder(REPORTS / "plots") as folder:
         if config.data.task == "regression":
-            return plots.regression(folder, truth, prediction, config.seed)
+            return plots.regression(folder, truth, prediction, config.report.min_cell)
         return plots.classification(folder, truth, prediction, config.data.labels, bins)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .. import champion, lineage, manifest
+from .. import champion, lineage, manifest, text
 from ..config import GATES_FILE, InputError, load_config
 from ..files import digest, read_json, write_json
 from ..gates import line, load_gates, short
@@ -115,13 +115,16 @@ def decide(found: dict[str, Any], verdict: dict[str, Any] | None) -> dict[str, A
     else:
         compared = rival.compare(config, CANDIDATE, found["model"], origin, test)
     content = read_json(EVALUATION, _AGAIN)
-    evaluation = evidence.read_evaluation(content)
+    evaluation = evidence.read_evaluation(content, {"slices": [], "fairness": []})
     if isinstance(evaluation, list):
         wrong = evaluation
     else:
         wrong = evidence.faults(evaluation, config, found["model"], identity, content)
+    if not wrong:  # of small groups the report shows less than is judged
+        every, wrong = again.measure(config, CANDIDATE, test, content)
     if not wrong:
-        wrong = list(again.differences(config, CANDIDATE, test, content))
+        groups = {key: every[key] for key in ("slices", "fairness")}
+        evaluation = evidence.read_evaluation(content, groups)
     if wrong or isinstance(evaluation, list):
         lines, metrics = [line("evidence", "refused", reason) for reason in wrong], {}
     else:
@@ -149,10 +152,10 @@ def _same(left: dict[str, Any], right: dict[str, Any], keys: tuple[str, ...]) ->
 
 def table(verdict: dict[str, Any]) -> str:
     """Aligned columns of gate, value, limit, verdict and reason; the last line is the answer."""
-    rows = [("gate", "value", "limit", "verdict", "")]
+    rows: list[tuple[str, ...]] = [("gate", "value", "limit", "verdict", "")]
     for check in verdict["checks"]:
         shown = (check["gate"], short(check["value"]), check["limit"] or "", check["verdict"])
-        rows.append((*shown, check["reason"]))
+        rows.append(tuple(map(text.line, (*shown, check["reason"] or ""))))
     widths = [max(len(row[at]) for row in rows) for at in range(4)]
     lines = [
         "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[4]])
@@ -161,4 +164,4 @@ def table(verdict: dict[str, Any]) -> str:
     count = sum(check["verdict"] == "refused" for check in verdict["checks"])
     state = "passed" if count == 0 else f"refused by {count} of {len(verdict['checks'])} lines"
     lines.append(f"gate: model {verdict['model'][:16]} {state} -> {VERDICT}")
-    return "\n".join(text.rstrip() for text in lines)
+    return "\n".join(each.rstrip() for each in lines)

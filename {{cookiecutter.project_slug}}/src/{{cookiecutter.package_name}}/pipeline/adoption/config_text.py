@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from ...config import Column, Config
+from ...text import shown
 
 WIDTH = 100
 _PLAIN = re.compile(r"[A-Za-z_]([A-Za-z0-9_ ./()-]*[A-Za-z0-9_)])?")
@@ -40,7 +41,7 @@ def scalar(value: Any) -> str:
         if _PLAIN.fullmatch(value) and yaml.safe_load(value) == value:
             return value
         text = yaml.dump(value, default_style='"', allow_unicode=True, width=float("inf"))
-        return text.strip()
+        return shown(text.strip())  # what YAML writes as it is, but nobody sees
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:

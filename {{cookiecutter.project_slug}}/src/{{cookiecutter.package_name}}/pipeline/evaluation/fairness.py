@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import small
 from .slices import Groups
 
 MIN_ROWS = 30  # of several classes, one that is rare in a group has no rate there, only noise
@@ -21,6 +22,7 @@ def compare(
     truth: np.ndarray,
     prediction: np.ndarray,
     counted_above: int = COUNTED_ABOVE,
+    least: int = 0,
 ) -> dict[str, Any]:
     """Rates of the groups in the test set, and their largest differences.
 
@@ -29,22 +31,29 @@ def compare(
     Several classes: each against the rest, the largest difference counts; rates over fewer than
     MIN_ROWS rows are left out. Regression: mean absolute errors; `error_gap` is their difference
     relative to the overall one.
-    A difference that cannot be computed is None, with the `reason`.
+    A difference that cannot be computed is None, with the `reason`. Counts, and rates over counts,
+    below `least` rows are left out as in small.counts.
     """
     present, codes = np.unique(groups.codes, return_inverse=True)
     counts = np.bincount(codes)
+    rows = small.counts(counts.tolist(), least)
+    hidden = np.array([isinstance(each, str) for each in rows])
     if prediction.ndim == 1:
         rates = _errors(truth, prediction, codes)
-        found: dict[str, float | None] = {"error_gap": _relative_gap(rates, counts)}
+        overall = float(rates["mean_absolute_error"] @ counts / counts.sum())
+        rates["mean_absolute_error"][hidden] = np.nan
+        found: dict[str, float | None] = {"error_gap": _relative_gap(rates, overall)}
     else:
         guess, classes = prediction.argmax(axis=1), prediction.shape[1]
         rates = _rates(truth, guess, codes, classes, counted_above)
+        cells = np.bincount(codes * classes + truth, minlength=len(counts) * classes)
+        _leave_out(rates, hidden, cells, least)
         found = _differences(rates)
     shown = {name: values for name, values in rates.items() if values.ndim == 1}
     if prediction.ndim == 2 and prediction.shape[1] == 2:
         shown |= {name: values[:, 0] for name, values in rates.items() if values.ndim == 2}
     table = [
-        {"group": groups.names[code], "rows": int(counts[at])}
+        {"group": groups.names[code], "rows": rows[at]}
         | {name: _number(values[at]) for name, values in shown.items()}
         for at, code in enumerate(present)
     ]
@@ -53,7 +62,23 @@ def compare(
         alone = f"the test set holds one group only ({groups.names[present[0]]!r})"
         unknown = "no two groups have rows of the classes that the rates are about"
         result["reason"] = alone if len(present) == 1 else unknown
+    if hidden.any():
+        result["reason"] = f"groups of {small.few(least)} rows are not compared"
     return result
+
+
+def _leave_out(rates: Rates, hidden: np.ndarray, cells: np.ndarray, least: int) -> None:
+    """Set rates of `hidden` groups (g,), and those over fewer than `least` rows, to NaN.
+
+    `cells` (g * c,) are the rows of each group and class.
+    """
+    true = cells.reshape(len(hidden), -1)
+    asked = slice(-rates["true_positive_rate"].shape[1], None)
+    rates["true_positive_rate"][true[:, asked] < least] = np.nan
+    other = true.sum(axis=1, keepdims=True) - true
+    rates["false_positive_rate"][other[:, asked] < least] = np.nan
+    for values in rates.values():
+        values[hidden] = np.nan
 
 
 def _errors(truth: np.ndarray, prediction: np.ndarray, codes: np.ndarray) -> Rates:
@@ -61,10 +86,8 @@ def _errors(truth: np.ndarray, prediction: np.ndarray, codes: np.ndarray) -> Rat
     return {"mean_absolute_error": error / np.bincount(codes)}
 
 
-def _relative_gap(rates: Rates, counts: np.ndarray) -> float | None:
-    errors = rates["mean_absolute_error"]
-    overall = float(errors @ counts / counts.sum())
-    gap = _gap(errors)
+def _relative_gap(rates: Rates, overall: float) -> float | None:
+    gap = _gap(rates["mean_absolute_error"])
     return gap if gap is None or overall == 0 else gap / overall
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import metrics, table
+from ... import metrics, small, table
 from ...config import CONFIG_FILE, Config, InputError, Task
 from ...metrics import HEADLINE, METRICS, Interval, Metric
 from ...places import PREPARED
@@ -31,9 +31,10 @@ SLICED: dict[Task, str] = {
 
 def judged(
     config: Config, test: Columns, prediction: np.ndarray, again: bool = False
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Figures of `prediction`, (n, k) or (n,), for the hold-out rows `test` (n rows).
 
+    All of them, to judge by; and what is shown of them, without those of small groups.
     `again` leaves out what no gate reads, the intervals of metrics beside the headline, and counts
     the groups of fairness by itself where `evaluate` asks fairlearn.
     """
@@ -51,17 +52,48 @@ def judged(
         values = points(named, truth, prediction).items()
         found["metrics"] = {name: {"value": value} for name, value in values} | found["metrics"]
     above = 0 if again else fairness.COUNTED_ABOVE
-    return {
+
+    def compared(least: int) -> list[dict[str, Any]]:
+        return [
+            fairness.compare(name, groups[name], truth, prediction, above, least)
+            for name in config.sensitive
+        ]
+
+    every = {
         "rows": len(truth),
         "classes": _counts(truth, config.data.labels),
         **found,
         "baseline": baseline(config, truth, training[config.data.target]),
-        "fairness": [
-            fairness.compare(name, groups[name], truth, prediction, above)
-            for name in config.sensitive
-        ],
+        "fairness": compared(0),
         "calibration": calibrate(truth, prediction),
     }
+    least = config.report.min_cell
+    return every, every | _shown(every, least) | {"fairness": compared(least)}
+
+
+def _shown(every: dict[str, Any], least: int) -> dict[str, Any]:
+    """Classes, slices and bins of calibration as they are shown."""
+    classes, calibration = every["classes"], every["calibration"]
+    columns = dict.fromkeys(part["column"] for part in every["slices"])
+    cut = [[part for part in every["slices"] if part["column"] == name] for name in columns]
+    slices = [part for parts in cut for part in _few(parts, least, ("value", "low", "high"))]
+    bins = _few(calibration["bins"], least, ("predicted", "observed"))
+    return {
+        "classes": dict(zip(classes, small.counts([*classes.values()], least), strict=True)),
+        "slices": slices,
+        "calibration": calibration | {"bins": bins},
+    }
+
+
+def _few(parts: list[dict[str, Any]], least: int, keys: tuple[str, ...]) -> list[dict[str, Any]]:
+    """`parts` of a whole by their `rows`, without the values of `keys` where those are hidden."""
+    rows = small.counts([part["rows"] for part in parts], least)
+    return [
+        part | dict.fromkeys(keys) | {"rows": each, "reason": f"{each} rows"}
+        if isinstance(each, str)
+        else part
+        for part, each in zip(parts, rows, strict=True)
+    ]
 
 
 def points(
@@ -114,14 +146,14 @@ def measure(
     found = metrics.intervals(measures, len(truth), config.seed)
     for name in named:
         if not all(map(math.isfinite, found[name,])):
-            reason = undefined(truth, config.data.labels)
+            reason = undefined(truth, config)
             raise InputError(
                 f"{name} cannot be computed on the {len(truth):,} test rows: {reason}; raise "
                 f"split.test in {CONFIG_FILE}, or collect more data"
             )
     slices = [
         {"column": key[0], "group": key[1], "rows": len(index), "metric": sliced}
-        | _slice(found[key], undefined(truth[index], config.data.labels))
+        | _slice(found[key], undefined(truth[index], config))
         for key, index in members.items()
     ]
     return {"metrics": {name: found[name,]._asdict() for name in named}, "slices": slices}
@@ -140,13 +172,15 @@ def _slice(found: Interval, reason: str) -> dict[str, Any]:
     return numbers | ({"reason": reason} if None in numbers.values() else {})
 
 
-def undefined(truth: np.ndarray, labels: Sequence[str]) -> str:
+def undefined(truth: np.ndarray, config: Config) -> str:
     """Why a headline metric has no value or no interval on these rows."""
+    labels = config.data.labels
     if not labels:
         return f"too few different values of the target ({len(np.unique(truth))})"
     counts = np.bincount(truth, minlength=len(labels))
     at = int(counts.argmin())
-    return f"too few rows of class {labels[at]!r} ({counts[at]})"
+    rows = small.count(int(counts[at]), config.report.min_cell)
+    return f"too few rows of class {labels[at]!r} ({rows})"
 
 
 def baseline(config: Config, truth: np.ndarray, training: np.ndarray) -> dict[str, float | None]:

@@ -6,12 +6,15 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from ... import small
 
 COLORS = ["#2457a7", "#c4572e", "#2f8f6b", "#8a5fb0", "#b8902a", "#4a9cc7", "#b34773", "#6b7280"]
 POINTS = 300  # of a curve, and of a scatter plot
@@ -35,7 +38,7 @@ STYLE = {
 }
 
 Plot = dict[str, str]
-Bins = Sequence[dict[str, float]]
+Bins = Sequence[dict[str, Any]]
 
 
 def classification(
@@ -54,7 +57,8 @@ def classification(
     share = "predicted probability" if len(labels) == 2 else "probability of the predicted class"
     with _axes(folder / "calibration.svg", share, "share that came true") as axes:
         axes.plot([0, 1], [0, 1], color="#c3c8d0", linestyle="--", linewidth=1)
-        points = [part["predicted"] for part in bins], [part["observed"] for part in bins]
+        seen = [part for part in bins if part["predicted"] is not None]
+        points = [part["predicted"] for part in seen], [part["observed"] for part in seen]
         axes.plot(*points, color=COLORS[0], marker="o", markersize=4)
     which = f"positive class {labels[1]}" if len(labels) == 2 else "each class against the rest"
     if len(shown) < len(labels) and len(labels) > 2:
@@ -66,22 +70,30 @@ def classification(
     ]
 
 
-def regression(folder: Path, truth: np.ndarray, prediction: np.ndarray, seed: int) -> list[Plot]:
-    """Write predicted.svg and residuals.svg; returns file, title, text of each."""
-    chosen = np.random.default_rng(seed).permutation(len(truth))[:POINTS]
-    ends = [min(truth.min(), prediction.min()), max(truth.max(), prediction.max())]
+def regression(folder: Path, truth: np.ndarray, prediction: np.ndarray, least: int) -> list[Plot]:
+    """Write predicted.svg and residuals.svg; returns file, title, text of each.
+
+    A point stands for `least` rows or more, and a bar of fewer is not drawn.
+    """
+    parts = min(POINTS, max(1, len(truth) // max(least, 1)))
+    rows = np.array_split(np.argsort(prediction, kind="stable"), parts)
+    predicted, true = (np.array([v[at].mean() for at in rows]) for v in (prediction, truth))
+    ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
+    counts, edges = np.histogram(truth - prediction, bins=40)
+    counts[counts < least] = 0
+    drawn = np.flatnonzero(counts)
+    low, high = (drawn[0], drawn[-1] + 1) if len(drawn) else (0, 0)
     with _axes(folder / "predicted.svg", "predicted", "true value", unit=False) as axes:
         axes.plot(ends, ends, color="#c3c8d0", linestyle="--", linewidth=1)
-        axes.scatter(
-            prediction[chosen], truth[chosen], s=9, alpha=0.5, color=COLORS[0], linewidths=0
-        )
+        axes.scatter(predicted, true, s=9, alpha=0.5, color=COLORS[0], linewidths=0)
     with _axes(folder / "residuals.svg", "true value - predicted", "rows", unit=False) as axes:
-        axes.hist(truth - prediction, bins=40, color=COLORS[0], alpha=0.8)
+        axes.stairs(counts[low:high], edges[low : high + 1], fill=True, color=COLORS[0], alpha=0.8)
         axes.axvline(0, color="#4b5563", linewidth=1)
-    count = "every row" if len(truth) <= POINTS else f"{POINTS} of {len(truth):,} rows"
+    count = "every row" if parts == len(truth) else f"means of {len(truth) // parts:,} rows each"
+    some = f"bars of {small.few(least)} rows are not drawn" if least > 1 else "every row"
     return [
         {"file": "predicted.svg", "title": "Predicted and true", "text": count},
-        {"file": "residuals.svg", "title": "Residuals", "text": "every row of the test set"},
+        {"file": "residuals.svg", "title": "Residuals", "text": some},
     ]
 
 

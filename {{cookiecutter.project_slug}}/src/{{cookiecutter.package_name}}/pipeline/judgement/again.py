@@ -17,23 +17,22 @@ MAX_GAP = 1e-9  # relative or absolute: fairlearn and counting round differently
 SHOWN = 60  # letters of a value in a message
 
 
-def differences(
+def measure(
     config: Config, folder: Path, test: Columns, content: dict[str, Any]
-) -> Iterator[str]:
-    """One sentence for each figure of `content` that the model in `folder` does not have.
+) -> tuple[dict[str, Any], list[str]]:
+    """Every figure of the model in `folder` on the hold-out rows `test`, and faults of a report.
 
-    `content` is reports/evaluation.json, `test` the hold-out rows.
+    `content` is reports/evaluation.json: a fault is a figure shown there that the model has not.
     """
     try:
-        found = judged(config, test, artifact.load(folder).predict(test), again=True)
+        found, shown = judged(config, test, artifact.load(folder).predict(test), again=True)
     except InputError as error:
-        yield f"not measured again by the gate: {error}"
-        return
-    for path, known, measured in _unequal(content, found, ""):
-        yield (
-            f"{EVALUATION}: {path} is {_shown(known)}, measured again by the gate it is "
-            f"{_shown(measured)}"
-        )
+        return {}, [f"not measured again by the gate: {error}"]
+    return found, [
+        f"{EVALUATION}: {path} is {_shown(known)}, measured again by the gate it is "
+        f"{_shown(measured)}"
+        for path, known, measured in _unequal(content, shown, "")
+    ]
 
 
 def _unequal(known: Any, found: Any, path: str) -> Iterator[tuple[str, Any, Any]]:

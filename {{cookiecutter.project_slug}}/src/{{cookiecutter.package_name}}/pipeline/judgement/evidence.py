@@ -113,10 +113,14 @@ class Evidence:
         return self.evaluation.metrics[self.evaluation.headline]
 
 
-def read_evaluation(content: Any) -> Evaluation | list[str]:
-    """The evaluation, or one sentence for each fault of its form."""
+def read_evaluation(content: Any, groups: Any = None) -> Evaluation | list[str]:
+    """The evaluation, or one sentence for each fault of its form.
+
+    `groups`, slices and fairness, stand for those of a report, which shows less of small ones.
+    """
     try:
-        return Evaluation.model_validate(content)
+        is_whole = isinstance(content, dict) and groups and groups.keys() <= content.keys()
+        return Evaluation.model_validate(content | groups if is_whole else content)
     except ValidationError as error:
         return str(explain(EVALUATION, error)).splitlines()
 

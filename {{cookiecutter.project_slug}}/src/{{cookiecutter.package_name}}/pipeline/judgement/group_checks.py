@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import gates as rules
+from ... import small
 from ...arrays import category
 from ...gates import Verdict, compare, line
 from ...metrics import RANGES
@@ -27,26 +28,48 @@ def slices(evidence: Evidence, rule: rules.Slices) -> Lines:
     if not judged:
         reason = f"no slice of {rule.min_rows} rows or more with an interval"
         return [line("slices", "not applicable", reason)]
-    lines = [_slice(evidence, part, rule) for part in judged]
+    rows = _shown_rows(evidence)
+    lines = [_slice(evidence, part, rule, rows[part.column, part.group]) for part in judged]
     refused = [entry for entry in lines if entry["verdict"] == "refused"]
     worst = min(zip(judged, lines, strict=True), key=lambda pair: pair[0].high or 0.0)[1]
     left = f"{len(judged)} of {len(found)} slices judged"
     return refused or [worst | {"reason": f"worst: {worst['reason']}; {left}"}]
 
 
-def _slice(evidence: Evidence, part: Slice, rule: rules.Slices) -> dict[str, Any]:
+def _shown_rows(evidence: Evidence) -> dict[tuple[str, str], small.Count]:
+    """Rows of each group of a slice, as they are shown."""
+    found: dict[str, dict[str, int]] = {}
+    for part in evidence.evaluation.slices:
+        found.setdefault(part.column, {})[part.group] = part.rows
+    least = evidence.config.report.min_cell
+    return {
+        (column, group): shown
+        for column, rows in found.items()
+        for group, shown in zip(rows, small.counts([*rows.values()], least), strict=True)
+    }
+
+
+def _slice(
+    evidence: Evidence, part: Slice, rule: rules.Slices, rows: small.Count
+) -> dict[str, Any]:
     whole = evidence.evaluation.metrics.get(part.metric)
     limit = None
     if whole is not None:
         error = part.metric.startswith("neg_")
         limit = whole.value * rule.max_error_ratio if error else whole.value - rule.max_drop
-    reason = f"upper end of {part.metric} where {part.column} is {part.group} ({part.rows} rows)"
+    reason = f"upper end of {part.metric} where {part.column} is {part.group} ({rows} rows)"
     gate = f"slices.{part.column}={part.group}"
     try:
         Estimate(value=part.value, low=part.low, high=part.high)  # type: ignore[arg-type]
     except ValueError:
         return line(gate, "refused", f"{reason}: no interval that holds its value")
-    return compare(gate, part.high, ">=", limit, reason, RANGES[part.metric])
+    found = compare(gate, part.high, ">=", limit, reason, RANGES[part.metric])
+    return _quiet(found, reason) if part.rows < evidence.config.report.min_cell else found
+
+
+def _quiet(found: dict[str, Any], reason: str) -> dict[str, Any]:
+    """The line of a small group, without what was measured of it."""
+    return found | {"value": None, "reason": reason}
 
 
 # limit in gates.yaml: (differences in evaluation.json, the rates of a group they come from)
@@ -81,14 +104,17 @@ def _column(evidence: Evidence, part: Fairness, rule: rules.Fairness) -> Lines:
     asked = ["error_gap"] if evidence.config.data.task == "regression" else list(_DIFFERENCES)[:3]
     rates = [rate for name in asked for rate in _DIFFERENCES[name][1]]
     by_group = evidence.config.data.task != "multiclass"
+    least = evidence.config.report.min_cell
+    shown = small.counts([group.rows for group in part.groups], least)
     judged, lines = [], []
     accepted = {
         category(name.removeprefix(f"{part.column}="))
         for name in rule.accept_small_groups
         if name.startswith(f"{part.column}=")
     }
-    for group in part.groups:
-        reason = _too_small(group, rates if by_group else ["accuracy"], rule.min_rows)
+    for group, rows in zip(part.groups, shown, strict=True):
+        asked_of = rates if by_group else ["accuracy"]
+        reason = _too_small(group, asked_of, rule.min_rows, rows, least)
         if reason is None:
             judged.append(group)
             continue
@@ -97,7 +123,7 @@ def _column(evidence: Evidence, part: Fairness, rule: rules.Fairness) -> Lines:
         remedy = f'collect more, or list "{name}" in accept_small_groups'
         if category(group.group) in accepted:
             verdict, remedy = "warning", "accepted in gates.yaml, not judged"
-        lines.append(line(f"fairness.{name}", verdict, f"{reason}: {remedy}", group.rows))
+        lines.append(line(f"fairness.{name}", verdict, f"{reason}: {remedy}", rows))
     if len(part.groups) < 2:
         return [
             *lines,
@@ -109,15 +135,20 @@ def _column(evidence: Evidence, part: Fairness, rule: rules.Fairness) -> Lines:
         limit = getattr(rule.limits, name)
         value = _difference(part, judged, name)
         reason = f"largest difference of {len(judged)} groups"
-        lines.append(compare(f"{gate}.{name}", value, "<=", limit, reason, (0.0, float("inf"))))
+        found = compare(f"{gate}.{name}", value, "<=", limit, reason, (0.0, float("inf")))
+        tiny = any(group.rows < least for group in judged)
+        lines.append(_quiet(found, f"{reason}, one of {small.few(least)} rows") if tiny else found)
     return lines
 
 
-def _too_small(group: Group, rates: list[str], min_rows: int) -> str | None:
+def _too_small(
+    group: Group, rates: list[str], min_rows: int, rows: small.Count, least: int
+) -> str | None:
     if not group.rows >= min_rows:
-        return f"group {group.group!r} has {group.rows} rows, {min_rows} are needed to judge it"
+        return f"group {group.group!r} has {rows} rows, {min_rows} are needed to judge it"
     if any(getattr(group, rate) is None for rate in rates):
-        return f"group {group.group!r} ({group.rows} rows) has no row of one of the classes"
+        none = f"{small.few(least)} rows" if least > 1 else "no row"
+        return f"group {group.group!r} ({rows} rows) has {none} of one of the classes"
     return None
 
 

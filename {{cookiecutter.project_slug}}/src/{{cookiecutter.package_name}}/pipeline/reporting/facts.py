@@ -30,7 +30,7 @@ class Facts:
     metrics: Table
     plots: Sequence[Mapping[str, str]]
     labels: Sequence[str]
-    confusion: Sequence[Sequence[int]]
+    confusion: Sequence[Sequence[int | str]]
     slices: Table
     fairness: Sequence[Table]
     importance: Table
@@ -89,9 +89,11 @@ def gather(
 
 def _classes(counts: Json) -> str:
     if len(counts) <= 4:
-        return ", ".join(f"{label} {count:,}" for label, count in counts.items())
-    ends = min(counts.values()), max(counts.values())
-    return f"{len(counts)} classes of {ends[0]:,} to {ends[1]:,} rows"
+        return ", ".join(f"{label} {tables.number(count)}" for label, count in counts.items())
+    known = [count for count in counts.values() if isinstance(count, int)]
+    if len(known) < len(counts):
+        return f"{len(counts)} classes, some of too few rows to be shown"
+    return f"{len(counts)} classes of {min(known):,} to {max(known):,} rows"
 
 
 def _about(config: Config, identity: Json) -> str:

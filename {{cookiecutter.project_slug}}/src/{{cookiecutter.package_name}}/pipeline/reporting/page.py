@@ -9,7 +9,7 @@ from string import Template
 
 from ...text import escape
 from .facts import Facts
-from .tables import Strip, Table
+from .tables import Strip, Table, number
 
 STYLES = {"passed": "passed", "refused": "refused", "warning": "warned", "not judged": "warned"}
 WIDTH = 180  # of a strip, in pixels
@@ -114,16 +114,23 @@ def _plots(facts: Facts, folder: Path) -> Iterable[str]:
         )
 
 
-def _confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
+def _confusion(labels: Sequence[str], counts: Sequence[Sequence[int | str]]) -> str:
     head = "".join(f'<th class="number">{escape(label)}</th>' for label in labels)
     rows = []
     for label, row in zip(labels, counts, strict=True):
-        total = sum(row) or 1
-        cells = "".join(
-            f'<td class="number" title="{count / total:.1%} of this class" '
-            f'style="background:rgba(36,87,167,{0.04 + 0.4 * count / total:.2f})">{count:,}</td>'
-            for count in row
-        )
+        known = [count for count in row if isinstance(count, int)]
+        total = sum(known) or 1 if len(known) == len(row) else None
+        cells = "".join(_share(count, total) for count in row)
         rows.append(f"<tr><th>{escape(label)}</th>{cells}</tr>")
     note = '<p class="note">Rows: true class. Columns: predicted class.</p>'
     return f'{note}<table class="confusion"><tr><th></th>{head}</tr>{"".join(rows)}</table>'
+
+
+def _share(count: int | str, total: int | None) -> str:
+    """A cell, coloured by its share of the class where all of the class is shown."""
+    if isinstance(count, str) or total is None:
+        return f'<td class="number">{escape(number(count))}</td>'
+    return (
+        f'<td class="number" title="{count / total:.1%} of this class" '
+        f'style="background:rgba(36,87,167,{0.04 + 0.4 * count / total:.2f})">{count:,}</td>'
+    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from ... import small
 from ...config import Config
 
 Json = Mapping[str, Any]
@@ -32,10 +33,12 @@ class Table(NamedTuple):
     numbers: frozenset[str] = frozenset()
 
 
-def number(value: float | None) -> str:
-    """Three decimals; whole above 1,000; a dash for None."""
+def number(value: float | str | None) -> str:
+    """Three decimals; whole above 1,000; a dash for None; a count that is not shown as it is."""
     if value is None:
         return "–"
+    if isinstance(value, str):
+        return value
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
     if value == 0:
@@ -104,7 +107,7 @@ def slices(evaluation: Json) -> Table:
     metric = entries[0]["metric"]
     whole = evaluation["metrics"][metric]["value"]
     rows = [
-        [entry["column"], entry["group"], f"{entry['rows']:,}", *drawn]
+        [entry["column"], entry["group"], number(entry["rows"]), *drawn]
         for entry, drawn in zip(entries, _interval_rows(entries, whole), strict=True)
     ]
     note = (
@@ -146,18 +149,26 @@ def profile(config: Config, profile: Json) -> Table:
     rows = []
     for name, entry in profile.items():
         kind = config.columns[name].type
-        rows.append([name, kind, f"{entry['missing'] / entry['rows']:.1%}", _values(kind, entry)])
+        least = config.report.min_cell
+        rows.append([name, kind, _missing(entry, least), _values(kind, entry, least)])
     head = ["column", "type", "missing", "values"]
     return Table("Data", "The training rows.", head, rows, frozenset({"missing"}))
 
 
-def _values(kind: str, entry: Json) -> str:
+def _missing(entry: Json, least: int) -> str:
+    if isinstance(small.count(entry["missing"] or least, least), str):
+        return f"{small.few(least)} rows"
+    return f"{entry['missing'] / entry['rows']:.1%}"
+
+
+def _values(kind: str, entry: Json, least: int) -> str:
     if kind == "text":  # may be names of people: their number is enough
         return f"{entry['distinct']:,} different"
     if entry["kind"] == "label":
-        top = list(entry["labels"].items())[:4]
-        shares = ", ".join(f"{label} {count / entry['rows']:.0%}" for label, count in top)
-        return f"{entry['distinct']:,} different: {shares}" if top else "no value"
+        top = [(label, n) for label, n in entry["labels"].items() if n >= least][:4]
+        shares = ", ".join(f"{label} {n / entry['rows']:.0%}" for label, n in top)
+        said = f"{entry['distinct']:,} different{': ' if top else ''}{shares}"
+        return said if entry["labels"] else "no value"
     if not entry["edges"]:
         return "no value"
     ends = entry["edges"][0], entry["edges"][-1]
