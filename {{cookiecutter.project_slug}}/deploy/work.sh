@@ -5,7 +5,7 @@ cp -R /project/. /job
 rm -rf /job/models/candidate  # an output of DVC, which does not pull over one it does not know
 ln -sfn /venv /job/.venv  # where dvc.yaml looks for Python
 if [ -n "${DVC_REMOTE:-}" ]; then
-    printf "[core]\n    no_scm = true\n    remote = cluster\n['remote \"cluster\"']\n    url = %s\n" \
+    printf "[core]\n    no_scm = true\n    remote = cluster\n['remote \"cluster\"']\n    url = %s\n    verify = true\n" \
         "$DVC_REMOTE" > /job/.dvc/config.local
 fi
 exec python -m "$PACKAGE" "$@"
