@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LOCKED = (
     "DVC is locked here: wait for the `make` that runs; where none does, "
-    "`rm -f .dvc/tmp/lock .dvc/tmp/rwlock*`"
+    "`rm -f .dvc/tmp/rwlock* .dvc/tmp/lock`"
 )
 _AHEAD = 3.0  # seconds
 _STORE = "mlflow.store.tracking.sqlalchemy_store"
