@@ -54,15 +54,15 @@ def digests(project: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
-def path_without_uv(folder: Path) -> str:
-    """The PATH with every place that holds uv replaced by links to all else it holds."""
+def path_without(folder: Path, *names: str) -> str:
+    """The PATH with every place that holds one of `names` replaced by links to its others."""
     places = []
     for number, place in enumerate(map(Path, os.environ["PATH"].split(os.pathsep))):
-        if (place / "uv").exists():
+        if any((place / name).exists() for name in names):
             links = folder / str(number)
             links.mkdir()
             for program in place.iterdir():
-                if program.name not in {"uv", "uvx"}:
+                if program.name not in names:
                     (links / program.name).symlink_to(program)
             places.append(links)
         else:

@@ -20,6 +20,7 @@ ROOTS = {
     ".dvc/config": "dvc",
     "**/.gitignore": "git",
     ".gitignore": "git",
+    ".gitattributes": "git",
     "Dockerfile": "docker",
     ".dockerignore": "docker",
     ".github/CODEOWNERS": "the forge",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import bake
 import pytest
-from life import path_without_uv
+from life import path_without
 
 PROOF = "ran"
 
@@ -63,7 +63,7 @@ def setup(index: Path, lock: str, path: str) -> subprocess.CompletedProcess[str]
 @pytest.fixture(params=["uv", pytest.param("pip", marks=pytest.mark.slow)])
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A PATH with uv, and one without: then pip installs."""
-    return os.environ["PATH"] if request.param == "uv" else path_without_uv(tmp_path)
+    return os.environ["PATH"] if request.param == "uv" else path_without(tmp_path, "uv", "uvx")
 
 
 def test_T18_what_the_lock_names_is_installed(index: Path, path: str) -> None:

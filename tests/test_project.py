@@ -12,7 +12,7 @@ from pathlib import Path
 import bake
 import commands
 import pytest
-from life import attempt, champion, digests, make, metrics, path_without_uv, twin
+from life import attempt, champion, digests, make, metrics, path_without, twin
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +49,7 @@ def test_it_runs_before_git_in_a_path_with_spaces_with_pip_alone(
     template: Path, tmp_path: Path
 ) -> None:
     born = bake.by_copier(template, tmp_path / "with a space" / "model", {})
-    said = make(born, "run", PATH=path_without_uv(tmp_path))
+    said = make(born, "run", PATH=path_without(tmp_path, "uv", "uvx"))
     assert "with pip" in said
     assert "not under git" in said
     assert champion(born)

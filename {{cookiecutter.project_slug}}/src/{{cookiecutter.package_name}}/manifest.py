@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .config import InputError
-from .files import digest_json, read_json
+from .files import digest, digest_json, read_json
 
 FORMAT = 1
 FILE = "model.json"
@@ -45,6 +45,13 @@ def read(folder: Path, expected: str | None = None) -> tuple[dict[str, Any], dic
         raise InputError(f"{path} is no manifest of a model ({error!r}): train again") from None
 
 
+def _is_cached(link: Path) -> bool:
+    """Whether a link leads into a cache of DVC (cache.type symlink), which names files by MD5."""
+    kept = link.resolve()
+    *_, files, kind, start, rest = ("", "", "", *kept.parts)
+    return (files, kind) == ("files", "md5") and start + rest == digest(kept, "md5")
+
+
 def canonical(content: dict[str, Any]) -> str:
     """SHA-256 of the canonical JSON of `content`; of nothing where that has a NaN."""
     try:
@@ -61,7 +68,7 @@ def _files(folder: Path, files: dict[str, Any]) -> dict[str, bytes]:
     content = {}
     for name, facts in files.items():
         path = folder / name
-        if path.is_symlink() or not path.is_file():
+        if not path.is_file() or (path.is_symlink() and not _is_cached(path)):
             raise InputError(f"{path} is no plain file: restore the folder or train again")
         if path.stat().st_size != facts["bytes"] or path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path} has {path.stat().st_size:,} bytes, not {facts['bytes']:,}")

@@ -6,6 +6,7 @@ is taken only where the remote's history goes on from ours: nobody's promotion i
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,6 +16,8 @@ from .files import new_file
 from .places import CANDIDATE
 
 _OURS = MODELS / "mlflow.json"  # what this machine told MLflow
+_PLAIN = re.compile(r'[^\x00-\x1f\x7f\\:*?"<>|]+')  # a name that every system takes for one
+_REMOVE = "nothing is copied: remove or rename it"
 
 
 def give(remote: Any) -> int:
@@ -41,14 +44,11 @@ def take(remote: Any) -> int:
     fs, done = remote.fs, 0
     if not fs.exists(_there(remote, MODELS)):
         return 0
-    start = len(_there(remote, MODELS)) + 1
-    names = [PurePosixPath(found[start:]) for found in fs.find(_there(remote, MODELS))]
+    paths = [_path(name) for name in find(remote)]
     follow = _read(fs, _there(remote, HISTORY)).startswith(_own(HISTORY))
     if not follow:
         print(f"pull: {HISTORY} here has lines that the remote lacks: champion and history stay")
-    for path in sorted((MODELS / name for name in names), key=_changes):
-        if ".." in path.parts:
-            raise InputError(f"pull: {path} in the remote leads out of {MODELS}")
+    for path in sorted(paths, key=_changes):
         content = b"" if path.exists() and not _changes(path) else _read(fs, _there(remote, path))
         longer = path.suffix != ".jsonl" or content.startswith(_own(path))
         if content and content != _own(path) and (not _changes(path) or (follow and longer)):
@@ -58,10 +58,30 @@ def take(remote: Any) -> int:
     return done
 
 
+def find(remote: Any) -> list[str]:
+    """Names of the files below models/ in the remote; one that ends with / marks a folder."""
+    folder = _there(remote, MODELS)
+    names = [found[len(folder) + 1 :] for found in remote.fs.find(folder)]
+    return [name for name in names if name and name[-1] != "/"]
+
+
 def _files() -> list[Path]:
+    """What of models/ is shared: all but the candidate, what is hidden and what is told MLflow."""
     files = [path for path in MODELS.rglob("*") if path.is_file() and path != _OURS]
     hidden = [path for path in files if any(part.startswith(".") for part in path.parts)]
-    return [path for path in files if CANDIDATE not in path.parents and path not in hidden]
+    shared = [path for path in files if CANDIDATE not in path.parents and path not in hidden]
+    return [_path(path.relative_to(MODELS).as_posix()) for path in shared]
+
+
+def _path(name: str) -> Path:
+    """The file of models/ that has this name in the remote; raises InputError where none can."""
+    path, parts = MODELS / PurePosixPath(name), name.split("/")
+    plain = all(part and part[0] != "." and _PLAIN.fullmatch(part) for part in parts)
+    if not plain or path == _OURS or CANDIDATE in (path, *path.parents):
+        raise InputError(f"{name!r} is no file of {MODELS} that a remote may hold: {_REMOVE}")
+    if path.is_dir() or not path.parent.resolve().is_relative_to(MODELS.resolve()):
+        raise InputError(f"{path} here is a folder, or a link to one, and no file: {_REMOVE}")
+    return path
 
 
 def _changes(path: Path) -> bool:

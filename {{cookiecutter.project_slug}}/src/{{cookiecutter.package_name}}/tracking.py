@@ -14,6 +14,7 @@ import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -112,6 +113,19 @@ def _deadline(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+@cache
+def _take_any_path() -> None:
+    """Let a % stand in the path of .venv: MLflow hands it on as it is, and alembic expands %."""
+    from alembic import config
+
+    class AnyPath(config.Config):
+        def set_main_option(self, name: str, value: str) -> None:
+            escaped = value.replace("%", "%%") if name == "script_location" else value
+            super().set_main_option(name, escaped)
+
+    config.Config = AnyPath  # type: ignore[misc]
+
+
 class Book:
     """One experiment and one registered model of an MLflow server, both named like the project."""
 
@@ -123,6 +137,8 @@ class Book:
 
         for noisy in ("alembic", "mlflow"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
+        if not server.startswith("http"):
+            _take_any_path()
         self.client = MlflowClient(server, server)
         self.name = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]["name"]
         experiment = self.client.get_experiment_by_name(self.name)

@@ -11,13 +11,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from . import sharing
+from . import pins, sharing
 from .config import InputError, load_config
 from .places import STARTER
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
+LOCKED = (
+    "DVC is locked here: wait for the `make` that runs; where none does, "
+    "`rm -f .dvc/tmp/rwlock* .dvc/tmp/lock`"
+)
 _AHEAD = 3.0  # seconds
 _STORE = "mlflow.store.tracking.sqlalchemy_store"
 
@@ -48,7 +52,7 @@ def reproduce(settings: dict[str, str]) -> None:
     """
     config = load_config()
     if Path(config.data.path) != STARTER:
-        config.data_file()
+        pins.check(config.data_file())
     dvc = _dvc()
     # Stages run in processes of their own while this one waits: time to read what register needs.
     # When nothing has changed this is over before it starts.
@@ -62,9 +66,9 @@ def reproduce(settings: dict[str, str]) -> None:
     except dvc.exceptions.ReproductionError as error:
         if isinstance(error.__cause__, dvc.stage.exceptions.StageCmdFailedError):
             raise SystemExit(1) from None
-        raise InputError(f"{error}: {error.__cause__}") from error
+        raise _explained(str(error), error.__cause__ or error) from error
     except dvc.exceptions.DvcException as error:
-        raise InputError(str(error)) from error
+        raise _explained("DVC", error) from error
     finally:
         ahead.cancel()
 
@@ -76,20 +80,33 @@ def add(path: Path) -> None:
         with _repository() as repository:
             repository.add(str(path))
     except dvc.exceptions.DvcException as error:
-        raise InputError(f"{path}: {error}") from error
+        raise _explained(str(path), error) from error
 
 
 def pull() -> None:
-    """Fetch data, results and models/ from the remote, where there is one; what it lacks stays."""
-    _exchange("pull", sharing.take, allow_missing=True)
+    """Fetch data, results and models/ from the remote, where there is one; what it lacks stays.
+
+    Raises InputError for what is not what git pins, and for a name that leads elsewhere: of
+    neither anything is used.
+    """
+    _exchange("pull", _fetched)
 
 
 def push() -> None:
     """Send data, results and models/ to the remote, where there is one."""
-    _exchange("push", sharing.give)
+    _exchange("push", lambda repository, remote: (repository.push(), sharing.give(remote)))
 
 
-def _exchange(word: str, models: Callable[[Any], int], **options: bool) -> None:
+def _fetched(repository: Repo, remote: Any) -> tuple[int, int]:
+    kept, store = sharing.take(remote), pins.Store(repository)
+    lacked = store.clean()
+    count = repository.fetch()
+    store.check(lacked)
+    repository.checkout(allow_missing=True)
+    return count, kept
+
+
+def _exchange(word: str, exchanged: Callable[[Repo, Any], tuple[int, int]]) -> None:
     """Raises InputError for what DVC cannot do, such as a login that is refused."""
     dvc = _dvc()
     try:
@@ -98,9 +115,17 @@ def _exchange(word: str, models: Callable[[Any], int], **options: bool) -> None:
             if not remote:
                 print(f"{word}: no DVC remote: everything stays on this machine")
                 return
-            count = getattr(repository, word)(**options)
-            kept = models(repository.cloud.get_remote(remote))
+            files, kept = exchanged(repository, repository.cloud.get_remote(remote))
     except dvc.exceptions.DvcException as error:
-        raise InputError(f"{word}: {error}") from error
-    files = count.get("fetched", 0) if isinstance(count, dict) else count
+        raise _explained(word, error) from error
     print(f"{word}: {files} files, {kept} of models/, remote {remote}")
+
+
+def _explained(what: str, error: Exception) -> InputError:
+    """What DVC could not do; of a lock the remedy: its process may be gone."""
+    from dvc import lock, rwlock
+
+    kinds = (lock.LockError, rwlock.RWLockFileCorruptedError, rwlock.RWLockFileFormatError)
+    if isinstance(error, kinds):
+        return InputError(f"{what}: {LOCKED}")
+    return InputError(f"{what}: {error}")

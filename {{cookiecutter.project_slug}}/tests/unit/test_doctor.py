@@ -142,3 +142,26 @@ def test_ci_reads_what_it_finds(
     found = (tmp_path / "reports/doctor.txt").read_text(encoding="utf-8")
     assert found == (tmp_path / "output").read_text(encoding="utf-8")
     assert "data=yes\n" in found
+
+
+@pytest.mark.parametrize(
+    ("content", "free"),
+    [
+        (None, True),
+        ("{}", True),
+        ('{"write": {}, "read": {}}', True),
+        ('{"write": {"a.csv": {"pid": 7, "cmd": "dvc"}}}', False),
+        ('{"write": {}, "read"', False),
+        ("", False),
+        ("[]", False),
+    ],
+)
+def test_a_lock_that_was_left_is_said_with_its_remedy(
+    content: str | None, free: bool, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / ".dvc/tmp").mkdir(parents=True)
+        (tmp_path / ".dvc/tmp/rwlock").write_text(content)
+    (line,) = [line for line in doctor.lines(configured()) if line[1] == "locks"]
+    assert line[0] == free
+    assert ("rm -f" in line[2]) == (not free)

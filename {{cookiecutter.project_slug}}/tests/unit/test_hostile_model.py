@@ -105,6 +105,31 @@ def test_t22_a_link_out_of_the_folder_is_refused(folder: Path, tmp_path: Path) -
         artifact.load(folder)
 
 
+def cached(folder: Path, place: Path) -> None:
+    """Make a file of the model a link to `place`, as DVC does with cache.type symlink."""
+    place.parent.mkdir(parents=True)
+    (folder / artifact.ENCODER).rename(place)
+    (folder / artifact.ENCODER).symlink_to(place)
+
+
+def test_a_link_into_a_cache_of_dvc_is_its_file(folder: Path, tmp_path: Path) -> None:
+    name = digest(folder / artifact.ENCODER, "md5")
+    cached(folder, tmp_path / "shared/files/md5" / name[:2] / name[2:])
+    artifact.load(folder)
+
+
+@pytest.mark.parametrize(
+    "place", ["files/md5/00/{rest}", "files/md5/{start}/0", "md5/{start}/{rest}", "{start}/{rest}"]
+)
+def test_t22_a_link_to_what_only_looks_so_is_refused(
+    place: str, folder: Path, tmp_path: Path
+) -> None:
+    name = digest(folder / artifact.ENCODER, "md5")
+    cached(folder, tmp_path / place.format(start=name[:2], rest=name[2:]))
+    with pytest.raises(InputError, match="no plain file"):
+        artifact.load(folder)
+
+
 def crowned(folder: Path, model: artifact.Model) -> None:
     """Make `model` the champion of the project in `folder`."""
     record = dict.fromkeys(("commit", "since", "by", "why", "action"), "")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
 
-from {{ cookiecutter.package_name }} import versioning
+from {{ cookiecutter.package_name }} import sharing, versioning
 from {{ cookiecutter.package_name }}.champion import CHAMPION, HISTORY, MODELS
 from {{ cookiecutter.package_name }}.config import InputError
 
@@ -94,3 +96,124 @@ def test_a_second_push_sends_no_version_again(machines: Machines) -> None:
     write(MODELS / "a/model.json", "changed")
     versioning.push()
     assert (machines.remote / MODELS / "a/model.json").read_text() == "a"
+
+
+def files(folder: Path) -> dict[Path, bytes]:
+    """All but what DVC notes for itself."""
+    found = [path for path in folder.rglob("*") if path.is_file() and "tmp" not in path.parts[-2:]]
+    return {path: path.read_bytes() for path in found}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/tmp/evil.json",  # noqa: S108 - never written
+        "../evil.json",
+        "v1/../../evil.json",
+        "v1/./evil.json",
+        "v1//evil.json",
+        ".git/config",
+        "v1/.dvc/config",
+        ".venv/x.pth",
+        "..\\evil.json",
+        "C:/evil.json",
+        "C:\\evil.json",
+        "v1/evil\n.json",
+        "v1/evil\x1b[0m.json",
+        "mlflow.json",
+        "candidate/model.json",
+        "linked/evil.json",
+        "folder",
+    ],
+)
+def test_a_name_that_push_does_not_write_is_refused_before_anything_is_written(
+    name: str, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines.on("one")
+    crown("a")
+    versioning.push()
+    machines.on("two")
+    (MODELS / "folder").mkdir(parents=True)
+    (machines.folder / "outside").mkdir()
+    (MODELS / "linked").symlink_to(machines.folder / "outside")
+    before = files(machines.folder)
+    find = sharing.find
+    monkeypatch.setattr(sharing, "find", lambda remote: [*find(remote), name])
+    with pytest.raises(InputError, match="nothing is copied"):
+        versioning.pull()
+    assert files(machines.folder) == before
+
+
+@pytest.mark.parametrize("name", ["v 2/größe (1).json", "v1/deep/er/a.txt", "v1/a..b", "notes.md"])
+def test_other_names_of_people_travel(name: str, machines: Machines) -> None:
+    machines.on("one")
+    crown("a")
+    write(MODELS / name, "kept")
+    versioning.push()
+    machines.on("two")
+    versioning.pull()
+    assert (MODELS / name).read_text() == "kept"
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+ROWS, CHANGED = b"a,b\n1,2\n", b"a,b\n1,3\n"
+LISTED = json.dumps([{"md5": md5(ROWS), "relpath": "rows.csv"}]).encode()
+
+
+def pin(machines: Machines, name: str, value: str, **objects: bytes) -> None:
+    """On machine two git pins `name` by `value`; the remote holds `objects` under digests."""
+    machines.on("two")
+    text = f"outs:\n- md5: {value}\n  hash: md5\n  path: {Path(name).name}\n"
+    write(Path(f"{name}.dvc"), text)
+    for key, content in objects.items():
+        place = machines.remote / "files/md5" / key[1:3] / key[3:].replace("_dir", ".dir")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+
+
+@pytest.mark.parametrize("verify", ["", "    verify = true\n"])
+@pytest.mark.parametrize("part", ["file", "entry", "list"])
+@pytest.mark.parametrize("change", [CHANGED, b"", b'[{"md5": "0", "relpath": "../../evil.csv"}]'])
+def test_what_is_not_what_git_pins_is_not_used_and_the_next_pull_works(
+    change: bytes, part: str, verify: str, machines: Machines
+) -> None:
+    machines.on("two")
+    config = Path(".dvc/config")
+    config.write_text(config.read_text() + verify)
+    row, listed = f"_{md5(ROWS)}", f"_{md5(LISTED)}_dir"
+    right = {row: ROWS} if part == "file" else {row: ROWS, listed: LISTED}
+    name = "data/rows.csv" if part == "file" else "data/folder"
+    value = md5(ROWS) if part == "file" else f"{md5(LISTED)}.dir"
+    pin(machines, name, value, **right | {listed if part == "list" else row: change})
+    with pytest.raises(InputError, match=f"pull: {name}.* in the remote is not what git pins"):
+        versioning.pull()
+    assert {path.suffix for path in Path("data").rglob("*") if path.is_file()} == {".dvc"}
+    pin(machines, name, value, **right)
+    versioning.pull()
+    assert (Path(name) if part == "file" else Path(name) / "rows.csv").read_bytes() == ROWS
+
+
+@pytest.mark.parametrize("kind", ["copy", "hardlink", "symlink"])
+def test_a_cache_that_was_changed_is_cleaned_and_so_is_what_was_made_of_it(
+    kind: str, machines: Machines
+) -> None:
+    machines.on("two")
+    config = Path(".dvc/config")
+    config.write_text(config.read_text() + f"[cache]\n    type = {kind}\n")
+    pin(machines, "data/rows.csv", md5(ROWS), **{f"_{md5(ROWS)}": ROWS})
+    versioning.pull()
+    kept = Path(".dvc/cache/files/md5") / md5(ROWS)[:2] / md5(ROWS)[2:]
+    for path in {kept, Path("data/rows.csv")}:
+        path.chmod(0o644)
+        path.write_bytes(CHANGED)
+    versioning.pull()
+    assert Path("data/rows.csv").read_bytes() == kept.read_bytes() == ROWS
+
+
+def test_what_the_remote_lacks_stays_away(machines: Machines) -> None:
+    pin(machines, "data/rows.csv", md5(ROWS))
+    versioning.pull()
+    assert not Path("data/rows.csv").exists()

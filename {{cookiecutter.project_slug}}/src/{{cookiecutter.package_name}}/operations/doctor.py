@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ from ..config import Config, InputError, load_config
 from ..files import write_text
 from ..places import REPORTS, STARTER
 from ..text import markdown
+from ..versioning import LOCKED
 
 Line = tuple[bool, str, str]  # ready, of what, and what is so or what to set
 
@@ -65,6 +67,7 @@ def lines(config: Config) -> list[Line]:
             commit["reason"] or f"commit {commit['commit'][:12]}",
         ),
         _data(config),
+        _locks(),
         _set("MLFLOW_TRACKING_URI", "runs", "a local SQLite file keeps them"),
         (engine is not None, "containers", engine or "install docker or podman: `make image`"),
         *(_set(*setting) for setting in (*SETTINGS, *(() if lineage.in_ci() else BOUND))),
@@ -110,6 +113,16 @@ def _data(config: Config) -> Line:
     if remote.startswith("http") or os.environ.get("CLOUD_LOGIN"):
         return True, "data", f"{path} from {shown}: `make pull`"
     return False, "data", f"{path} is at {shown}: log in, say so with CLOUD_LOGIN=yes, `make pull`"
+
+
+def _locks() -> Line:
+    """Whether a process of DVC holds something, or has gone and left it so."""
+    path = Path(".dvc/tmp/rwlock")
+    try:
+        free = not path.exists() or not any(json.loads(path.read_bytes()).values())
+    except (ValueError, AttributeError):
+        free = False
+    return free, "locks", "DVC is free" if free else LOCKED
 
 
 def _shown(remote: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from .. import table
+from .. import pins, table
 from ..config import CONFIG_FILE, Config, InputError, load_config
 from ..files import digest, new_folder, write_json
 from ..places import PREPARED
@@ -20,6 +20,8 @@ def run() -> None:
     """Write data/prepared: train.parquet, test.parquet and data.json (digests and counts)."""
     config = load_config()
     path = Path(config.data.path)
+    if path.is_file():
+        pins.check(path)
     data = table.read_raw(config)
     total = data.num_rows
     data = data.filter(data[config.data.target].is_valid())

@@ -1,0 +1,136 @@
+"""A data file is what git pins, or is refused by name with the remedy."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from {{ cookiecutter.package_name }} import pins, versioning
+from {{ cookiecutter.package_name }}.config import InputError, load_config
+from {{ cookiecutter.package_name }}.pipeline import prepare
+
+from ..conftest import Trained
+
+ROWS = b"a,b\n1,2\n"
+OWN, FOLDER = Path("data/own.csv"), Path("data/folder/own.csv")
+
+
+def dvc(*words: str) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", *words, "--quiet"], check=True)
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which DVC tracks a file, a folder, and a file by a name of its own."""
+    folder = tmp_path_factory.mktemp("tracked")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for path in (OWN, FOLDER, Path("data/folder/deep/b.csv"), Path("data/other.csv")):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(ROWS)
+        dvc("init", "--no-scm")
+        dvc("add", str(OWN), str(FOLDER.parent))
+        dvc("add", str(Path("data/other.csv")))
+        Path("data/other.csv.dvc").rename("data/named.dvc")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(tracked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of the tracked folder as working folder."""
+    shutil.copytree(tracked, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+
+
+@pytest.mark.parametrize("path", [OWN, FOLDER, Path("data/other.csv"), Path("data/./own.csv")])
+def test_what_git_pins_is_taken(path: Path) -> None:
+    pins.check(path)
+    pins.check(path.absolute())
+
+
+def test_what_nothing_pins_is_taken() -> None:
+    Path("data/free.csv").write_bytes(ROWS)
+    pins.check(Path("data/free.csv"))
+
+
+def changed(path: Path) -> None:
+    path.write_bytes(ROWS.replace(b"2", b"3"))
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def longer(path: Path) -> None:
+    path.write_bytes(ROWS + b"3,4\n")
+
+
+def with_other_line_ends(path: Path) -> None:
+    path.write_bytes(ROWS.replace(b"\n", b"\r\n"))
+
+
+@pytest.mark.parametrize("change", [changed, emptied, longer, with_other_line_ends])
+@pytest.mark.parametrize("path", [OWN, FOLDER, Path("data/other.csv")])
+def test_other_bytes_are_refused_with_the_remedy(
+    path: Path, change: Callable[[Path], None]
+) -> None:
+    change(path)
+    with pytest.raises(InputError, match=f"{path} is not what data/.* pins .*dvc add data/"):
+        pins.check(path)
+
+
+@pytest.mark.parametrize("beside", ["data/folder/new.csv", "data/folder/deep/b.csv"])
+def test_of_a_folder_every_file_counts(beside: str) -> None:
+    Path(beside).write_bytes(b"x")
+    with pytest.raises(InputError, match=r"is not what data/folder\.dvc pins"):
+        pins.check(FOLDER)
+    pins.check(OWN)
+
+
+def test_a_change_on_purpose_is_taken_after_dvc_add() -> None:
+    changed(OWN)
+    dvc("add", str(OWN))
+    pins.check(OWN)
+
+
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n"])
+def test_a_pin_of_dvc_2_takes_text_with_any_line_ends(ends: bytes) -> None:
+    pin = Path("data/own.csv.dvc")
+    lines = [line for line in pin.read_text().splitlines() if "hash:" not in line]
+    pin.write_text("\n".join(line for line in lines if "size:" not in line))
+    OWN.write_bytes(ROWS.replace(b"\n", ends))
+    pins.check(OWN)
+    changed(OWN)
+    with pytest.raises(InputError):
+        pins.check(OWN)
+
+
+@pytest.mark.parametrize("text", ["outs: [", "outs: 3\n", "outs: [3]\n", "outs: [{md5: a}]\n"])
+def test_a_damaged_pin_is_named(text: str) -> None:
+    Path("data/own.csv.dvc").write_text(text)
+    with pytest.raises(InputError, match=r"data/own\.csv\.dvc"):
+        pins.check(OWN)
+
+
+def test_a_pin_without_a_digest_pins_nothing_and_is_refused() -> None:
+    Path("data/own.csv.dvc").write_text("outs: [{path: own.csv, hash: md5}]\n")
+    with pytest.raises(InputError, match=r"own\.csv\.dvc pins"):
+        pins.check(OWN)
+
+
+@pytest.mark.parametrize("stage", [prepare.run, lambda: versioning.reproduce({})])
+def test_no_stage_reads_what_is_not_pinned(
+    stage: Callable[[], None], trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trained.folder)
+    path = Path(load_config().data.path)
+    pin = path.with_name(f"{path.name}.dvc")
+    pin.write_text(f"outs: [{% raw %}{{md5: {'0' * 32}, hash: md5, path: {path.name}}}{% endraw %}]\n")
+    with pytest.raises(InputError, match=r"is not what data/small\.parquet\.dvc pins"):
+        stage()
+    pin.unlink()
