@@ -100,10 +100,10 @@ CREDENTIALS = {
     "register": {"mlflow"},
     "sign": {"registry", "cosign"},
     "verify": {"registry", "cosign-public"},
-    "deploy": {"staging", "production"},
+    "deploy": {"staging", "production", "registry", "cosign-public"},
     "load": {"staging"},
     "canary": {"production"},
-    "promote": {"production", "mlflow"},
+    "promote": {"production", "mlflow", "registry", "cosign-public"},
     "notify": {"notify", "github"},
 }
 EXPRESSIONS = {

@@ -169,3 +169,18 @@ def gone(lab: Lab) -> None:
 )
 def alone(lab: Lab) -> None:
     (lab.folder / "models/history.jsonl").unlink()
+
+
+@fault(
+    "T51",
+    "line of the history edited",
+    "rollback",
+    r"line 1, or one above it, was edited",
+    base="two",
+)
+def edited(lab: Lab) -> None:
+    path = lab.folder / "models/history.jsonl"
+    line = first(lab)
+    other = line | {"image": f"registry.example.com/other@sha256:{'6' * 64}"}
+    rest = path.read_text().split("\n", 1)[1]
+    path.write_text(f"{json.dumps(other)}\n{rest}")

@@ -3,7 +3,8 @@
 A kept version is models/<first 16 of its digest>/; it never changes. A verdict is kept once, in
 models/verdicts/<first 16 of its digest>.json. A pointer holds {digest, model, verdict, commit,
 since, by, why, action, image}; image is the container image that serves it, by digest, or null.
-models/history.jsonl has one line for each pointer that was champion.
+models/history.jsonl has one line for each pointer that was champion, with its seal: the digest of
+the pointer and of the seal before. Lines of older versions have none until one with a seal follows.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import getpass
 import json
 import re
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -136,23 +138,49 @@ def enthrone(record: Record) -> None:
 
 
 def history() -> list[Record]:
-    """Every champion, oldest first; lists the present one when a crash kept it from the file."""
-    records = []
-    if HISTORY.exists():
-        try:
-            records = [json.loads(line) for line in HISTORY.read_bytes().splitlines()]
-        except ValueError as error:
-            raise InputError(f"{HISTORY} is damaged ({error}): restore it from git") from None
-        for number, record in enumerate(records, 1):
-            if not isinstance(record, dict) or not record.keys() >= _KEYS - {"image"}:
-                raise InputError(f"{HISTORY}: line {number} is no champion: restore it from git")
-    records = [{"image": None} | record for record in records]  # older lines have none
+    """Every champion, oldest first; lists the present one when a crash kept it from the file.
+
+    Raises InputError for a line that is damaged, or was edited.
+    """
+    records, seal = _listed()
     champion = read(CHAMPION)
     if champion and (not records or records[-1] != champion):
+        line = json.dumps(champion | {"seal": _seal(seal, champion)}, ensure_ascii=False)
+        before = HISTORY.read_text(encoding="utf-8").splitlines() if HISTORY.exists() else []
+        write_text(HISTORY, "\n".join([*before, line]) + "\n")
         records.append(champion)
-        lines = [json.dumps(record, ensure_ascii=False) for record in records]
-        write_text(HISTORY, "\n".join(lines) + "\n")
     return records
+
+
+def _listed() -> tuple[list[Record], str]:
+    """The champions in the file, and the seal of the last one."""
+    records: list[Record] = []
+    seal, sealed = "", False
+    lines = HISTORY.read_bytes().splitlines() if HISTORY.exists() else []
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+            digest_json(record)  # NaN has none
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{HISTORY} is damaged ({error}): restore it from git") from None
+        if not isinstance(record, dict) or not record.keys() >= _KEYS - {"image"}:
+            raise InputError(f"{HISTORY}: line {number} is no champion: restore it from git")
+        found = record.pop("seal", None)
+        record = {"image": None} | record  # older lines have none
+        seal = _seal(seal, record)
+        if found != seal and (found is not None or sealed):
+            raise InputError(
+                f"{HISTORY}: line {number}, or one above it, was edited: restore it from git"
+            )
+        sealed = found is not None
+        records.append(record)
+    if records and not sealed:
+        print(f"{HISTORY}: its lines have no seal until the next one is added", file=sys.stderr)
+    return records, seal
+
+
+def _seal(before: str, record: Record) -> str:
+    return digest_json([before, {"image": None} | record])
 
 
 def refused() -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from {{ cookiecutter.package_name }}.config import InputError
-from {{ cookiecutter.package_name }}.operations import cluster, deploy, manifests
+from {{ cookiecutter.package_name }}.operations import cluster, deploy, manifests, supply
 
 NAME = "credit"
 KUBECTL = '''#!PYTHON
@@ -71,6 +71,7 @@ def home(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text(text.replace("PYTHON", sys.executable))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(in_folder))
+    monkeypatch.setattr(supply, "serves", lambda image, model: None)
     return in_folder
 
 
@@ -315,3 +316,22 @@ def test_a_kubectl_that_cannot_be_run_is_an_error_of_its_own(home: Path) -> None
 def test_what_kubectl_says_in_full_is_given_back(home: Path) -> None:
     (home / "kubectl").write_text("#!/bin/sh\nread line; echo $line; echo warning >&2\n")
     assert cluster.kubectl("apply", stdin="naïve\n", seconds=60) == "naïve\n"
+
+
+@pytest.mark.parametrize("strategy", ["", "canary", "bluegreen", "shadow", "argo", "rolling"])
+def test_an_image_that_does_not_verify_is_not_deployed(
+    strategy: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(image: str, model: str) -> None:
+        raise InputError(f"{image[-1]} of {model[:1]}: no signatures found")
+
+    if strategy:
+        bring()
+        champion(home, "2", "challenger")
+    before = (home / "cluster.json").read_text() if strategy else ""
+    monkeypatch.setattr(supply, "serves", refuse)
+    name = f"registry.example.com/credit@sha256:{'2' * 64}" if strategy else ""
+    with pytest.raises(InputError, match="2 of 2: no" if strategy else "1 of 1: no"):
+        bring(STRATEGY=strategy, IMAGE=name)
+    assert not strategy or (home / "cluster.json").read_text() == before
+    assert strategy or not (home / "cluster.json").exists()

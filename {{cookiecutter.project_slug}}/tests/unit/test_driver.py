@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 from {{ cookiecutter.package_name }}.config import InputError
-from {{ cookiecutter.package_name }}.operations import cluster, driver, notify, rollout, route, stable
+from {{ cookiecutter.package_name }}.operations import (
+    cluster,
+    driver,
+    notify,
+    rollout,
+    route,
+    stable,
+)
 from {{ cookiecutter.package_name }}.operations.cluster import ConflictError, NoAnswerError
 from {{ cookiecutter.package_name }}.operations.driver import ABORTED
 from {{ cookiecutter.package_name }}.operations.route import State

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -284,3 +285,66 @@ def test_promote_repeats_the_warnings_of_the_verdict(
         register.run()
     release.promote({})
     assert "promote: warning: lineage.commit" in capsys.readouterr().out
+
+
+def lines() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in HISTORY.read_text(encoding="utf-8").splitlines()]
+
+
+def rewrite(records: list[dict[str, Any]]) -> None:
+    HISTORY.write_text("".join(f"{json.dumps(record)}\n" for record in records), encoding="utf-8")
+
+
+OTHER = f"registry.example.com/other@sha256:{'6' * 64}"
+EDITS: list[Callable[[list[dict[str, Any]]], object]] = [
+    lambda known: known[0].update(image=OTHER),
+    lambda known: known[1].update(why="another reason"),
+    lambda known: known[0].update(more=1),
+    lambda known: known[0].update(seal="0" * 64),
+    lambda known: known[0].update(seal=None, image=OTHER),
+    lambda known: known[2].pop("seal"),
+    lambda known: known.pop(1),
+    lambda known: known.reverse(),
+    lambda known: known.insert(1, known[1]),
+    lambda known: known[0].update(seal=[known[0]["seal"]]),
+]
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_history_with_an_edited_line_is_refused_and_nothing_moves(
+    edit: Callable[[list[dict[str, Any]]], object], models: list[str]
+) -> None:
+    release.promote({})
+    release.rollback({})
+    known = lines()
+    edit(known)
+    rewrite(known)
+    before = CHAMPION.read_bytes()
+    for word in (release.rollback, release.promote):
+        with pytest.raises(InputError, match=r"line \d, or one above it, was edited: restore it"):
+            word({"APPLY": "yes"})
+    assert CHAMPION.read_bytes() == before
+
+
+def test_a_history_written_anew_in_another_layout_is_the_same(models: list[str]) -> None:
+    release.promote({})
+    rewrite([dict(sorted(record.items())) for record in lines()])
+    assert release.rollback({})
+    assert current() == models[0]
+
+
+def test_an_older_history_is_read_said_to_have_no_seal_and_sealed_by_the_next_line(
+    models: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = [{k: v for k, v in record.items() if k not in ("seal", "image")} for record in lines()]
+    rewrite(old)
+    assert [record["image"] for record in champion.history()] == [None]
+    assert "no seal until the next one is added" in capsys.readouterr().err
+    release.promote({})
+    assert lines()[0] == old[0]  # the file of another machine is still its beginning
+    capsys.readouterr()
+    assert len(champion.history()) == 2
+    assert capsys.readouterr().err == ""
+    rewrite([old[0] | {"image": OTHER}, lines()[1]])
+    with pytest.raises(InputError, match="line 2, or one above it, was edited"):
+        release.rollback({})

@@ -22,6 +22,7 @@ from {{ cookiecutter.package_name }}.operations import (
     rollout,
     route,
     stable,
+    supply,
 )
 from {{ cookiecutter.package_name }}.operations.cluster import ConflictError
 from {{ cookiecutter.package_name }}.operations.decide import Counts, Decision
@@ -214,6 +215,7 @@ def passed(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
 
     monkeypatch.setattr(deploy, "running", lambda space: {"stable": OLD, "canary": RELEASE})
     monkeypatch.setattr(deploy, "wait", lambda *_: None)
+    monkeypatch.setattr(supply, "serves", lambda image, model: None)
     monkeypatch.setattr(rollout, "tried", lambda space: RELEASE)
     monkeypatch.setattr(cluster, "get", get)
     route.write(route.read(SPACE), 100, PASSED)
@@ -260,6 +262,23 @@ def test_a_time_to_wait_that_is_none_is_refused_before_anything_moves(
 def restore(text: str) -> Callable[[], None]:
     record: Any = {"image": OLD_IMAGE, "digest": OLD.model, "verdict": "5" * 64, "commit": None}
     return lambda: stable.restore({"ENV": "staging", "WAIT": text}, record)
+
+
+def test_what_does_not_verify_is_not_made_stable_by_promote_or_rollback(
+    passed: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def refuse(image: str, model: str) -> None:
+        asked.append((image, model))
+        raise InputError("no signatures found")
+
+    monkeypatch.setattr(supply, "serves", refuse)
+    for go in (lambda: stable.finish({"ENV": "staging"}, STATE.model), restore("3")):
+        with pytest.raises(InputError, match="no signatures found"):
+            go()
+    assert asked == [(RELEASE.image, STATE.model), (OLD_IMAGE, OLD.model)]
+    assert (passed.patched, passed.scaled, passed.weights) == ([], [], [0, 100])
 
 
 @pytest.mark.parametrize(

@@ -262,3 +262,23 @@ def test_a_lock_that_is_missing_is_no_pass(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"serve\.txt is missing"):
         supply.scan()
+
+
+def test_an_image_is_deployed_for_the_model_it_was_signed_with_alone(
+    bench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(champion, "read", lambda _: None)  # a rollback: it is neither any more
+    supply.serves(IMAGE, MODEL)
+    with pytest.raises(InputError, match=f"serves model {'a' * 16}, not {'e' * 16}"):
+        supply.serves(IMAGE, "e" * 64)
+    with pytest.raises(InputError, match="by digest"):
+        supply.serves(f"{NAME}:1", MODEL)
+    monkeypatch.delenv("COSIGN_PUBLIC_KEY")
+    with pytest.raises(InputError, match="say who may sign"):
+        supply.serves(IMAGE, MODEL)
+
+
+def test_an_image_that_nobody_signed_is_not_deployed(bench: Path, program: Program) -> None:
+    program("cosign", code=1)
+    with pytest.raises(InputError, match="cosign verify"):
+        supply.serves(IMAGE, MODEL)

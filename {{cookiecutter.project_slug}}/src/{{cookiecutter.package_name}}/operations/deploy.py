@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ..config import InputError
-from . import cluster, manifests, route
+from . import cluster, manifests, route, supply
 from .cluster import Object
 from .manifests import Release
 
@@ -23,8 +23,9 @@ def deploy(settings: dict[str, str]) -> None:
     """ENV, STRATEGY, IMAGE: stable where nothing runs yet, else the track that is tried; or JOB.
 
     STRATEGY=rolling, in staging only, replaces the pods of stable one by one: nothing judges it.
-    The same call again changes nothing. Raises InputError where another release is being tried,
-    with what would be ended by APPLY=yes. WAIT: seconds for the pods to be ready (0: do not).
+    The same call again changes nothing. Raises InputError for an image that `verify` refuses, and
+    where another release is being tried, with what would be ended by APPLY=yes. WAIT: seconds for
+    the pods to be ready (0: do not).
     """
     space, env, work = cluster.namespace(settings), settings["ENV"], settings.get("WORK") or ""
     if settings.get("JOB"):
@@ -37,6 +38,7 @@ def deploy(settings: dict[str, str]) -> None:
         raise InputError(f"STRATEGY={ROLLING}: only in staging: nothing judges the release there")
     seconds = patience(settings)
     release, now = manifests.wanted(settings), running(space)
+    supply.serves(release.image, release.model)
     stable, tried = now["stable"], now["canary"]
     if stable is None:
         _apply(documents(manifests.render(env, release, work=work)))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..champion import Record
 from ..config import InputError
-from . import cluster, deploy, driver, rollout, route
+from . import cluster, deploy, driver, rollout, route, supply
 from .manifests import Release
 from .route import State
 
@@ -16,13 +16,15 @@ def finish(settings: dict[str, str], digest: str) -> str:
     """Make the release that passed stable, then everyone goes there; returns its image.
 
     Killed in between, everyone is at the canary or at stable, both of the new release; the same
-    call again goes on from there. Raises InputError where model `digest` did not pass.
+    call again goes on from there. Raises InputError where model `digest` did not pass, and for an
+    image that `verify` refuses.
     """
     space, seconds = cluster.namespace(settings), deploy.patience(settings)
     now, state = deploy.running(space), route.read(space).state
     other = state is None or state.model != digest
     if state and state.model == digest and state.phase == "passed":
         release = _passed(space, state)
+        supply.serves(release.image, release.model)
         _widen(space)
         move(space, release, seconds)
         if not route.note(space, state, None):
@@ -115,8 +117,8 @@ def withdraw(settings: dict[str, str]) -> State | None:
 def restore(settings: dict[str, str], record: Record) -> None:
     """Stable serves the release of `record` again: its image, with model and configuration inside.
 
-    Raises InputError where its image is not recorded or its pods do not get ready; the pods that
-    answered until now go on then.
+    Raises InputError where its image is not recorded, where `verify` refuses it, or its pods do
+    not get ready; the pods that answered until now go on then.
     """
     space, seconds = cluster.namespace(settings), deploy.patience(settings)
     if not record["image"]:
@@ -124,6 +126,7 @@ def restore(settings: dict[str, str], record: Record) -> None:
     commit = record["commit"] or "none"
     before = deploy.running(space)["stable"]
     release = Release(record["image"], record["digest"], record["verdict"], commit)
+    supply.serves(release.image, release.model)
     try:
         move(space, release, seconds)
     except InputError:

@@ -122,9 +122,28 @@ def latest() -> str:
 def verified(reference: str) -> Record:
     """{image, model, verdict, commit} of a signed image that serves champion or challenger.
 
+    Raises InputError as `signed` does, and for another model.
+    """
+    facts = signed(reference)
+    _judged(facts["model"], reference)
+    return facts
+
+
+def serves(reference: str, model: str) -> None:
+    """Raises InputError unless the image may be deployed as the one of `model`: signed, as
+    `signed` says, and for that model.
+    """
+    found = signed(reference)["model"]
+    if found != model:
+        raise InputError(f"{reference} serves model {found[:16]}, not {model[:16]}")
+
+
+def signed(reference: str) -> Record:
+    """{image, model, verdict, commit} of a signed image.
+
     Raises InputError for a tag, for a signature that is missing, of another key or identity, or
-    made for another repository, for a missing list of packages, and for another model. Trusted is
-    COSIGN_PUBLIC_KEY, or VERIFY_IDENTITY with VERIFY_ISSUER.
+    made for another repository, and for a missing list of packages. Trusted is COSIGN_PUBLIC_KEY,
+    or VERIFY_IDENTITY with VERIFY_ISSUER.
     """
     if not REFERENCE.fullmatch(reference):
         raise InputError(f"IMAGE={reference}: name it by digest: registry/name@sha256:... (64 hex)")
@@ -139,7 +158,6 @@ def verified(reference: str) -> Record:
         facts = _attested(environment, trust, LINEAGE, reference)
     if not isinstance(facts, dict) or not facts.keys() >= {"model", "verdict", "commit"}:
         raise InputError(f"{reference}: its lineage is damaged: run `make sign` again")
-    _judged(facts["model"], reference)
     return facts | {"image": reference}
 
 
