@@ -90,7 +90,7 @@ def _convert_text(
     texts = [str(text).strip() for text in array.dictionary.to_pylist()]
     codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     absent = np.array([text in config.data.missing for text in texts] + [True])
-    if column.type in ("categorical", "text"):
+    if column.is_text:
         index = pa.array(codes, mask=absent[codes])
         return pa.DictionaryArray.from_arrays(index, pa.array(texts, pa.string()))
     if column.type == "numeric":

@@ -14,6 +14,7 @@ from ..config import Column, Data, InputError
 from .records import Record
 
 PART = 5_000  # rows read at once from Parquet
+MAX_FIELD = 1 << 24  # letters
 Row = tuple[int, Record | str]  # line (row, for Parquet) and its record, or what is wrong with it
 
 
@@ -45,6 +46,7 @@ def _require(source: Path, names: list[str], needed: list[str]) -> None:
 def _csv(source: Path, data: Data, columns: dict[str, Column], names: list[str]) -> Iterator[Row]:
     import rich.progress
 
+    csv.field_size_limit(MAX_FIELD)  # a text that is too long is a fault of its row
     quiet = "CI" in os.environ or not sys.stderr.isatty()
     encoding = "utf-8-sig" if data.encoding.lower() in ("utf-8", "utf8") else data.encoding
     with rich.progress.open(
