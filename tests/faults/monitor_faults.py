@@ -300,14 +300,32 @@ def small(lab: Lab) -> None:
     write(lab, entries)
 
 
-@fault("T56", "log damaged", "monitor", r"\.jsonl: line 10 is damaged", before=steady)
+@fault(
+    "T56",
+    "log damaged",
+    "monitor",
+    r"the log is damaged; 60 of 3,000 lines .*\.jsonl: line 10: it is no JSON object",
+    before=steady,
+    code=ALARM,
+)
 def damaged(lab: Lab) -> None:
-    entries = prediction_log(lab)
-    write(lab, entries)
+    write(lab, prediction_log(lab))
     path = next((lab.folder / "predictions").glob("*.jsonl"))
     lines = path.read_text().splitlines()
-    lines[9] = lines[9][:30]
+    lines[9::50] = [line[:30] for line in lines[9::50]]
     path.write_text("\n".join(lines) + "\n")
+
+
+@fault("T56", "log without one line of a log", "monitor", r"holds no line of a", before=steady)
+def garbage(lab: Lab) -> None:
+    path = next((lab.folder / "predictions").glob("*.jsonl"))
+    path.write_bytes(b"\0\xff{[\n" * 1000)
+
+
+@fault("T56", "champion of another table", "monitor", r"is of another table than", before=steady)
+def another_table(lab: Lab) -> None:
+    with lab.edited("model_config.yaml") as config:
+        config["data"]["target"] = "another"
 
 
 @fault("T56", "no log at all", "monitor", r"holds no prediction log", before=steady)

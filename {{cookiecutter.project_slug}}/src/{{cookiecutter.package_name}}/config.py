@@ -18,6 +18,7 @@ from .strict import read_yaml as read_yaml
 CONFIG_FILE = Path("model_config.yaml")
 GATES_FILE = Path("gates.yaml")
 
+MAX_LENGTH = 10_000
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -76,6 +77,8 @@ class Column(Strict):
     max: Number | None = None
     values: tuple[str, ...] | None = Field(default=None, strict=False)
     unseen: Literal["allow", "refuse"] = "allow"
+    # letters of a text; the default is not in digests, which older champions have without it
+    max_length: Annotated[int, Field(ge=1, exclude_if=lambda n: n == MAX_LENGTH)] = MAX_LENGTH
     format: str | None = None
     thousands: Thousands = None  # the sign between thousands; the other one is the decimal sign
 
@@ -91,7 +94,14 @@ class Column(Strict):
             raise ValueError("values belongs to categorical columns")
         if self.type != "datetime" and self.format is not None:
             raise ValueError("format belongs to datetime columns")
+        if not self.is_text and self.max_length != MAX_LENGTH:
+            raise ValueError("max_length belongs to categorical and text columns")
         return self
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its values are texts as they were sent."""
+        return self.type in ("categorical", "text")
 
 
 class Split(Strict):

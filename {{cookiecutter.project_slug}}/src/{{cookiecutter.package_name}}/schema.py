@@ -38,6 +38,9 @@ def _checks(column: Column) -> list[pa.Check]:
         checks.append(pa.Check.ge(column.min, error=f"at least {column.min:g}"))
     if column.max is not None:
         checks.append(pa.Check.le(column.max, error=f"at most {column.max:g}"))
+    if column.is_text:
+        fits = f"at most {column.max_length:,} letters"
+        checks.append(pa.Check(lambda texts: texts.str.len() <= column.max_length, error=fits))
     if column.values is not None and column.unseen == "refuse":
         checks.append(pa.Check.isin(column.values, error="one of values"))
     return checks
@@ -98,6 +101,8 @@ def _value_schema(column: Column) -> dict[str, Any]:
         schema["enum"] = [*column.values, None] if column.missing else list(column.values)
     elif column.values is not None:
         schema["examples"] = list(column.values)
+    if column.is_text:
+        schema["maxLength"] = column.max_length
     if column.type == "datetime":
         schema["description"] = f"time as {column.format or 'ISO 8601, UTC where no zone is named'}"
         if column.format is None:
@@ -155,14 +160,14 @@ def predict_operation(
     fault = _object({"field": {"type": "string"}, "problem": {"type": "string"}})
     refusal = _object({"error": {"type": "string"}, "fields": {"type": "array", "items": fault}})
     refusal["required"] = ["error"]
+    named = {"description": "What to name it by when its label comes", "schema": {"type": "string"}}
+    answered = {"description": "One prediction for each record", "content": _json(answers)}
     return {
         "summary": "Answers for one record or many",
         "description": "Every input is required; null is a missing value where it may be missing.",
         "operationId": "predict",
         "requestBody": {"required": True, "content": content},
-        "responses": {
-            "200": {"description": "One prediction for each record", "content": _json(answers)}
-        }
+        "responses": {"200": answered | {"headers": {"x-request-id": named}}}
         | {code: {"description": why, "content": _json(refusal)} for code, why in REFUSALS.items()},
     }
 

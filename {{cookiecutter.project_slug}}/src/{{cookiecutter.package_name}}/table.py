@@ -85,7 +85,7 @@ def _convert_text(
     texts = [str(text).strip() for text in array.dictionary.to_pylist()]
     codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     absent = np.array([text in config.data.missing for text in texts] + [True])
-    if column.type in ("categorical", "text"):
+    if column.is_text:
         if column.type == "categorical":
             known = spellings(column.values or ())
             texts = [spelled(text, known) for text in texts]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from {{ cookiecutter.package_name }} import table
+from {{ cookiecutter.package_name }} import schema, table
 from {{ cookiecutter.package_name }}.pipeline import train
 from {{ cookiecutter.package_name }}.serving import metrics, score
 
@@ -99,6 +99,7 @@ def test_the_description_has_the_columns_and_their_ranges(
     for name, column in trained.config.columns.items():
         assert record["properties"][name].get("minimum") == column.min
         assert record["properties"][name].get("maximum") == column.max
+        assert record["properties"][name].get("maxLength") == (10_000 if column.is_text else None)
 
 
 def test_version_tells_where_the_model_comes_from(trained: Trained, service: Service) -> None:
@@ -162,3 +163,50 @@ def test_edges_are_multiples_of_a_power_of_two(trained: Trained, cuts: list[floa
     assert len(found) <= 18
     steps = {after - before for before, after in itertools.pairwise(found)}
     assert all(math.frexp(step)[0] == 0.5 for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("letters", "fits"),
+    [("x" * 10_000, True), ("ж" * 10_000, True), ("x" * 10_001, False), ("ж" * 200_000, False)],
+)
+def test_a_text_has_a_limit_in_the_service_and_in_a_table(
+    letters: str,
+    fits: bool,
+    trained: Trained,
+    service: Service,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a column whose categories are open; its champion has the limit without having it."""
+    specs = {
+        name: column
+        for name, column in trained.config.features.items()
+        if column.is_text and column.unseen == "allow"
+    }
+    if not specs:
+        pytest.skip("needs a text")
+    name = next(iter(specs))
+    assert "max_length" not in trained.model.identity["columns"][name]
+    monkeypatch.chdir(trained.folder)
+    body = json.dumps({"records": [service.example | {name: letters}]}, ensure_ascii=False).encode()
+    status, answer = service.post(body)
+    problem = "must have at most 10,000 letters"
+    assert status == (200 if fits else 422)
+    assert fits or answer["fields"] == [{"field": f"records[0].{name}", "problem": problem}]
+
+    records = sent(trained, table.take(trained.test, np.arange(3)))
+    records[1][name] = letters
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    write_csv(source, records, trained.config.data)
+    settings = {"DATA": str(source), "OUT": str(target), "BAD": "skip"}
+    score.run(settings | {"MODEL": str(trained.folder / train.CANDIDATE)})
+    assert len(target.read_text().splitlines()) == 3 + fits
+    refused = target.with_suffix(".refused.csv").read_text()
+    assert refused == "line,field,problem\n" + ("" if fits else f'3,{name},"{problem}"\n')
+
+    texts = trained.test[name].copy()
+    texts[5] = letters
+    found = schema.faults(trained.test | {name: texts}, trained.config)
+    assert [fault["check"] for fault in found if fault["column"] == name] == (
+        [] if fits else ["at most 10,000 letters"]
+    )

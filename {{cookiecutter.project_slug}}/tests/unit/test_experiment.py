@@ -14,6 +14,7 @@ from scipy.stats import binom, ttest_ind
 
 from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.operations import effects, experiment, exposure
+from {{ cookiecutter.package_name }}.operations.lines import Left
 
 PLANNED = {
     "EXPERIMENT": "offer",
@@ -251,7 +252,7 @@ def test_units_that_two_processes_add_at_once_are_all_kept(
     monkeypatch.setattr(exposure, "new_file", meanwhile)
     experiment.run({"UNITS": "units.csv", "LOG": "log.csv"})
     second.join()
-    assert len(exposure.exposures(Path("log.csv"))) == 30
+    assert len(exposure.exposures(Path("log.csv"), Left())) == 30
 
 
 @pytest.mark.parametrize("lost", ["log.csv", "outcomes.csv"])
@@ -369,11 +370,7 @@ def test_a_plan_that_cannot_be_is_refused(change: dict[str, str], message: str) 
     [
         ("outcomes.csv", "spent", "cost", "outcomes.csv has no column 'spent': add it"),
         ("outcomes.csv", "u2,", "u1,", "outcomes.csv: line 4: unit 'u1' has a line already"),
-        ("outcomes.csv", "u2,", "u2,many", "outcomes.csv: line 4: converted: 'many"),
-        ("outcomes.csv", "u2,", " ,", "outcomes.csv: line 4: unit is empty"),
         ("log.csv", "arm", "group", "log.csv has no column 'arm'"),
-        ("log.csv", "+00:00", "today", "log.csv: line 2: time must be like"),
-        ("log.csv", ",a,", ",c,", "arm must be a or b, not 'c'"),
         ("experiment.json", '"effect"', '"offset"', "experiment.json: offset: unknown key"),
     ],
 )
@@ -387,6 +384,72 @@ def test_a_fault_in_a_file_is_named(name: str, old: str, new: str, message: str)
     with pytest.raises(InputError, match=message):
         judged()
     assert not experiment.REPORT.exists()
+
+
+WRONG = [
+    ("outcomes.csv", "u2,", "u2,many", "outcomes.csv: line 4: converted: 'many"),
+    ("outcomes.csv", "u2,", " ,", "outcomes.csv: line 4: unit is empty"),
+    ("outcomes.csv", "u2,", '"u2,', "outcomes.csv: line 4: it is no line"),
+    ("outcomes.csv", "u2,", "\udcff,", "outcomes.csv: line 4: it is no line"),
+    ("outcomes.csv", "u2,0", "u2", "outcomes.csv: line 4: stayed: '' is not a number"),
+    ("log.csv", "+00:00", "today", "log.csv: line 2: time must be like"),
+    ("log.csv", ",a,", ",c,", "log.csv: line 2: arm must be a or b"),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new", "message"), WRONG)
+@pytest.mark.parametrize("units", [20, 1200])
+def test_a_wrong_line_is_left_out_and_named_and_many_refuse_a_verdict(
+    units: int,
+    name: str,
+    old: str,
+    new: str,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    exposed(units)
+    path = Path(name)
+    columns = "unit,converted,spent,complained,stayed"
+    lines = "".join(f"u{n},{n % 2},{n % 3},0,1\n" for n in range(units))
+    Path("outcomes.csv").write_text(f"{columns}\n{lines}")
+    text = path.read_text().replace(old, new, 1)
+    path.write_text(text, errors="surrogateescape")
+    code, found = judged()
+    assert sum(found["outcomes"].values()) == units - 1
+    assert f"1 of {units:,} lines were left out, the first is {message}" in capsys.readouterr().out
+    assert (found["state"] == "refused") == (units == 20)
+    assert code == experiment.STAY
+
+
+@pytest.mark.parametrize(
+    ("form", "remedy"),
+    [
+        ("U{}", "case, quotes, spaces or leading zeros"),
+        ("'u{}'", "case, quotes, spaces or leading zeros"),
+        ("customer {}", "of something else"),
+    ],
+)
+def test_outcomes_of_which_no_unit_was_exposed_are_an_error(form: str, remedy: str) -> None:
+    log = exposed(50)
+    observed([[form.format(unit[1:]), arm, ""] for unit, arm, _ in log])
+    with pytest.raises(InputError, match=r"none of its 50 units .* 50 in log\.csv") as error:
+        judged()
+    assert remedy in str(error.value)
+    assert not experiment.REPORT.exists()
+
+
+def test_a_few_outcomes_without_exposure_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    observed([*exposed(50), ["stranger", "b", ""]])
+    assert judged()[0] == experiment.TOO_EARLY
+    assert "1 units with an outcome were not exposed" in capsys.readouterr().out
+
+
+def test_a_file_of_units_without_one_is_refused() -> None:
+    experiment.run(PLANNED)
+    Path("units.csv").write_bytes(b"unit\n\xff\n")
+    with pytest.raises(InputError, match=r"units\.csv has no unit; 1 of 1 lines"):
+        experiment.run({"UNITS": "units.csv", "LOG": "log.csv"})
+    assert not Path("log.csv").exists()
 
 
 @pytest.mark.parametrize("name", ["outcomes.csv", "log.csv", "experiment.json"])

@@ -1,19 +1,20 @@
-"""Labels are put to every answer of their request; a line that no service writes is named."""
+"""Labels are put to the answer whose id they have; a line that no service writes is left out."""
 
 from __future__ import annotations
 
 import csv
 import json
-import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from {{ cookiecutter.package_name }} import artifact
 from {{ cookiecutter.package_name }}.config import InputError, load_config
-from {{ cookiecutter.package_name }}.operations import labels, window
+from {{ cookiecutter.package_name }}.operations import labels, lines, window
 
-from ..conftest import ROOT
+from ..conftest import ROOT, Trained
 
 STABLE, SHADOW = "1" * 64, "2" * 64
 ENTRY = {
@@ -35,33 +36,130 @@ def log(lines: list[Any], end: bytes = b"\n") -> Path:
     return folder
 
 
-def test_a_label_counts_for_every_model_that_answered_the_request(
-    in_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def label(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A label of the task."""
     config = load_config(ROOT / "model_config.yaml")
     monkeypatch.setattr(labels, "load_config", lambda: config)
-    label = config.data.labels[0] if config.data.labels else "1.5"
+    return config.data.labels[0] if config.data.labels else "1.5"
+
+
+def joined() -> list[tuple[str, str]]:
+    """Model and id of each joined answer."""
+    with labels.LABELLED.open(newline="") as file:
+        return [(row["model"], row["id"]) for row in csv.DictReader(file)]
+
+
+def test_a_label_counts_for_every_model_that_logged_its_id(
+    label: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As logs of earlier versions have it: the id of a request, which a shadow had as well."""
     answers = [ENTRY | {"id": f"r{n}", "model": m} for n in range(3) for m in (SHADOW, STABLE)]
     folder = log([*answers, answers[0]])
     Path("labels.csv").write_text(f"id,label\nr0,{label}\nr2,{label}\nnever,{label}\n")
     labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
-    with labels.LABELLED.open(newline="") as file:
-        joined = [(row["model"], row["id"]) for row in csv.DictReader(file)]
-    assert joined == [(SHADOW, "r0"), (STABLE, "r0"), (SHADOW, "r2"), (STABLE, "r2")]
+    assert joined() == [(SHADOW, "r0"), (STABLE, "r0"), (SHADOW, "r2"), (STABLE, "r2")]
     said = capsys.readouterr().out
     assert "4 predictions of 2 models have their label now" in said
-    assert "1 have no logged prediction; 1 predictions share an id" in said
+    assert "; 1 have no logged prediction" in said
     assert "replaced" not in said
     labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
     assert "those joined before are replaced" in capsys.readouterr().out
 
 
-def test_a_feature_takes_the_place_of_no_other_column(
-    in_folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_a_client_sent_joins_nothing(label: str) -> None:
+    """Of the first answer the id was sent along with the second one."""
+    folder = log([ENTRY | {"id": "b", "sent": "a"}, ENTRY | {"id": "a"}])
+    Path("labels.csv").write_text(f"id,label\na,{label}\n")
+    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    assert joined() == [(STABLE, "a")]
+
+
+def test_an_id_of_two_answers_gets_no_label_and_is_counted(
+    label: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = load_config(ROOT / "model_config.yaml")
-    monkeypatch.setattr(labels, "load_config", lambda: config)
-    label = config.data.labels[0] if config.data.labels else "1.5"
+    other = {"output": {"probability_no": 0.5, "probability_yes": 0.5, "label": "yes"}}
+    folder = log([ENTRY | other, ENTRY, ENTRY | {"id": "y"}, ENTRY | {"id": "y", "row": 1}])
+    Path("labels.csv").write_text(f"id,label\nx,{label}\ny,{label}\n")
+    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    assert joined() == [(STABLE, "y")]
+    assert "; 1 have an id that several predictions share" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ("AB12", "case, quotes, spaces or leading zeros"),
+        ("'ab12'", "case, quotes, spaces or leading zeros"),
+        ("00ab12", "case, quotes, spaces or leading zeros"),
+        ("sent-1", "what clients sent as x-request-id"),
+        ("ab12-0", "the row has a column of its own"),
+        ("ab12:0", "the row has a column of its own"),
+        ("Ann Example", "of something else"),
+    ],
+)
+def test_ids_of_which_none_is_logged_are_an_error_that_says_what_they_are(
+    given: str, remedy: str, label: str
+) -> None:
+    folder = log([ENTRY | {"id": "ab12", "sent": "sent-1"}])
+    Path("labels.csv").write_text(f"id,label\n{given},{label}\nother,{label}\n")
+    with pytest.raises(InputError, match=r"labels\.csv: none of its 2 ids .*1 answer") as error:
+        labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    assert remedy in str(error.value)
+    assert "Ann" not in str(error.value)
+    assert not labels.LABELLED.exists()
+
+
+def test_rows_that_are_not_those_of_the_request_are_an_error(label: str) -> None:
+    folder = log([ENTRY])
+    Path("labels.csv").write_text(f"id,row,label\nx,1,{label}\n")
+    with pytest.raises(InputError, match="count from 0"):
+        labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+
+
+@pytest.mark.parametrize("given", ["x", " x ", '"x"'])
+def test_an_id_may_stand_in_quotes_and_spaces(given: str, label: str) -> None:
+    Path("labels.csv").write_text(f"id,label\n{given},{label}\n")
+    labels.join({"LABELS": "labels.csv", "LOG": str(log([ENTRY]))})
+    assert joined() == [(STABLE, "x")]
+
+
+@pytest.mark.parametrize(
+    "line", ["x,none of them", "x,", ",{}", '"x', "x,{},,9", "x,{},one", "x,{},-1", "x,{},\u0663"]
+)
+def test_a_line_that_is_no_label_is_left_out_and_named(
+    line: str, label: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = log([ENTRY, ENTRY | {"id": "y"}])
+    Path("labels.csv").write_text(f"id,label,row\n{line.format(label)}\ny,{label},0\n")
+    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    assert joined() == [(STABLE, "y")]
+    assert "1 of 2 lines were left out, the first is labels.csv: line 2" in capsys.readouterr().out
+
+
+def test_an_id_with_two_labels_has_none(label: str, capsys: pytest.CaptureFixture[str]) -> None:
+    config = labels.load_config()
+    other = config.data.labels[1] if config.data.labels else "2.5"
+    folder = log([ENTRY, ENTRY | {"id": "y"}])
+    Path("labels.csv").write_text(f"id,label\nx,{label}\nx,{other}\ny,{label}\ny,{label}\n")
+    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    assert joined() == [(STABLE, "y")]
+    assert "line 3: its id has another label" in capsys.readouterr().out
+
+
+def test_a_logged_text_of_any_length_is_joined_and_read_again(label: str) -> None:
+    features = {"name": "x" * 200_000, "why": 'two\nlines and "quotes"'}
+    folder = log([ENTRY | {"features": features}, ENTRY | {"id": "y", "features": features}])
+    Path("labels.csv").write_text(f"id,label\nx,{label}\ny,{label}\n")
+    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    read = [line for _, line in lines.records(labels.LABELLED, ["id"], lines.Left())]
+    assert [(line["id"], line["feature_name"]) for line in read] == [
+        ("x", features["name"]),
+        ("y", features["name"]),
+    ]
+
+
+def test_a_feature_takes_the_place_of_no_other_column(label: str) -> None:
     features = {"label": "of the record", "time": "noon", "predicted_label": "maybe"}
     folder = log([ENTRY | {"features": features}])
     Path("labels.csv").write_text(f"id,label\nx,{label}\n")
@@ -91,27 +189,37 @@ def test_a_feature_takes_the_place_of_no_other_column(
         ("output", {"probability_no": float("nan"), "label": "no"}),
         ("output", {"probability_no": 10**400, "label": "no"}),
         ("output", {"probability_no": 0.5, "label": 1}),
+        ("id", "\ud800"),
+        ("sent", 5),
+        ("output", {"probability_no": 0.5, "label": "\udfff"}),
+        ("features", {"name": "\ud800"}),
+        ("features", {"\ud800": 1}),
         ("features", "age"),
         ("features", {"age": [31]}),
     ],
 )
-def test_a_field_of_another_form_is_named_with_its_line(
+def test_a_field_of_another_form_is_left_out_and_named_with_its_line(
     field: str, value: Any, in_folder: Path
 ) -> None:
-    folder = log([ENTRY, ENTRY | {field: value}, ENTRY])
-    with pytest.raises(InputError, match=rf"1\.jsonl: line 2 is damaged: .*its {field} ") as error:
-        list(labels.entries(folder, labels.KEYS))
-    assert str(value) not in str(error.value).partition("damaged")[2] or len(str(value)) < 4
+    Path("log").mkdir()
+    texts = [json.dumps(line) for line in (ENTRY, ENTRY | {field: value}, ENTRY)]
+    Path("log/1.jsonl").write_text("\n".join(texts) + "\n")
+    left = lines.Left()
+    assert len(list(labels.entries(Path("log"), labels.KEYS, left))) == 2
+    assert str(left).startswith("; 1 of 3 lines were left out, the first is log/1.jsonl: line 2: ")
+    assert f"its {field} is not of the form" in str(left)
+    assert str(value) not in str(left).partition(": its ")[2] or len(str(value)) < 4
 
 
 @pytest.mark.parametrize("line", [5, None, [], {"id": "x"}])
-def test_a_line_that_is_no_entry_is_named(line: Any, in_folder: Path) -> None:
-    with pytest.raises(InputError, match="line 1 is damaged"):
-        list(labels.entries(log([line]), labels.KEYS))
+def test_a_log_without_an_entry_is_refused(line: Any, in_folder: Path) -> None:
+    with pytest.raises(InputError, match=r"no line of a prediction log; 1 of 1 .*line 1"):
+        list(labels.entries(log([line]), labels.KEYS, lines.Left()))
 
 
 def test_a_whole_entry_is_taken_as_it_is(in_folder: Path) -> None:
-    (found,) = labels.entries(log([ENTRY]), labels.KEYS)
+    ((where, found),) = labels.entries(log([ENTRY]), labels.KEYS, lines.Left())
+    assert where == "log/1.jsonl: line 1"
     assert found.keys() == ENTRY.keys()
 
 
@@ -119,23 +227,63 @@ def test_a_whole_entry_is_taken_as_it_is(in_folder: Path) -> None:
 def test_a_last_line_that_is_cut_is_left_out(cut: int, in_folder: Path) -> None:
     """The second cut lies within a letter of two bytes."""
     last = json.dumps(ENTRY | {"features": {"n": "Zoë"}}, ensure_ascii=False).encode()
+    left = lines.Left()
     folder = log([ENTRY], b"\n" + last[:cut])
-    assert len(list(labels.entries(folder, labels.KEYS))) == 1
-    with pytest.raises(InputError, match="line 2 is damaged"):
-        list(labels.entries(log([ENTRY], b"\n" + last[:cut] + b"\n"), labels.KEYS))
+    assert len(list(labels.entries(folder, labels.KEYS, left))) == 1
+    assert left.out == 1
 
 
-def test_a_logged_value_of_another_type_is_named_and_not_told() -> None:
-    config = load_config(ROOT / "model_config.yaml")
-    name = next((n for n, c in config.features.items() if c.type in ("numeric", "boolean")), None)
-    if name is None:
-        pytest.skip("needs a column that is no text")
-    with pytest.raises(InputError, match=f"the log has a '{re.escape(name)}' that is not") as error:
-        window._inputs([{"features": {name: "Ann Example"}}], config.columns)
-    assert "Ann" not in str(error.value)
+@pytest.fixture
+def model(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> artifact.Model:
+    """The trained model, and the entry of one of its answers."""
+    output = dict.fromkeys(trained.model.outputs, 0.5)
+    entry = {"model": trained.model.digest, "output": output, "features": {}}
+    monkeypatch.setattr(sys.modules[__name__], "ENTRY", ENTRY | entry)
+    return trained.model
 
 
-def test_rows_of_several_time_zones_are_put_in_their_order(in_folder: Path) -> None:
+VALUES: dict[str, tuple[list[Any], list[Any]]] = {
+    "numeric": ([1, -2.5, True, None, float("nan")], ["1", "", 10**400]),
+    "boolean": ([True, False, 0, None], ["true", "Ann Example"]),
+    "datetime": ([None], ["never", "", 5, True]),
+    "categorical": (["new", "x" * 300_000, None], [5, 0.5, False]),
+    "text": (["new", "", None], [5, True]),
+}
+
+
+def test_a_logged_value_of_another_type_is_left_out_and_named(
+    model: artifact.Model, in_folder: Path
+) -> None:
+    specs = model.identity["columns"].items()
+    some = {spec["type"]: name for name, spec in specs}
+    for kind, name in some.items():
+        for good in (True, False):
+            for value in VALUES[kind][not good]:
+                bad = ENTRY | {"features": {name: value}}
+                found = window.read_log(log([ENTRY, bad]), model)
+                assert len(found.entries) == 1 + good, (kind, value)
+                assert ("line 2: it has no values" in str(found.left)) != good
+                assert "Ann" not in str(found.left)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"features": {"no such column": 1}},
+        {"output": {"another": 0.5}},
+        {"output": {"probability_no": 0.5, "probability_yes": 0.5, "probability_maybe": 0.0}},
+    ],
+)
+def test_answers_and_columns_of_another_model_are_left_out(
+    change: dict[str, Any], model: artifact.Model, in_folder: Path
+) -> None:
+    found = window.read_log(log([ENTRY, ENTRY | change]), model)
+    assert (len(found.entries), found.left.out) == (1, 1)
+
+
+def test_rows_of_several_time_zones_are_put_in_their_order(
+    model: artifact.Model, in_folder: Path
+) -> None:
     late = ENTRY | {"time": "2026-01-01T09:30:00-02:00"}
-    found = window.read_log(log([late, ENTRY]), STABLE)
+    found = window.read_log(log([late, ENTRY]), model)
     assert [entry["time"] for entry in found.entries] == [ENTRY["time"], late["time"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from {{ cookiecutter.package_name }} import __main__, champion, places, table
 from {{ cookiecutter.package_name }}.config import InputError, load_config
 from {{ cookiecutter.package_name }}.files import digest_json, locked
-from {{ cookiecutter.package_name }}.operations import monitor
+from {{ cookiecutter.package_name }}.operations import monitor, watch
 from {{ cookiecutter.package_name }}.pipeline import gate, register
 
 WHY = "the bank changed its terms"
@@ -75,6 +76,77 @@ def test_without_a_log_it_says_how_to_have_one(served: Path) -> None:
     with pytest.raises(InputError, match="SERVE_LOG="):
         monitor.run({})
     assert not monitor.METRICS.exists()
+
+
+def test_a_champion_of_another_table_is_named_with_the_remedy(
+    served: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `make adopt` of another table leaves: its configuration, and the champion of before."""
+    config = load_config()
+    others = {f"other {name}": column for name, column in config.columns.items()}
+    data = config.data.model_copy(update={"target": "another"})
+    for change in ({"columns": others}, {"data": data}):
+        now = config.model_copy(update=change)
+        monkeypatch.setattr(watch, "load_config", lambda now=now: now)
+        with pytest.raises(InputError, match=r"is of another table than .*`make run`"):
+            monitor.run({})
+    assert not monitor.REPORT.exists()
+
+
+def logged(folder: Path, count: int, **change: Any) -> None:
+    """A log of answers of the champion."""
+    model = watch.current_model()
+    entry = {
+        "row": 0,
+        "time": datetime.now(UTC).isoformat(),
+        "model": model.digest,
+        "output": dict.fromkeys(model.outputs, 0.5),
+    }
+    lines = [json.dumps(entry | {"id": f"r{n}"} | change) for n in range(count)]
+    folder.mkdir(exist_ok=True)
+    with (folder / "1.jsonl").open("a") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def test_a_column_taken_out_of_the_configuration_does_not_stop_the_look(
+    served: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The champion has it still, and so has its log."""
+    config = load_config()
+    first = next(iter(config.features))
+    if len(config.features) < 2:
+        pytest.skip("needs two features")
+    columns = {name: column for name, column in config.columns.items() if name != first}
+    now = config.model_copy(update={"columns": columns})
+    monkeypatch.setattr(watch, "load_config", lambda: now)
+    logged(served / "log", 20)
+    assert monitor.run({"LOG": "log"}) == monitor.TOO_LITTLE
+    with pytest.raises(InputError, match=f"column '{re.escape(first)}', which is not in columns"):
+        monitor.run({"DATA": config.data.path})
+
+
+def test_a_log_of_other_models_only_is_said_to_be(
+    served: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logged(served / "log", 20, model="0" * 64)
+    assert monitor.run({"LOG": "log"}) == monitor.TOO_LITTLE
+    assert "the log has 20 answers, none of them of the champion" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("good", "alarm"), [(20, True), (2000, False)])
+def test_damaged_lines_are_named_and_many_of_them_are_an_alarm(
+    good: int, alarm: bool, served: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logged(served / "log", 10)
+    with (served / "log/1.jsonl").open("ab") as file:
+        file.write(b"\0\xff\xfe{\n")
+    logged(served / "log", good)
+    code = monitor.run({"LOG": "log"})
+    said = capsys.readouterr().out
+    assert "1.jsonl: line 11: it is no JSON object" in said
+    damaged = any("is damaged" in text for text in json.loads(monitor.REPORT.read_text())["alarms"])
+    assert damaged == alarm
+    assert code == monitor.ALARM or not alarm
 
 
 def test_nothing_to_do_without_a_trigger(started: list[Any]) -> None:

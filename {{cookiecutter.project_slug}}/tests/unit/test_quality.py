@@ -73,7 +73,39 @@ def test_too_few_labels_are_none(labelled: Path) -> None:
     assert quality.compare(USUAL, TRIED) == (None, None)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\xff\xfe\0",
+        b"x,0,2026-01-02T00:00:00Z," + TRIED.encode() + b",0.5,,yes",
+        b"x,0,2026-01-02T00:00:00Z," + TRIED.encode() + b",0.5,nan,yes",
+        b"x,0,2026-01-02T00:00:00Z," + TRIED.encode() + b",0.5,0.5,maybe",
+        b"x,0,," + TRIED.encode() + b",0.5,0.5,yes",
+        b'"x,0,2026',
+        b"x" * 200_000,
+    ],
+)
+def test_a_damaged_line_is_left_out_and_named(
+    line: bytes, labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(labelled, (USUAL, "02", 600, 0.6), (TRIED, "02", 600, 1.0))
+    whole = quality.compare(USUAL, TRIED)
+    head, rest = labelled.read_bytes().split(b"\r\n", 1)
+    labelled.write_bytes(head + b"\r\n" + line + b"\r\n" + rest)
+    assert quality.compare(USUAL, TRIED) == whole
+    if TRIED.encode() in line or len(line) < 10:
+        assert "1 of 1,201 lines were left out, the first is " in capsys.readouterr().out
+
+
+def test_labels_of_other_models_only_are_said_to_be(labelled: Path) -> None:
+    write(labelled, (USUAL, "02", 600, 0.6))
+    model = SimpleNamespace(digest=TRIED, manifest={})
+    found = quality.measure(model, quality.load_config())
+    assert found["verdict"] == "not enough data"
+    assert "has 600 labels, none of an answer of this champion: run `make join`" in found["reason"]
+
+
 def test_a_damaged_file_is_refused_with_the_remedy(labelled: Path) -> None:
     labelled.write_text("id,label\n1,yes\n")
-    with pytest.raises(InputError, match="run `make join` again"):
+    with pytest.raises(InputError, match="run `make join`"):
         quality.compare(USUAL, TRIED)

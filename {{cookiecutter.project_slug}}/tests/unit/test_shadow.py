@@ -16,7 +16,10 @@ CHAMPION, SHADOW = "1" * 64, "2" * 64
 
 @pytest.fixture
 def log(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two requests, the second of two rows; the shadow missed none and had one of its own."""
+    """Two requests, the second of two rows; the shadow missed none and had one of its own.
+
+    Each service made its own ids; the gateway sent the same x-request-id to both.
+    """
     monkeypatch.setattr(champion, "read", lambda path: {"digest": CHAMPION})
     write(in_folder / "log" / "stable", CHAMPION, [("a", 0, 0.9), ("b", 0, 0.4), ("b", 1, 0.7)])
     answers = [("b", 1, 0.4), ("own", 0, 0.5), ("a", 0, 0.8), ("b", 0, 0.4)]
@@ -30,7 +33,8 @@ def write(folder: Path, model: str, answers: list[tuple[str, int, float]]) -> No
         for identifier, row, yes in answers:
             output = {"label": "yes" if yes > 0.5 else "no"}
             numbers = {"probability_no": 1 - yes, "probability_yes": yes}
-            entry = {"id": identifier, "row": row, "time": "2026-01-01T00:00:00Z", "model": model}
+            entry = {"id": f"{identifier}{model}", "sent": identifier, "row": row}
+            entry |= {"time": "2026-01-01T00:00:00Z", "model": model}
             file.write(json.dumps(entry | {"output": output | numbers}) + "\n")
 
 
@@ -46,6 +50,38 @@ def test_rows_are_compared_by_request_and_row(
     assert said["mean_difference"] == pytest.approx((0.3 + 0.1 + 0.0) / 3)
     assert said["changed_labels"] == pytest.approx(1 / 3)
     assert "33.33% of the labels changed" in capsys.readouterr().out
+
+
+def test_logs_of_earlier_versions_are_compared_by_their_ids(log: Path) -> None:
+    for path in log.rglob("*.jsonl"):
+        entries = [json.loads(line) for line in path.read_text().splitlines()]
+        for entry in entries:
+            entry["id"] = entry.pop("sent")
+        path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    shadow.run({"LOG": str(log)})
+    assert json.loads(shadow.COMPARED.read_text())[SHADOW[:16]]["rows"] == 3
+
+
+def test_an_id_that_was_sent_twice_pairs_nothing(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Anyone may send it: whose answer of the two the shadow's belongs to, nobody knows."""
+    path = log / "stable" / "1.jsonl"
+    again = json.loads(path.read_text().splitlines()[0]) | {"id": "other"}
+    path.write_text(path.read_text() + json.dumps(again) + "\n")
+    shadow.run({"LOG": str(log)})
+    assert json.loads(shadow.COMPARED.read_text())[SHADOW[:16]]["rows"] == 2
+    assert "1 answers repeat an x-request-id" in capsys.readouterr().out
+
+
+def test_damaged_lines_are_left_out_and_named(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = log / "stable" / "1.jsonl"
+    path.write_bytes(b"\0\xff\n" + path.read_bytes() + b'{"id": "a"')
+    shadow.run({"LOG": str(log)})
+    assert json.loads(shadow.COMPARED.read_text())[SHADOW[:16]]["rows"] == 3
+    assert "2 of 9 lines were left out, the first is " in capsys.readouterr().out
 
 
 def test_values_have_no_labels() -> None:

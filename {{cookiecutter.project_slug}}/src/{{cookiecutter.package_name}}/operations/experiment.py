@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from ..files import locked, write_json, write_text
 from . import effects, experiment_page
 from .experiment_plan import PLAN, Plan, load_plan, log, note_verdict, write_plan
 from .exposure import Seen, add, exposures, lines, outcomes
+from .labels import alike
+from .lines import Left
 
 REPORT = Path("reports/experiment.json")
 PAGE = Path("reports/experiment.html")
@@ -62,12 +65,18 @@ def _assign(settings: dict[str, str]) -> int:
     """Add units that are not in the exposure log yet to it: they are exposed from now on."""
     plan, source = load_plan(), Path(settings["UNITS"])
     path = _log(settings, plan)
-    units = dict.fromkeys(unit for _, unit, _ in lines(source, ["unit"]))
+    left, damaged = Left(), Left()
+    units = dict.fromkeys(unit for _, unit, _ in lines(source, ["unit"], left))
+    if left.out and not units:
+        raise InputError(f"{source} has no unit{left}: name one a line in the column unit")
     with locked(path):  # two that read, then write, would lose the units of one
-        known = exposures(path) if path.exists() else {}
+        known = exposures(path, damaged) if path.exists() else {}
         fresh = [unit for unit in units if unit not in known]
         add(path, ((unit, effects.arm(unit, plan.experiment, plan.share)) for unit in fresh))
-    print(f"abtest: {len(fresh):,} units added, {len(units) - len(fresh):,} known -> {path}")
+    print(
+        f"abtest: {len(fresh):,} units added, {len(units) - len(fresh):,} known -> {path}"
+        f"{left}{damaged}"
+    )
     return DONE
 
 
@@ -80,27 +89,36 @@ def _judge(settings: dict[str, str]) -> int:
             f"if DATA was wrong, remove `judged` from {PLAN} and say so in the commit"
         )
         return CODES.get(plan.judged.state, STAY)
-    found = judge(
-        plan,
-        exposures(_log(settings, plan)),
-        outcomes(Path(settings["DATA"]), (*plan.metrics, *plan.guard)),
-    )
+    log, source, left = _log(settings, plan), Path(settings["DATA"]), (Left(), Left())
+    seen = exposures(log, left[0])
+    known = outcomes(source, (*plan.metrics, *plan.guard), left[1])
+    if not known.keys() & seen.keys() and (known or left[1].out):
+        raise InputError(
+            f"{source}: none of its {len(known):,} units is among the {len(seen):,} in {log}"
+            f"{left[1]}{left[0]}: {alike(set(known), set(seen))}"
+        )
+    found = judge(plan, seen, known, left)
     write_json(REPORT, found)
     write_text(PAGE, experiment_page.page(found))
     for reason in found["reasons"]:
         print(f"abtest: {reason}")
-    print(f"abtest: {plan.experiment}: {found['state']} -> {PAGE}")
+    strangers = found["not_exposed"]
+    note = f"; {strangers:,} units with an outcome were not exposed" if strangers else ""
+    print(f"abtest: {plan.experiment}: {found['state']} -> {PAGE}{note}{left[0]}{left[1]}")
     if found["metrics"]:  # an effect was seen: what is seen again is not another experiment
         note_verdict(plan, found["time"], found["state"])
         print(f"abtest: the verdict stands in {PLAN}: commit it")
     return CODES.get(found["state"], STAY)
 
 
-def judge(plan: Plan, seen: dict[str, Seen], known: dict[str, list[float]]) -> dict[str, Any]:
+def judge(
+    plan: Plan, seen: dict[str, Seen], known: dict[str, list[float]], left: Sequence[Left] = ()
+) -> dict[str, Any]:
     """{state, reasons, metrics, guard, counts}: better, worse, no difference, refused, too early.
 
     No effect is computed before the planned size is reached: who looks early, and stops when it
-    looks well, is wrong more often than alpha. Nor where the arms are not comparable.
+    looks well, is wrong more often than alpha. Nor where the arms are not comparable, or where more
+    than a few lines were `left` out.
     """
     exposed = Counter(each.arm for each in seen.values())
     mixed = sum(each.both for each in seen.values())
@@ -117,6 +135,7 @@ def judge(plan: Plan, seen: dict[str, Seen], known: dict[str, list[float]]) -> d
         "guard": [],
     }
     reasons = _incomparable(plan, found)
+    reasons += [f"{one}: correct them".removeprefix("; ") for one in left if one.many]
     if reasons:
         return found | {"state": "refused", "reasons": reasons}
     reasons = [

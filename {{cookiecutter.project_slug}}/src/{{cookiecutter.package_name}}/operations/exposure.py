@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..arrays import category
 from ..config import InputError
 from ..files import new_file
+from .lines import Left, records
 
 COLUMNS = ["unit", "arm", "time"]  # of the exposure log
 
@@ -24,15 +25,20 @@ class Seen(NamedTuple):
     both: bool
 
 
-def exposures(log: Path) -> dict[str, Seen]:
+def exposures(log: Path, left: Left) -> dict[str, Seen]:
     """What each unit saw, by the exposure log (unit, arm, time; a line for each exposure)."""
     if not log.is_file():
         raise InputError(f"LOG={log}: there is no exposure log: make abtest UNITS=units.csv")
     seen: dict[str, Seen] = {}
-    for where, unit, line in lines(log, COLUMNS):
+    for where, unit, line in lines(log, COLUMNS, left):
+        time = _moment(line["time"])
         if line["arm"] not in ("a", "b"):
-            raise InputError(f"{where}: arm must be a or b, not {line['arm']!r}")
-        now = Seen(_moment(where, line["time"]), line["arm"], False)
+            left.note(where, "arm must be a or b")
+            continue
+        if time is None:
+            left.note(where, "time must be like 2026-01-31T12:00:00+00:00")
+            continue
+        now = Seen(time, line["arm"], False)
         before = seen.setdefault(unit, now)
         first = min(before, now, key=lambda each: each.time)
         seen[unit] = first._replace(both=before.both or before.arm != now.arm)
@@ -42,7 +48,7 @@ def exposures(log: Path) -> dict[str, Seen]:
 def add(log: Path, units: Iterable[tuple[str, str]]) -> None:
     """Add units and their arms to the log: they are exposed now."""
     time = datetime.now(UTC).isoformat(timespec="seconds")
-    kept = [line for _, _, line in lines(log, COLUMNS)] if log.exists() else []
+    kept = [line for _, _, line in lines(log, COLUMNS, Left())] if log.exists() else []
     with new_file(log) as new, new.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
@@ -50,36 +56,30 @@ def add(log: Path, units: Iterable[tuple[str, str]]) -> None:
         writer.writerows([*unit, time] for unit in units)
 
 
-def outcomes(source: Path, names: Sequence[str]) -> dict[str, list[float]]:
+def outcomes(source: Path, names: Sequence[str], left: Left) -> dict[str, list[float]]:
     """The columns `names` of each unit; raises InputError for a unit that is there twice."""
     known: dict[str, list[float]] = {}
-    for where, unit, line in lines(source, ["unit", *names]):
+    for where, unit, line in lines(source, ["unit", *names], left):
         if unit in known:
             raise InputError(f"{where}: unit {unit!r} has a line already: sum up to one a unit")
-        known[unit] = [number(f"{where}: {name}", line[name]) for name in names]
+        try:
+            known[unit] = [number(name, line[name]) for name in names]
+        except InputError as error:
+            left.note(where, str(error))
     return known
 
 
-def lines(source: Path, needed: Sequence[str]) -> Iterator[tuple[str, str, dict[str, str]]]:
+def lines(
+    source: Path, needed: Sequence[str], left: Left
+) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Where it is, its unit and all of it, of each line; InputError where a column is missing."""
     if not source.is_file():
         raise InputError(f"{source}: there is no such file")
-    try:
-        with source.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restval="")
-            absent = [name for name in needed if name not in (reader.fieldnames or ())]
-            if absent:
-                raise InputError(f"{source} has no column {absent[0]!r}: add it")
-            for line in reader:
-                where = f"{source}: line {reader.line_num}"
-                unit = category(line["unit"].strip())
-                if not unit:
-                    raise InputError(f"{where}: unit is empty: name it, or remove the line")
-                yield where, unit, line
-    except UnicodeDecodeError:
-        raise InputError(f"{source} is not UTF-8 text: save it as UTF-8") from None
-    except csv.Error as error:
-        raise InputError(f"{source} cannot be read ({error}): export it again") from None
+    for where, line in records(source, needed, left):
+        if unit := category(line["unit"].strip()):
+            yield where, unit, line
+        else:
+            left.note(where, "unit is empty")
 
 
 def number(where: str, text: str) -> float:
@@ -93,10 +93,10 @@ def number(where: str, text: str) -> float:
     return number
 
 
-def _moment(where: str, text: str) -> datetime:
-    """A time without an offset is UTC."""
+def _moment(text: str) -> datetime | None:
+    """A time without an offset is UTC; None where it is no time."""
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise InputError(f"{where}: time must be like 2026-01-31T12:00:00+00:00") from None
+        return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from .. import numerals
 from ..arrays import category, spelled, spellings
 from ..config import Data, InputError, load_config
 from ..files import new_file
 from ..places import LABELLED
+from .lines import Left, is_text, objects, records
 
 KEYS = {"id", "row", "time", "model", "output"}
 Key = tuple[str, int]  # request id, row of the request
@@ -24,147 +25,182 @@ Key = tuple[str, int]  # request id, row of the request
 def join(settings: dict[str, str]) -> None:
     """LABELS=labels.csv (id, label, row where a request had several), LOG=folder of the log.
 
-    A label is that of a request: it counts for every model that answered it, as a shadow does.
-    Writes reports/labelled.csv: id, row, time, model, predicted_..., label, feature_... (where
-    features are logged).
-    Raises InputError naming the file and line of a label that is not of the task.
+    The id is the one the service made for its answer. What a client sent joins nothing: others can
+    foresee it. Writes reports/labelled.csv: id, row, time, model, predicted_..., label, feature_...
+    (where features are logged).
+    A line that is no label is counted, named and left out; raises InputError where none is left, or
+    where no id is one of the log.
     """
     source = Path(settings.get("LABELS") or "")
     folder = Path(settings.get("LOG") or "predictions")
     if not settings.get("LABELS"):
         raise InputError("LABELS is missing: make join LABELS=labels.csv LOG=folder")
-    config = load_config()
-    labels, again = _labels(source, config.data), LABELLED.exists()
-    with new_file(LABELLED) as new, new.open("w", encoding="utf-8", newline="") as file:
-        joined, repeated = _write(file, folder, labels)
-        if not joined:
-            raise InputError(f"{source}: none of its ids is in the log in {folder}")
-    left, models = len(labels) - len({key for _, key in joined}), len({name for name, _ in joined})
+    labels, wrong = _labels(source, load_config().data)
+    damaged, again = Left(), LABELLED.exists()
+    found, unclear = _found(entries(folder, KEYS, damaged), labels)
+    if not found:
+        raise _unmatched(source, folder, set(labels), damaged)
+    _write(folder, found, labels)
+    joined, models = {key for _, key in found}, {name for name, _ in found}
+    left = len(labels) - len(joined | unclear)
     note = f"; {left:,} have no logged prediction" if left else ""
-    if repeated:
-        note += f"; {repeated:,} predictions share an id with a joined one and were left out"
+    if unclear:
+        note += f"; {len(unclear):,} have an id that several predictions share, and were left out"
     if again:
         note += "; those joined before are replaced: LABELS= holds every label there is"
-    of = f" of {models} models" if models > 1 else ""
-    print(f"join: {len(joined):,} predictions{of} have their label now -> {LABELLED}{note}")
+    of = f" of {len(models)} models" if len(models) > 1 else ""
+    print(
+        f"join: {len(found):,} predictions{of} have their label now -> {LABELLED}{note}"
+        f"{wrong}{damaged}"
+    )
 
 
-def _write(file: IO[str], folder: Path, labels: dict[Key, str]) -> tuple[set[tuple[str, Key]], int]:
-    """Model and key of what was written; how many predictions came under the same ones again."""
-    writer = csv.writer(file)
-    joined: set[tuple[str, Key]] = set()
-    names: list[str] = []
-    repeated = 0
-    for entry in entries(folder, KEYS):
+def _found(
+    logged: Iterable[tuple[str, dict[str, Any]]], labels: dict[Key, str]
+) -> tuple[dict[tuple[str, Key], dict[str, Any]], set[Key]]:
+    """The entry of each model and labelled key; the keys of which a model has other answers too.
+
+    Ids of earlier versions could be sent by anyone: of two answers nobody knows which is meant.
+    """
+    found: dict[tuple[str, Key], dict[str, Any]] = {}
+    unclear: set[Key] = set()
+    for _, entry in logged:
         key = (category(entry["id"]), entry["row"])
-        if key not in labels:
-            continue
-        if (entry["model"], key) in joined:
-            repeated += 1
-            continue
-        joined.add((entry["model"], key))
-        row = _row(entry, labels[key])
-        if not names:
-            names = list(row)
-            writer.writerow(names)
-        if list(row) != names:
-            raise InputError(
-                f"{folder}: the log holds models with other answers or features: move the "
-                f"files of the older one to a folder of their own and join each"
-            )
-        writer.writerow(row.values())
-    return joined, repeated
+        if key in labels and found.setdefault((entry["model"], key), entry) != entry:
+            same = found[(entry["model"], key)]["output"] == entry["output"]
+            unclear |= set() if same else {key}
+    return {name: entry for name, entry in found.items() if name[1] not in unclear}, unclear
 
 
-def _labels(source: Path, data: Data) -> dict[Key, str]:
+def _unmatched(source: Path, folder: Path, labels: set[Key], damaged: Left) -> InputError:
+    """Why no label found its answer, as far as the log tells."""
+    ids = {name for name, _ in labels}
+    logged, sent, rows = set(), set(), 0
+    for _, entry in entries(folder, KEYS, Left()):
+        logged.add(category(entry["id"]))
+        sent.add(entry.get("sent"))
+        rows += 1
+    why = alike(ids, logged)
+    if {re.split("[^0-9A-Za-z]", name)[0] for name in ids} & logged:
+        why = "they go on behind the id of the answer: the row has a column of its own, row"
+    if ids & logged:
+        why = "the ids are there, the rows are not: rows of a request count from 0"
+    elif ids & sent:
+        why = "they are what clients sent as x-request-id: labels go by the id in the answer"
+    return InputError(
+        f"{source}: none of its {len(ids):,} ids is in the log in {folder} ({rows:,} answers"
+        f"{damaged}): {why}"
+    )
+
+
+def alike(given: set[str], known: set[str]) -> str:
+    """What to do about names of which none is known: they may differ in how they are written."""
+    if {_bare(name) for name in given} & {_bare(name) for name in known}:
+        return "they differ in case, quotes, spaces or leading zeros only: export them as text"
+    return "name the file and the column they come from: these are of something else"
+
+
+def _bare(name: str) -> str:
+    return name.strip(" \t'\"").casefold().lstrip("0").removesuffix(".0")
+
+
+def _write(
+    folder: Path, found: dict[tuple[str, Key], dict[str, Any]], labels: dict[Key, str]
+) -> None:
+    names: list[str] = []
+    with new_file(LABELLED) as new, new.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        for (_, key), entry in found.items():
+            row = _row(entry, labels[key])
+            if not names:
+                names = list(row)
+                writer.writerow(names)
+            if list(row) != names:
+                raise InputError(
+                    f"{folder}: the log holds models with other answers or features: move the "
+                    f"files of the older one to a folder of their own and join each"
+                )
+            writer.writerow(row.values())
+
+
+def _labels(source: Path, data: Data) -> tuple[dict[Key, str], Left]:
     if not source.is_file():
         raise InputError(f"LABELS={source}: there is no such file")
     labels: dict[Key, str] = {}
-    try:
-        with source.open(encoding="utf-8-sig", newline="") as file:
-            for where, given in _lines(source, file):
-                key, label = _label(where, given, data)
-                if key in labels:
-                    raise InputError(
-                        f"{where}: the id {key[0]!r} (row {key[1]}) has a label already"
-                    )
-                labels[key] = label
-    except UnicodeDecodeError:
-        raise InputError(f"{source} is not UTF-8 text: save it as UTF-8") from None
-    except csv.Error as error:
-        raise InputError(f"{source} cannot be read ({error}): export it again") from None
+    unclear: set[Key] = set()
+    left = Left()
+    for where, given in records(source, ["id", "label"], left):
+        key, label, fault = _label(given, data)
+        if not fault and labels.setdefault(key, label) != label:
+            unclear.add(key)
+            fault = "its id has another label already, so it has none"
+        if fault:
+            left.note(where, fault)
+    labels = {key: label for key, label in labels.items() if key not in unclear}
+    if not labels:
+        raise InputError(f"{source} has no label{left}: its columns are id, label (and row)")
     if data.task == "regression" and data.thousands is None:
         doubt = numerals.Thousands(".")
         for label in labels.values():
             doubt.add(label)
         if doubt.separates:
             raise InputError(numerals.doubtful(source, "label", doubt))
-    return labels
+    return labels, left
 
 
-def _lines(source: Path, file: IO[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    reader = csv.DictReader(file, restval="")
-    if not {"id", "label"} <= set(reader.fieldnames or ()):
-        raise InputError(f"{source} needs the columns id and label (and row): see the README")
-    for line in reader:
-        yield f"{source}: line {reader.line_num}", line
+def _label(given: dict[str, str], data: Data) -> tuple[Key, str, str]:
+    """Key and label of a line, and what is wrong with it."""
+    name, row = category(given["id"].strip()), category(given.get("row", "").strip()) or "0"
+    classes, label = data.labels, given["label"].strip()
+    fault = ""
+    if not name:
+        fault = "it has no id"
+    elif not (row.isascii() and row.isdecimal() and len(row) < 10):
+        fault, row = "row must be a whole number", "0"
+    elif classes and (label := spelled(label, spellings(classes))) not in classes:
+        fault = f"label must be one of {', '.join(classes)}"
+    elif not classes and not (number := _number(label, data.thousands)):
+        grouped = data.thousands in numerals.OTHER
+        signs = f" with {data.thousands!r} between thousands" if grouped else ""
+        fault = f"label must be a number{signs}"
+    elif not classes:
+        label = number
+    return (name, int(row)), label, fault
 
 
-def _label(where: str, given: dict[str, str], data: Data) -> tuple[Key, str]:
-    classes = data.labels
-    label = spelled(given["label"].strip(), spellings(classes))
-    row = category(given.get("row", "").strip()) or "0"
-    if not row.isdecimal():
-        raise InputError(f"{where}: row must be a whole number")
-    if classes and label not in classes:
-        raise InputError(f"{where}: label must be one of {', '.join(classes)}")
-    if not classes:
-        label = _number(where, given["label"].strip(), data.thousands)
-    return (category(given["id"].strip()), int(row)), label
-
-
-def _number(where: str, text: str, thousands: str | None) -> str:
-    """The finite number `text` as Python writes it; a file of labels has the decimal sign `.`."""
+def _number(text: str, thousands: str | None) -> str:
+    """The finite number `text` as Python writes it, empty for others; its decimal sign is `.`."""
     value = numerals.number(text, ".", thousands)
     if value is None or not math.isfinite(value):
-        signs = f" with {thousands!r} between thousands" if thousands in numerals.OTHER else ""
-        raise InputError(f"{where}: label must be a number{signs}")
+        return ""
     return repr(value) if thousands in numerals.OTHER else text
 
 
-def entries(folder: Path, keys: set[str]) -> Iterator[dict[str, Any]]:
-    """Entries of every file of the log, each with `keys`; a last line cut off is left out.
+def entries(folder: Path, keys: set[str], left: Left) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where it is, and it, of each entry of the log with `keys`; other lines are counted in `left`.
 
-    Services that share a volume write a folder each. Every field that is there is of its form: `id`
-    and `model` text, `row` a whole number, `time` with its offset, `milliseconds` finite, `output`
-    finite numbers and perhaps a label, `features` numbers, texts, booleans and null.
-    Raises InputError naming file and line of any other that is no entry.
+    Services that share a volume write a folder each. Every field that is there is of its form:
+    `id`, `sent` and `model` text, `row` a whole number, `time` with its offset, `milliseconds`
+    finite, `output` finite numbers and perhaps a label, `features` numbers, texts, booleans, null.
+    Raises InputError where there is no log, or where not one line of it can be read.
     """
     paths = sorted(folder.rglob("*.jsonl"))
     if not paths:
         raise InputError(f"LOG={folder} holds no prediction log: serve with SERVE_LOG={folder}")
+    before = left.lines - left.out
     for path in paths:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                entry = _parsed(line)
-                fault = _fault(entry, keys)
-                if fault is None:
-                    yield entry
-                elif line.endswith(b"\n"):
-                    raise InputError(f"{path}: line {number} is damaged: remove it ({fault})")
+        for where, entry in objects(path, left):
+            fault = _fault(entry, keys)
+            if fault is None:
+                yield where, entry
+            else:
+                left.note(where, fault)
+    if left.out and left.lines - left.out == before:
+        raise InputError(f"LOG={folder} holds no line of a prediction log{left}")
 
 
-def _parsed(line: bytes) -> Any:
-    try:
-        return json.loads(line.decode())
-    except (ValueError, RecursionError):
-        return None
-
-
-def _fault(entry: Any, keys: set[str]) -> str | None:
+def _fault(entry: dict[str, Any], keys: set[str]) -> str | None:
     """Why `entry` is none; None where it is one."""
-    if not isinstance(entry, dict):
-        return "it is no JSON object"
     absent = keys - entry.keys()
     if absent:
         return f"it has no {min(absent)}"
@@ -172,10 +208,6 @@ def _fault(entry: Any, keys: set[str]) -> str | None:
         name for name, is_right in FORMS.items() if name in entry and not is_right(entry[name])
     ]
     return f"its {wrong[0]} is not of the form of the log" if wrong else None
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
 
 
 def _is_finite(value: Any) -> bool:
@@ -186,7 +218,8 @@ def _is_row(value: Any) -> bool:
     return type(value) is int and value >= 0
 
 
-def _is_time(value: Any) -> bool:
+def is_time(value: Any) -> bool:
+    """Whether it is a time with its offset, as the log has it."""
     try:
         return datetime.fromisoformat(value).tzinfo is not None
     except (TypeError, ValueError):
@@ -196,19 +229,26 @@ def _is_time(value: Any) -> bool:
 def _is_output(value: Any) -> bool:
     if not isinstance(value, dict) or not value.keys() - {"label"}:
         return False
-    return all(_is_text(v) if name == "label" else _is_finite(v) for name, v in value.items())
+    return all(
+        is_text(name) and (is_text(v) if name == "label" else _is_finite(v))
+        for name, v in value.items()
+    )
 
 
 def _is_record(value: Any) -> bool:
-    plain = (str, int, float, bool, type(None))
-    return isinstance(value, dict) and all(isinstance(v, plain) for v in value.values())
+    plain = (int, float, bool, type(None))
+    return isinstance(value, dict) and all(
+        is_text(name) and (is_text(v) if isinstance(v, str) else isinstance(v, plain))
+        for name, v in value.items()
+    )
 
 
 FORMS: dict[str, Callable[[Any], bool]] = {
-    "id": _is_text,
+    "id": is_text,
+    "sent": is_text,
     "row": _is_row,
-    "time": _is_time,
-    "model": _is_text,
+    "time": is_time,
+    "model": is_text,
     "milliseconds": _is_finite,
     "output": _is_output,
     "features": _is_record,

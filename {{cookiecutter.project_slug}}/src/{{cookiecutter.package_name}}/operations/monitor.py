@@ -41,6 +41,13 @@ def run(settings: dict[str, str]) -> int:
         prometheus.push(gateway, exposition)
     for text in found["alarms"]:
         print(f"monitor: {text}")
+    if found["health"].get("other_models") and not found["health"]["rows"]:
+        print(
+            f"monitor: the log has {found['health']['other_models']:,} answers, none of them of "
+            f"the champion: serve it, or name the folder of its log with LOG="
+        )
+    if found["health"].get("left_out"):
+        print(f"monitor: the log: {found['health']['left_out']}")
     drifts, rules = [w for w in found["windows"] if w["drifting"]], load_config().monitoring
     print(
         f"monitor: model {found['model'][:16]}: {found['state']}; {len(drifts)} of "

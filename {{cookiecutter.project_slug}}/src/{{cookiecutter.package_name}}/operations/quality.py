@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from functools import lru_cache
 from pathlib import Path
@@ -11,10 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..artifact import Model, output_names
-from ..config import Config, InputError, load_config
+from ..config import Config, load_config
 from ..metrics import HEADLINE, METRICS, Interval, encode_target, interval
 from ..places import LABELLED
 from .decide import Range
+from .labels import is_time
+from .lines import Left, records
 
 Both = tuple[Range | None, Range | None]  # of stable, of the one that is tried
 
@@ -43,11 +44,16 @@ def measure(model: Model, config: Config, path: Path = LABELLED) -> dict[str, An
     found: dict[str, Any] = {"metric": name, "before": before and before["value"]}
     if not path.exists():
         return found | {"verdict": "not enough data", "rows": 0, "reason": "no labels were joined"}
-    answered = _read(path, model.digest, config.data.labels)
+    answered, others, left = _read(path, model.digest, config.data.labels)
     count, least = len(answered.truth), config.monitoring.min_rows
     found["rows"] = count
     if count < least:
-        reason = f"{count} labels, {least} are needed"
+        reason = f"{count} labels, {least} are needed{left}"
+        if others and not count:
+            reason = (
+                f"{path} has {others:,} labels, none of an answer of this champion: "
+                f"run `make join` with its log{left}"
+            )
         return found | {"verdict": "not enough data", "reason": reason}
     estimate = _headline(answered, config)
     if not all(map(math.isfinite, estimate)) or before is None:
@@ -58,7 +64,7 @@ def measure(model: Model, config: Config, path: Path = LABELLED) -> dict[str, An
     dropped = estimate.value < allowed and estimate.high < before["value"]
     reason = (
         f"{name} {estimate.value:.4g} [{estimate.low:.4g}, {estimate.high:.4g}] of "
-        f"{count:,} labels, {before['value']:.4g} on the hold-out"
+        f"{count:,} labels, {before['value']:.4g} on the hold-out{left}"
     )
     return found | {"verdict": "dropped" if dropped else "kept", "reason": reason}
 
@@ -80,13 +86,15 @@ def compare(stable: str, tried: str, path: Path = LABELLED) -> Both:
 def _compared(stable: str, tried: str, path: Path, version: tuple[int, int]) -> Both:
     """`compare` of one version (time, size) of the file: a driver looks every few seconds."""
     config = load_config()
-    mine = _read(path, tried, config.data.labels)
+    mine, _, left = _read(path, tried, config.data.labels)
     if len(mine.truth) < config.monitoring.min_rows:
         return None, None
-    usual = _read(path, stable, config.data.labels).since(min(mine.times))
+    usual = _read(path, stable, config.data.labels)[0].since(min(mine.times))
     if len(usual.truth) < config.monitoring.min_rows:
         return None, None
     found = [_headline(answered, config) for answered in (usual, mine)]
+    if left.out:
+        print(f"labels: {path} is read{left}")
     if not all(math.isfinite(number) for estimate in found for number in estimate):
         return None, None
     return found[0][1:], found[1][1:]
@@ -98,28 +106,38 @@ def _headline(answered: Answered, config: Config) -> Interval:
     return interval(METRICS[task][HEADLINE[task]], known, answered.outputs, config.seed)
 
 
-def _read(path: Path, digest: str, labels: tuple[str, ...]) -> Answered:
-    """The rows that the model `digest` answered."""
+def _read(path: Path, digest: str, labels: tuple[str, ...]) -> tuple[Answered, int, Left]:
+    """The rows that the model `digest` answered, how many others did, and what was left out."""
     names = [f"predicted_{name}" for name in output_names(labels)]
     times, truth, outputs = [], [], []
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        reader = csv.DictReader(file, restval="")
-        absent = {"model", "time", "label", *names} - set(reader.fieldnames or ())
-        if absent:
-            raise InputError(f"{path} has no column {min(absent)!r}: run `make join` again")
-        for line in reader:
-            if line["model"] != digest:
-                continue
-            try:
-                outputs.append([float(line[name]) for name in names])
-                truth.append(line["label"] if labels else float(line["label"]))
-            except (TypeError, ValueError):
-                where = f"{path}: line {reader.line_num}"
-                raise InputError(f"{where} is damaged: run `make join` again") from None
-            if labels and line["label"] not in labels:
-                raise InputError(f"{path}: line {reader.line_num}: {line['label']!r} is no label")
-            times.append(line["time"])
+    left, others = Left(), 0
+    for where, line in records(path, ["model", "time", "label", *names], left, "run `make join`"):
+        if line["model"] != digest:
+            others += 1
+            continue
+        label = line["label"] if labels else _finite(line["label"])
+        output = [_finite(line[name]) for name in names]
+        if (
+            None in output
+            or label is None
+            or (labels and label not in labels)
+            or not is_time(line["time"])
+        ):
+            left.note(where, "its answer or label is none of the task")
+            continue
+        outputs.append(output)
+        truth.append(label)
+        times.append(line["time"])
     kind = object if labels else np.float64
     numbers = np.array(outputs, dtype=np.float64).reshape(-1, len(names))
     known = np.array(truth, dtype=kind)
-    return Answered(np.array(times, dtype=str), known, numbers if labels else numbers[:, 0])
+    rows = numbers if labels else numbers[:, 0]
+    return Answered(np.array(times, dtype=str), known, rows), others, left
+
+
+def _finite(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

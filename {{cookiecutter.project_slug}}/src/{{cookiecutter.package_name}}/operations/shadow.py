@@ -10,8 +10,10 @@ from .. import champion
 from ..config import InputError
 from ..files import write_json
 from .labels import KEYS, Key, entries
+from .lines import Left
 
 COMPARED = Path("reports/compare.json")
+Answer = Mapping[str, Any] | None  # None: of several requests
 
 
 class Difference(NamedTuple):
@@ -33,21 +35,29 @@ def run(settings: dict[str, str]) -> None:
     record = champion.read(champion.CHAMPION)
     if record is None:
         raise InputError("there is no champion: run `make run` first")
-    usual: dict[Key, Mapping[str, Any]] = {}
-    others: dict[str, dict[Key, Mapping[str, Any]]] = {}
-    for entry in entries(folder, KEYS):
-        model = str(entry["model"])
-        answers = usual if model == record["digest"] else others.setdefault(model, {})
-        answers[(entry["id"], entry["row"])] = entry["output"]
-    found = {}
-    for model, answers in sorted(others.items()):
-        both = [(usual[key], output) for key, output in answers.items() if key in usual]
+    left, again = Left(), 0
+    models: dict[str, dict[Key, Answer]] = {record["digest"]: {}}
+    for _, entry in entries(folder, KEYS, left):
+        answers = models.setdefault(entry["model"], {})
+        # Each service makes an id of its own: what was sent to both is the same. Anyone may send
+        # it, so it only pairs answers where it stands once, and joins no label.
+        key = (entry.get("sent", entry["id"]), entry["row"])
+        again += key in answers
+        answers[key] = None if key in answers else entry["output"]
+    usual, found = models.pop(record["digest"]), {}
+    for model, answers in sorted(models.items()):
+        both = [
+            (one, output)
+            for key, output in answers.items()
+            if output is not None and (one := usual.get(key)) is not None
+        ]
         if both:
             found[model[:16]] = difference(both)
     if not found:
         raise InputError(
             f"LOG={folder}: no request was answered by the champion and by another model: has your "
-            f"gateway set x-request-id before it mirrors, and are the logs of both there?"
+            f"gateway set x-request-id before it mirrors, another one each time, and are the logs "
+            f"of both there?{left}"
         )
     write_json(COMPARED, {model: said._asdict() for model, said in found.items()})
     for model, said in found.items():
@@ -56,6 +66,8 @@ def run(settings: dict[str, str]) -> None:
             f"{said.mean_difference:.4g} on average, {said.max_difference:.4g} at most; "
             f"{said.changed_labels:.2%} of the labels changed -> {COMPARED}"
         )
+    if again or left.out:
+        print(f"compare: {again:,} answers repeat an x-request-id, which pairs nothing{left}")
 
 
 def difference(pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Difference:

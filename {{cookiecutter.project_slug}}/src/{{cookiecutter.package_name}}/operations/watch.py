@@ -8,9 +8,10 @@ from typing import Any
 
 from .. import artifact, champion, table
 from ..champion import CHAMPION
-from ..config import Config, InputError, load_config
+from ..config import CONFIG_FILE, Config, InputError, load_config
 from ..files import read_json
 from . import drift, quality, window
+from .lines import Left
 
 Facts = dict[str, Any]
 Reasons = dict[str, str]
@@ -20,7 +21,8 @@ def look(settings: dict[str, str]) -> Facts:
     """All that monitoring knows: model, windows, drifting, quality, health, alarms, state."""
     config = load_config()
     model = current_model()
-    windows, health = _served(settings, model, config)
+    _same_table(model, config, bool(settings.get("DATA")))
+    windows, health, left = _served(settings, model, config)
     profile = _profile(model) if windows else {}
     judged = [_judge(part, model, profile, config) for part in windows]
     drifting = _persistent(judged, config)
@@ -28,6 +30,8 @@ def look(settings: dict[str, str]) -> Facts:
     alarms = [f"{name} drifts: {reason}" for name, reason in drifting.items()]
     if labelled["verdict"] == "dropped":
         alarms.append(f"quality dropped: {labelled['reason']}")
+    if left.many:
+        alarms.append(f"the log is damaged{left}")
     judgeable = any(
         result["verdict"] in ("drift", "steady") for part in judged for result in part["results"]
     )
@@ -55,13 +59,35 @@ def current_model() -> artifact.Model:
 
 def _served(
     settings: dict[str, str], model: artifact.Model, config: Config
-) -> tuple[list[window.Window], Facts]:
+) -> tuple[list[window.Window], Facts, Left]:
     if settings.get("DATA"):
         there = config.data.model_copy(update={"path": settings["DATA"]})
         data = table.read_raw(config.model_copy(update={"data": there}))
-        return window.of_table(table.columns_of(data), model, config), {}
-    log = window.read_log(Path(settings.get("LOG") or "predictions"), model.digest)
-    return window.of_log(log, model, config), window.health(log)
+        return window.of_table(table.columns_of(data), model, config), {}, Left()
+    log = window.read_log(Path(settings.get("LOG") or "predictions"), model)
+    return window.of_log(log, model, config), window.health(log), log.left
+
+
+def _same_table(model: artifact.Model, config: Config, whole: bool) -> None:
+    """Raise InputError where the champion is of another table than model_config.yaml describes.
+
+    That lacks some of the champion's columns once one was taken out of it: only a table of today,
+    `whole`, must have them all.
+    """
+    data, made = config.data, model.identity
+    told = {"target": data.target, "task": data.task, "classes": list(data.labels)}
+    was = {"target": made["target"], "task": made["task"], "classes": made["labels"]}
+    other = [f"{key} {was[key]!r}, not {told[key]!r}" for key in told if was[key] != told[key]]
+    inputs = model.encoder.inputs
+    absent = [name for name in inputs if name not in config.columns]
+    if absent and (whole or 2 * len(absent) > len(inputs)):
+        other.append(f"column {absent[0]!r}, which is not in columns ({len(absent):,} such)")
+    if other:
+        raise InputError(
+            f"champion {model.digest[:16]} is of another table than {CONFIG_FILE} describes: "
+            f"{'; '.join(other)}: `make run` and `make promote` make a champion of this table, or "
+            f"restore {CONFIG_FILE} from git (make adopt kept it as {CONFIG_FILE}.bak)"
+        )
 
 
 def _profile(model: artifact.Model) -> Facts:

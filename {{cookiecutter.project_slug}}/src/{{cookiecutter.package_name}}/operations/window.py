@@ -1,11 +1,13 @@
 """What was served, in windows: rows of the prediction log, or of a table.
 
-A line of the log is {id, row, time, model, milliseconds, output, features}; features are there
-only where the service may keep them (SERVE_LOG_FEATURES=true).
+A line of the log is {id, row, time, model, milliseconds, output, sent, features}; features are
+there only where the service may keep them (SERVE_LOG_FEATURES=true), sent where the request had an
+x-request-id.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,10 +17,12 @@ from typing import Any
 import numpy as np
 
 from .. import artifact, table
-from ..config import Column, Config, InputError
+from ..config import Column, Config
 from ..profile import answer_columns
+from ..serving.records import column_specs
 from ..table import Columns
 from . import labels
+from .lines import Left
 
 KEYS = {"model", "time", "output"}  # of an entry, as far as windows need it
 
@@ -36,32 +40,46 @@ class Window:
 
 @dataclass(frozen=True)
 class Log:
-    """Entries of one model, oldest first, and how many there are of other models."""
+    """Entries of one model, oldest first, how many there are of other models, what was left out."""
 
     entries: list[dict[str, Any]]
     others: int
+    left: Left
 
 
-def read_log(folder: Path, model: str) -> Log:
-    """The log in `folder`; raises InputError where it is missing or damaged."""
-    found, others = [], 0
-    for entry in labels.entries(folder, KEYS):
-        if entry["model"] == model:
-            found.append(entry)
-        else:
+def read_log(folder: Path, model: artifact.Model) -> Log:
+    """The log in `folder`; a line that is not of it is counted and left out.
+
+    Raises InputError where there is no log, or no line of one.
+    """
+    columns, names = column_specs(model), set(model.outputs)
+    found, others, left = [], 0, Left()
+    for where, entry in labels.entries(folder, KEYS, left):
+        if entry["model"] != model.digest:
             others += 1
+            continue
+        features = entry.get("features", {})
+        wrong = [n for n, v in features.items() if n not in columns or not _fits(v, columns[n])]
+        if wrong or entry["output"].keys() - {"label"} != names:
+            left.note(where, "it has no values of the columns and answers of its model")
+        else:
+            found.append(entry)
     found.sort(key=lambda entry: datetime.fromisoformat(entry["time"]))
-    return Log(found, others)
+    return Log(found, others, left)
 
 
 def of_log(log: Log, model: artifact.Model, config: Config) -> list[Window]:
-    """The newest windows of the log, oldest first; fewer rows than one window are one window."""
+    """The newest windows of the log, oldest first; fewer rows than one window are one window.
+
+    Their columns are those the model was trained with, whatever model_config.yaml says by now.
+    """
+    columns = column_specs(model)
     return [
         Window(
             first=part[0]["time"],
             last=part[-1]["time"],
             rows=len(part),
-            inputs=_inputs(part, config.columns),
+            inputs=_inputs(part, columns),
             answers=_answers(part, model),
         )
         for part in _parts(log.entries, config)
@@ -91,17 +109,22 @@ def _inputs(part: list[dict[str, Any]], columns: Mapping[str, Column]) -> Column
     kept = [entry["features"] for entry in part if entry.get("features")]
     if not kept:
         return None
-    found = {}
-    for name, column in columns.items():
-        if any(name in record for record in kept):
-            try:
-                found[name] = _typed([record.get(name) for record in kept], column)
-            except (TypeError, ValueError, OverflowError):
-                raise InputError(
-                    f"the log has a {name!r} that is not {column.type}, as model_config.yaml says: "
-                    f"move its file away, or look at the log of another model"
-                ) from None
-    return found
+    return {
+        name: _typed([record.get(name) for record in kept], column)
+        for name, column in columns.items()
+        if any(name in record for record in kept)
+    }
+
+
+def _fits(value: Any, column: Column) -> bool:
+    """Whether a logged value is one of `column`; NaN is a missing number."""
+    if value is None:
+        return True
+    if column.type in ("numeric", "boolean"):
+        return isinstance(value, int | float) and not abs(value) > sys.float_info.max
+    if not isinstance(value, str):
+        return False
+    return column.type != "datetime" or table.parse_datetime(value, column.format) is not None
 
 
 def _typed(values: list[Any], column: Column) -> np.ndarray:
@@ -115,22 +138,20 @@ def _typed(values: list[Any], column: Column) -> np.ndarray:
 
 def _answers(part: list[dict[str, Any]], model: artifact.Model) -> Columns:
     names = model.outputs
-    try:
-        numbers = np.array([[entry["output"][name] for name in names] for entry in part], float)
-    except KeyError as error:
-        raise InputError(f"the log has answers without {error}: it is of another model") from None
+    numbers = np.array([[entry["output"][name] for name in names] for entry in part], float)
     return answer_columns(numbers if model.labels else numbers[:, 0], model.labels)
 
 
 def health(log: Log) -> dict[str, Any]:
     """Rows, span and milliseconds of the entries, and seconds since the last one."""
     if not log.entries:
-        return {"rows": 0, "other_models": log.others}
+        return {"rows": 0, "other_models": log.others, "left_out": str(log.left).removeprefix("; ")}
     times = [float(e["milliseconds"]) for e in log.entries if "milliseconds" in e]
     last = datetime.fromisoformat(log.entries[-1]["time"])
     return {
         "rows": len(log.entries),
         "other_models": log.others,
+        "left_out": str(log.left).removeprefix("; "),
         "first": log.entries[0]["time"],
         "last": log.entries[-1]["time"],
         "silent_seconds": max(0.0, (datetime.now(UTC) - last).total_seconds()),

@@ -52,7 +52,7 @@ class Metrics:
             "predict_not_finite", "Requests whose answer was not finite", registry=registry
         )
         self.dropped = Counter(
-            "prediction_log_dropped", "Lines the full log queue left out", registry=registry
+            "prediction_log_dropped", "Lines the prediction log left out", registry=registry
         )
         info = Gauge(
             "model_info",

@@ -6,10 +6,10 @@ It stands outside FastAPI's request handling, which costs a row more than the mo
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import re
 import secrets
+import sys
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +30,7 @@ from .together import Together
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Ids = tuple[str, str]  # the id of the answer, and what was sent as x-request-id ("": none)
 
 INLINE_BYTES = (
     32_768  # a larger body is answered in a thread, so that probes are answered meanwhile
@@ -40,7 +41,11 @@ _log = logging.getLogger("uvicorn.error")
 
 
 class Predict:
-    """One model behind limits; each answer carries the header x-request-id."""
+    """One model behind limits; each answer carries the header x-request-id.
+
+    That id is made here and cannot be foreseen: labels are joined by it. What a client or a gateway
+    sent as x-request-id is logged beside it, and never joined by.
+    """
 
     def __init__(self, model: Model, settings: Settings) -> None:
         self.model = model
@@ -56,22 +61,21 @@ class Predict:
         self.slow = 0  # bodies that are on their way
         self._thread = ThreadPoolExecutor(1, "predict")
         self._reported: set[str] = set()
-        self._number = itertools.count()
-        self._stem = secrets.token_hex(6).encode()
+        columns = dict.fromkeys(self.records.columns_)
+        self._record = sys.getsizeof(columns) + 96 * len(columns)  # bytes in memory, without texts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. A refusal is short and repeats no value."""
         request = dict(scope["headers"])
-        identifier = request.get(b"x-request-id", b"")
-        if not _ID.fullmatch(identifier):
-            identifier = b"%s-%x" % (self._stem, next(self._number))
-        headers = [(b"content-type", b"application/json"), (b"x-request-id", identifier)]
+        sent = request.get(b"x-request-id", b"")
+        ids = (secrets.token_hex(16), sent.decode() if _ID.fullmatch(sent) else "")
+        headers = [(b"content-type", b"application/json"), (b"x-request-id", ids[0].encode())]
         try:
             self._admit(scope, request)
             body = await self._read(scope, receive)
             if body is None:
                 return  # the client has gone
-            content = await self._computed(body, identifier)
+            content = await self._computed(body, ids)
             status = 200
         except RefusedError as refusal:
             status, content = refusal.status, refusal.body()
@@ -88,34 +92,34 @@ class Predict:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _computed(self, body: bytes, identifier: bytes) -> bytes:
+    async def _computed(self, body: bytes, ids: Ids) -> bytes:
         self.in_flight += 1
         try:
             if len(body) <= INLINE_BYTES:
-                return await self.small(body, identifier)
+                return await self.small(body, ids)
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, self.answer, body, identifier)
+            return await loop.run_in_executor(self._thread, self.answer, body, ids)
         finally:
             self.in_flight -= 1
 
-    async def small(self, body: bytes, identifier: bytes) -> bytes:
+    async def small(self, body: bytes, ids: Ids) -> bytes:
         """As `answer`, together with the requests of the same moment."""
         begin = perf_counter()
         records = self.records.parse(body)
         outputs = await self.together.outputs(records)
-        return self._told(records, outputs, begin, identifier)
+        return self._told(len(body), records, outputs, begin, ids)
 
-    def answer(self, body: bytes, identifier: bytes) -> bytes:
+    def answer(self, body: bytes, ids: Ids) -> bytes:
         """The JSON answer to a body; raises RefusedError."""
         begin = perf_counter()
         records = self.records.parse(body)
-        return self._told(records, self._outputs(records), begin, identifier)
+        return self._told(len(body), records, self._outputs(records), begin, ids)
 
     def _outputs(self, records: list[Record]) -> np.ndarray:
         return self.model.predict(self.records.columns(records))
 
     def _told(
-        self, records: list[Record], outputs: np.ndarray, begin: float, identifier: bytes
+        self, size: int, records: list[Record], outputs: np.ndarray, begin: float, ids: Ids
     ) -> bytes:
         if not np.isfinite(outputs).all():
             self.metrics.not_finite.inc()
@@ -124,9 +128,21 @@ class Predict:
         seconds = perf_counter() - begin
         self.metrics.count(outputs, seconds)
         if self.log.wants():
-            now = datetime.now(UTC)
-            self.log.add(lambda: self._lines(identifier.decode(), now, seconds, records, outputs))
+            self._logged(size, records, outputs.copy(), seconds, ids)
         return content
+
+    def _logged(
+        self, size: int, records: list[Record], outputs: np.ndarray, seconds: float, ids: Ids
+    ) -> None:
+        """Have the log write it. Until then it holds the records only where their values are kept:
+
+        four bytes at most for each byte that was sent, and what Python adds to each record.
+        """
+        now, rows, held = datetime.now(UTC), len(records), 1024 + outputs.nbytes
+        kept = records if self.settings.log_features else None
+        if kept:
+            held += 4 * size + rows * self._record
+        self.log.add(lambda: self._lines(ids, now, seconds, outputs, kept), rows, held)
 
     def close(self) -> None:
         """End the threads; what waits for the log is written."""
@@ -178,24 +194,26 @@ class Predict:
 
     def _lines(
         self,
-        identifier: str,
+        ids: Ids,
         time: datetime,
         seconds: float,
-        records: list[Record],
         outputs: np.ndarray,
+        records: list[Record] | None,
     ) -> list[dict[str, Any]]:
         """Lines of the prediction log; values of records only where that was allowed."""
         lines = []
         for row, output in enumerate(outputs):
             line: dict[str, Any] = {
-                "id": identifier,
+                "id": ids[0],
                 "row": row,
                 "time": time.isoformat(timespec="milliseconds"),
                 "model": self.model.digest,
                 "milliseconds": round(seconds * 1000, 3),
                 "output": self.answers.record(output),
             }
-            if self.settings.log_features:
+            if ids[1]:
+                line["sent"] = ids[1]
+            if records:
                 line["features"] = records[row]
             lines.append(line)
         return lines

@@ -63,7 +63,7 @@ class Records:
         self.markers = frozenset(model.identity.get("missing", ()))
         self.known = known_categories(model, self.columns_)
         self.unseen: Callable[[str], None] = lambda column: None
-        self._texts = [n for n, c in self.columns_.items() if c.type in ("categorical", "text")]
+        self._texts = [name for name, column in self.columns_.items() if column.is_text]
         self._kinds = [(name, _DTYPES.get(self.columns_[name].type)) for name in self.inputs]
         self._validate = SchemaValidator(self._body()).validate_python
         self._decode = json.JSONDecoder(
@@ -125,6 +125,8 @@ class Records:
     def _text_problem(self, name: str, value: str) -> str | None:
         # The table was read with markers as missing and without outer spaces: the same text
         # sent here must not mean something else.
+        if len(value) > self.columns_[name].max_length:
+            return f"must have at most {self.columns_[name].max_length:,} letters"
         if value in self.markers:
             return "is a marker of a missing value: send null"
         if any("\ud800" <= letter <= "\udfff" for letter in value):

@@ -17,6 +17,7 @@ from ..schema import sent
 from .records import Record
 
 PART = 5_000  # rows read at once from Parquet
+MAX_FIELD = 1 << 24  # letters
 Row = tuple[int, Record | str]  # line (row, for Parquet) and its record, or what is wrong with it
 
 
@@ -93,6 +94,7 @@ def _csv(source: Path, values: _Values, names: list[str]) -> Iterator[Row]:
 
     from ..reading import marked
 
+    csv.field_size_limit(MAX_FIELD)  # a text that is too long is a fault of its row
     data, place = values.data, terminal()
     encoding = "utf-8-sig" if data.encoding.lower() in ("utf-8", "utf8") else data.encoding
     with rich.progress.open(

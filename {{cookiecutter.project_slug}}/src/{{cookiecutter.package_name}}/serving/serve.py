@@ -52,6 +52,7 @@ def run(settings: dict[str, str]) -> None:
                 "MODEL": str(folder),
                 "MODEL_DIGEST": model.digest,
                 "PROMETHEUS_MULTIPROC_DIR": counts,
+                "SERVE_LOG_WRITERS": str(limits.log_writers * workers),
             }
             del model  # each worker has its own
             _several(workers, listener)

@@ -28,7 +28,8 @@ class Settings(BaseModel):
     log: str = ""  # folder of the prediction log; empty = no log
     log_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the requests
     log_features: bool = False  # whether values of the records may be kept
-    log_bytes: Positive = 100_000_000  # of the log of one process, over two files
+    log_bytes: Positive = 100_000_000  # of all files of the folder, those of earlier starts too
+    log_writers: Positive = 1  # processes that share them; WORKERS= counts its own
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ... import table
 from ...arrow import UnfitError, is_moment, is_number, moments
-from ...config import Column
+from ...config import MAX_LENGTH, Column
 from .amounts import read as amounts_of
 from .source import Source, Texts, as_texts, is_text, numbers
 from .wording import (
@@ -206,7 +206,9 @@ def _identifying(name: str, different: int, present: np.ndarray) -> str:
 
 def _group(texts: Texts) -> Found:
     texts = texts.categories()
-    column = Column(type="categorical", feature=False, missing=_gaps(texts))
+    column = Column(
+        type="categorical", feature=False, missing=_gaps(texts), max_length=_longest(texts)
+    )
     groups = f"identifies {len(texts.values):,} groups of rows, see split"
     note = f"{groups}; type: numeric if it is an amount"
     return Found(column, _objects(texts), note=note, group=True)
@@ -307,8 +309,14 @@ def _category(name: str, texts: Texts, note: str = "") -> Found:
         return Found(reason=f"{different:,} different texts in {present:,} rows are no categories")
     values = tuple(sorted(texts.values)) if different <= LISTED else None
     note = note or ("" if values else f"{different:,} different values")
-    column = Column(type="categorical", missing=_gaps(texts), values=values)
+    column = Column(
+        type="categorical", missing=_gaps(texts), values=values, max_length=_longest(texts)
+    )
     return Found(column, _objects(texts), note=note)
+
+
+def _longest(texts: Texts) -> int:
+    return max(MAX_LENGTH, *map(len, texts.values))
 
 
 def _words(texts: Texts) -> bool:

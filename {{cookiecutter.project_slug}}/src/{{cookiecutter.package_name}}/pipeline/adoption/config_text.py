@@ -23,6 +23,7 @@ _COLUMNS = """\
 # missing: true = may be empty;  min, max = a value outside is refused (wider than what was seen)
 # values = the known categories;  unseen: allow or refuse others
 # thousands: "," = 1,200 is 1200 (then . is the decimal sign);  none = it never means thousands
+# max_length = letters of a category or text, 10000 unless named; a longer one is refused
 """
 _CHECKS = """\
 # The table as a whole: fewest rows; largest shares of repeated rows, of missing values in a column

@@ -156,7 +156,7 @@ def texts(columns: Columns, config: Config) -> Findings:
     """Personal data in texts, and texts that a spreadsheet would run."""
     allow = config.checks.allow
     for name, column in config.columns.items():
-        if column.type not in ("categorical", "text"):
+        if not column.is_text:
             continue
         for check, what, wrong in personal.findings(columns[name]):
             if name not in getattr(allow, check):
