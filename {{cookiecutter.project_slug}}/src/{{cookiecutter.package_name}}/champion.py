@@ -157,9 +157,9 @@ def _listed() -> tuple[list[Record], str]:
     records: list[Record] = []
     seal, sealed = "", False
     lines = HISTORY.read_bytes().splitlines() if HISTORY.exists() else []
-    for number, line in enumerate(lines, 1):
+    for number, text in enumerate(lines, 1):
         try:
-            record = json.loads(line)
+            record = json.loads(text)
             digest_json(record)  # NaN has none
         except (ValueError, RecursionError) as error:
             raise InputError(f"{HISTORY} is damaged ({error}): restore it from git") from None
