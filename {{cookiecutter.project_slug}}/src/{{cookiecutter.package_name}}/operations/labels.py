@@ -19,6 +19,7 @@ from ..places import LABELLED
 from .lines import Left, is_text, objects, records
 
 KEYS = {"id", "row", "time", "model", "output"}
+_SIGNS = re.compile(r"[-+]?\d[\d.,'\s]*")  # a number, with whatever signs
 Key = tuple[str, int]  # request id, row of the request
 
 
@@ -134,6 +135,8 @@ def _labels(source: Path, data: Data) -> tuple[dict[Key, str], Left]:
         if not fault and labels.setdefault(key, label) != label:
             unclear.add(key)
             fault = "its id has another label already, so it has none"
+        if fault and not data.labels and _SIGNS.fullmatch(given["label"].strip()):
+            raise InputError(f"{where}: {fault}")  # large labels alone would be left out
         if fault:
             left.note(where, fault)
     labels = {key: label for key, label in labels.items() if key not in unclear}
