@@ -97,7 +97,7 @@ def read_csv(config: Config, wanted: dict[str, Column]) -> pa.Table:
     """
     path, data = Path(config.data.path), config.data
     require(path, header(path, data.delimiter, data.encoding), wanted)
-    memory.require_room(path, memory.of_csv(path, data.delimiter), data.memory_gb)
+    memory.require_room(path, memory.of_csv(path, _dialect(path, data)[0]), data.memory_gb)
     try:
         table = _csv_table(path, config, wanted, pa.float64())
         doubtful = {

@@ -112,6 +112,7 @@ def test_psi_of_equal_shares_is_zero_and_grows_with_the_shift() -> None:
 GRADES = DRAW.integers(1, 6, 8000).astype(np.float64)
 FLAGS = DRAW.integers(0, 2, 8000).astype(np.float64)
 SKEWED = DRAW.geometric(0.5, 8000).clip(max=12).astype(np.float64)
+HOURS = DRAW.integers(0, 24, 8000).astype(np.float64)
 Change = Callable[[np.ndarray], np.ndarray]
 
 
@@ -133,6 +134,7 @@ def one(before: np.ndarray, now: np.ndarray) -> dict[str, Any]:
         (GRADES, lambda v: np.where(v == 5, 4, v), "mean moved by"),
         (GRADES, lambda v: np.minimum(v + 1, 5), "mean moved by"),
         (SKEWED, lambda v: v * 1.1, "never had"),
+        (HOURS, lambda v: v + 0.5, "never had: 24 of them"),
         (SKEWED / 1e6, lambda v: np.where(v == v.min(), 0, v), "never had"),
         (SKEWED * 1e9, lambda v: v + 1e8, "never had"),
         (np.full(8000, 7.0), lambda v: np.where(np.arange(len(v)) % 10 == 0, 8, v), "10.0% are"),

@@ -124,6 +124,13 @@ def test_a_first_line_that_names_the_delimiter_is_understood(
     assert adopted.rows == 1
 
 
+def test_that_line_is_understood_in_utf_16_too(tmp_path: Path) -> None:
+    text = "sep=^\r\n" + MARKED.format("^")
+    columns = read(tmp_path / "x.csv", text.encode("utf-16"), encoding="utf-16")
+    assert columns["amount"].tolist() == [1.5]
+    assert source.read(tmp_path / "x.csv", "").delimiter == "^"
+
+
 def test_a_column_that_is_named_like_that_line_stays_one(tmp_path: Path) -> None:
     assert list(source.read(written(tmp_path, "sep=;,b\n1,2\n3,4\n"), "").columns) == ["sep=;", "b"]
     assert list(source.read(written(tmp_path, "b,sep=;\n1,2\n3,4\n"), "").columns) == ["b", "sep=;"]
