@@ -195,6 +195,12 @@ def file_missing(lab: Lab) -> None:
     lab.data.unlink()
 
 
+@fault("T30", "other bytes than git pins", "prepare", r"is not what data/\S+\.dvc pins .*dvc add")
+def other_bytes(lab: Lab) -> None:
+    lines = f"outs:\n- md5: {'a' * 32}\n  hash: md5\n  path: {lab.data.name}\n"
+    lab.data.with_name(f"{lab.data.name}.dvc").write_text(lines, encoding="utf-8")
+
+
 # §2: the table as a whole
 
 

@@ -130,7 +130,7 @@ def test_no_stage_reads_what_is_not_pinned(
     monkeypatch.chdir(trained.folder)
     path = Path(load_config().data.path)
     pin = path.with_name(f"{path.name}.dvc")
-    pin.write_text(f"outs: [{% raw %}{{md5: {'0' * 32}, hash: md5, path: {path.name}}}{% endraw %}]\n")
+    pin.write_text(f"outs: [{% raw %}{{md5: {'a' * 32}, hash: md5, path: {path.name}}}{% endraw %}]\n")
     with pytest.raises(InputError, match=r"is not what data/small\.parquet\.dvc pins"):
         stage()
     pin.unlink()
