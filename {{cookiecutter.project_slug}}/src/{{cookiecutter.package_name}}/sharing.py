@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .champion import CHAMPION, HISTORY, MODELS
+from .changes import changing, replace
 from .config import InputError
 from .files import new_file
 from .places import CANDIDATE
@@ -26,14 +27,18 @@ def give(remote: Any) -> int:
             f"push: another machine promoted too and pushed first: remove {CHAMPION} and {HISTORY}"
             " here, `make pull`, and promote again"
         )
-    for path in sorted(_files(), key=_changes):
-        target = _there(remote, path)
-        if not _changes(path) and fs.exists(target):
-            continue
-        fs.makedirs(fs.parent(target), exist_ok=True)
-        fs.put_file(str(path), target)
-        done += 1
-    return done
+    paths = _files()
+    done = sum(_put(fs, path, _there(remote, path)) for path in paths if not _changes(path))
+    with changing():  # what points to versions goes out as one state
+        return done + sum(_put(fs, path, _there(remote, path)) for path in paths if _changes(path))
+
+
+def _put(fs: Any, path: Path, target: str) -> int:
+    if not _changes(path) and fs.exists(target):
+        return 0
+    fs.makedirs(fs.parent(target), exist_ok=True)
+    fs.put_file(str(path), target)
+    return 1
 
 
 def take(remote: Any) -> int:
@@ -43,19 +48,29 @@ def take(remote: Any) -> int:
         return 0
     start = len(_there(remote, MODELS)) + 1
     names = [PurePosixPath(found[start:]) for found in fs.find(_there(remote, MODELS))]
-    follow = _read(fs, _there(remote, HISTORY)).startswith(_own(HISTORY))
-    if not follow:
-        print(f"pull: {HISTORY} here has lines that the remote lacks: champion and history stay")
-    for path in sorted((MODELS / name for name in names), key=_changes):
+    paths = sorted(MODELS / name for name in names)
+    for path in paths:
         if ".." in path.parts:
             raise InputError(f"pull: {path} in the remote leads out of {MODELS}")
-        content = b"" if path.exists() and not _changes(path) else _read(fs, _there(remote, path))
-        longer = path.suffix != ".jsonl" or content.startswith(_own(path))
-        if content and content != _own(path) and (not _changes(path) or (follow and longer)):
+        content = b"" if _changes(path) or path.exists() else _read(fs, _there(remote, path))
+        if content:
             with new_file(path) as new:
                 new.write_bytes(content)
             done += 1
-    return done
+    with changing():
+        follow = _read(fs, _there(remote, HISTORY)).startswith(_own(HISTORY))
+        if not follow:
+            print(
+                f"pull: {HISTORY} here has lines that the remote lacks: champion and history stay"
+            )
+        news = {}
+        for path in filter(_changes, paths) if follow else ():
+            content = _read(fs, _there(remote, path))
+            longer = path.suffix != ".jsonl" or content.startswith(_own(path))
+            if content and content != _own(path) and longer:
+                news[path] = content.decode()
+        replace(news)
+    return done + len(news)
 
 
 def _files() -> list[Path]:

@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import replace
 
+from .. import champion
 from ..config import InputError
 from ..gates import Gates, Rollout
 from . import cluster, counts, notify, route
@@ -160,6 +161,7 @@ def ended(space: str, env: str, state: State) -> int:
     """
     scale_down(space)
     if not state.told:
+        champion.abort(state.model, state.reason)
         name = cluster.project()
         notify.send(f"{name}: {env}: rollout of model {state.model[:16]} aborted: {state.reason}")
         route.note(space, state, replace(state, told=True))

@@ -56,7 +56,7 @@ def retrain(settings: dict[str, str]) -> int:
 
     Where the environment says that CI trains, it is started there instead (see start.py).
     """
-    with locked(JOURNAL, wait=False):  # two would both see that none has begun
+    with locked(JOURNAL, seconds=0):  # two would both see that none has begun
         found = decide(settings.get("WHY", ""))
         for kind in ("triggers", "brakes"):
             for name, reason in found[kind].items():
@@ -124,7 +124,7 @@ class Now:
 
 def decide(why: str) -> Facts:
     """{decision, triggers, brakes, asked, model, time}: retrain, held, or nothing to do."""
-    config, model = load_config(), watch.current_model()
+    config, (_, model) = load_config(), watch.current()
     current, seen = _current(config), _seen(model)
     now = Now(config, model, current, seen, read_journal(), " ".join(why.split()))
     triggers = {name: reason for name, look in TRIGGERS.items() if (reason := look(now))}
