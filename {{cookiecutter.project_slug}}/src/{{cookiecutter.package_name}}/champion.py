@@ -228,22 +228,28 @@ def _aborted() -> list[Record]:
     return entries
 
 
-def withdrawn(digest: str) -> str:
-    """How that model was taken back, empty where it was not: it goes out again for a reason only.
+def taken_back() -> dict[str, str]:
+    """How models were taken back, by digest: they go out again for a reason only.
 
-    It was left by a rollback, or a rollout of it was ended, and it was not made champion since.
+    A rollback left them, or a rollout of them was ended, and they were not made champion since.
     """
-    said, since = "", ""
     past = history()
+    said, since = dict[str, str](), dict[str, str]()
     for before, record in pairwise(past[:1] + past):
-        if record["digest"] == digest:
-            said, since = "", record["since"]
-        elif before["digest"] == digest and record["action"] == "rollback":
-            said = f"rolled back at {record['since']} by {record['by']}: {record['why']}"
+        if record["action"] == "rollback":
+            by = f"{record['since']} by {record['by']}: {record['why']}"
+            said[before["digest"]] = f"rolled back at {by}"
+        said.pop(record["digest"], None)
+        since[record["digest"]] = record["since"]
     for entry in _aborted():
-        if entry["digest"] == digest and entry["since"] > since:
-            said = f"ended in its rollout at {entry['since']}: {entry['why']}"
+        if entry["since"] > since.get(entry["digest"], ""):
+            said[entry["digest"]] = f"ended in its rollout at {entry['since']}: {entry['why']}"
     return said
+
+
+def withdrawn(digest: str) -> str:
+    """How that model was taken back; empty where it was not."""
+    return taken_back().get(digest, "")
 
 
 def judged(digest: str) -> None:

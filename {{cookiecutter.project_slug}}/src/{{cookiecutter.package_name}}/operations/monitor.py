@@ -205,6 +205,18 @@ def _nothing_new(now: Now) -> str | None:
     return "data, code, configuration and locks are those of the champion" if same else None
 
 
+def _taken_back(now: Now) -> str | None:
+    """A trigger is no reason to try again what was rolled back: a person gives one, to `start`."""
+    for known, said in champion.taken_back().items():
+        path = champion.folder(known) / manifest.FILE
+        if (
+            path.exists()
+            and _made_of(manifest.read(path.parent, known)[0]["identity"]) == now.current
+        ):
+            return f"these data, code and configuration made model {known[:16]}, which was {said}"
+    return None
+
+
 def _cooldown(now: Now) -> str | None:
     days = now.config.monitoring.retrain.cooldown_days
     recent = any(days_since(entry) < days for entry in done(now.journal))
@@ -237,6 +249,7 @@ TRIGGERS: dict[str, Callable[[Now], str | None]] = {
 }
 BRAKES: dict[str, Callable[[Now], str | None]] = {
     "nothing new": _nothing_new,
+    "taken back": _taken_back,
     "cooldown": _cooldown,
     "duplicate": _duplicate,
     "budget": _budget,

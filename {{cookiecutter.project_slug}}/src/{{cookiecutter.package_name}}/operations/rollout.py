@@ -24,7 +24,7 @@ SHARES: dict[str, Steps] = {"canary": (), "bluegreen": (100,), "shadow": (0,)}  
 def canary(settings: dict[str, str]) -> int:
     """ENV: start or resume the rollout of the release that is tried, by the strategy of `deploy`.
 
-    A model that was taken back is tried again for a reason only: WHY.
+    One that was ended is tried again for a reason only: WHY.
 
     Exit code 0: passed, it has its share and waits for `make promote`, or it is stable already;
     3: aborted, everyone is back at stable; 1: it could not be driven, or another one drives it.
@@ -100,18 +100,18 @@ def _strategy(space: str) -> str:
     return strategy
 
 
-def _begun(now: Route, release: manifests.Release, strategy: str, steps: int, why: str) -> State:
+def _begun(
+    now: Route, release: manifests.Release, strategy: str, steps: int, why: str = ""
+) -> State:
     """The state of the rollout of `release` by `strategy`; a new one where another was before.
 
-    An abort holds for the model, whatever its image or strategy; all else for this image alone.
-    Raises InputError for a new one of a model that was taken back, without the reason `why`.
+    An abort holds for the model, whatever its image or strategy, until there is a reason, `why`,
+    to try it again; all else for this image alone.
     """
     old, new = now.state, State(release.model, release.image, strategy, reason=why)
-    if old and old.model == new.model and not (old.phase == "aborted" and why):
-        same = (old.image, old.strategy) == (new.image, new.strategy) and old.step < steps
-        if same or old.phase == "aborted":
-            return old
-    elif not why and (taken_back := champion.withdrawn(new.model)):
-        said = f"canary: model {new.model[:16]} was {taken_back}"
-        raise InputError(f'{said}: it is tried again for a reason only: the same with WHY="..."')
-    return new
+    if old is None or old.model != new.model:
+        return new
+    if old.phase == "aborted":
+        return new if why else old
+    same = (old.image, old.strategy) == (new.image, new.strategy) and old.step < steps
+    return old if same else new
