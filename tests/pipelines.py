@@ -34,8 +34,8 @@ COMMAND = re.compile(r"make [a-z]+( [A-Z]+=[a-z0-9]+)*")
 TRIGGERS = {"push", "pull_request", "schedule", "workflow_dispatch", "workflow_call"}
 # What lets a model out, and the words that must have gone well before it.
 ORDER = (
-    *("check", "test", "evaluate", "gate", "register", "push", "image", "scan", "sign", "verify"),
-    *("deploy", "load", "canary", "promote"),
+    *("check", "test", "evaluate", "gate", "register", "push", "offer", "image", "scan", "sign"),
+    *("verify", "deploy", "load", "canary", "promote"),
 )
 RELEASE = {
     word: [earlier for earlier in ORDER[:number] if earlier != "push"]
@@ -53,6 +53,7 @@ STEP_CONDITIONS = {
     ("actions/upload-artifact", "success() || steps.monitor.outcome == 'failure'"),
     ("make retrain", "success() || steps.monitor.outcome == 'failure'"),
     ("make push", "${{ !cancelled() && steps.retrain.outcome == 'success' }}"),
+    ("make push", "success() || steps.canary.outcome == 'failure'"),
     ("make notify RESULT=failure", "contains(needs.*.result, 'failure')"),
     (
         "make notify RESULT=success",
@@ -64,6 +65,7 @@ JOB_CONDITIONS = {
     ("model", "needs.check.outputs.data == 'yes'"),
     ("train", "needs.check.outputs.train == 'yes'"),
     ("release", "needs.check.outputs.release == 'yes'"),
+    ("image", "needs.offer.outputs.release == 'yes'"),
     ("staging", "inputs.deploy == 'yes'"),
     ("notify", "${{ !cancelled() }}"),
     ("monitor", "vars.PREDICTION_LOG != ''"),
@@ -87,6 +89,9 @@ ENVIRONMENTS = {
     "canary": {"ENV=production"},
     "promote": {"ENV=production"},
 }
+# Jobs that let out the model that their run judged, and no other.
+LETS_OUT = {"image", "staging", "production"}
+JUDGED = "${{ needs.offer.outputs.model }}"
 JOB_KEYS = {"name", "needs", "if", "runs-on", "timeout-minutes", "environment", "permissions"} | {
     *("outputs", "env", "steps", "uses", "with", "secrets")
 }
@@ -108,10 +113,14 @@ CREDENTIALS = {
 }
 EXPRESSIONS = {
     f"readFile('reports/doctor.txt').contains('{fact}=yes')": number
-    for fact, number in {"data": 1, "train": 1, "search": 1, "release": 1, "deploy": 2}.items()
-} | {"FACTS.contains('search=yes')": 1}
+    for fact, number in {"data": 1, "train": 1, "search": 1, "deploy": 2}.items()
+} | {
+    "FACTS.contains('search=yes')": 1,
+    "FACTS.contains('release=yes')": 2,
+    "readFile('reports/offer.txt').contains('release=yes')": 1,
+}
 AGENTS = {".jenkins/cpu.yaml", ".jenkins/gpu.yaml", "label release"}
-IN_POST = {"report", "summary", "notify"}
+IN_POST = {"report", "summary", "notify", "push"}
 IN_PARALLEL = {"pull", "search"}
 
 
@@ -177,6 +186,10 @@ def alarms_of_job(name: str, job: Job, content: dict[str, Any]) -> Iterator[str]
         yield f"keys {set(job) - JOB_KEYS}"
     if "if" in job and (name, job["if"]) not in JOB_CONDITIONS:
         yield f"condition {job['if']}"
+    if name in LETS_OUT and job.get("env", {}).get("JUDGED") != JUDGED:
+        yield "lets out whichever model is challenger"
+    if name == "image" and "if" not in job:
+        yield "lets out a model that was not offered"
     asked = job.get("permissions")
     if not isinstance(asked, dict):
         yield "no permissions of its own"
@@ -328,7 +341,8 @@ def alarms_of_jenkinsfile(project: Path, plan: dict[str, Any]) -> Iterator[str]:
     asked = collections.Counter(re.findall(r"expression \{ (.*?) \}", text))
     if asked != EXPRESSIONS or text.count("expression") != sum(EXPRESSIONS.values()):
         yield f"conditions {dict(asked)}"
-    for rule in ("disableConcurrentBuilds()", "timeout(time: 30, unit: 'HOURS')"):
+    judged = "environment { JUDGED = readFile('reports/judged.txt') }"
+    for rule in ("disableConcurrentBuilds()", "timeout(time: 30, unit: 'HOURS')", judged):
         if rule not in text:
             yield f"no {rule}"
 

@@ -196,6 +196,47 @@ def test_a_repository_without_any_account_is_green(healthy: Path, tmp_path: Path
     assert skipped == {"release", "jenkins", "monitor"}
 
 
+def test_where_nothing_is_offered_nothing_is_built_and_both_systems_are_green(
+    healthy: Path, tmp_path: Path
+) -> None:
+    facts = f"{READY} offered=no"
+    jobs = on_github(healthy, tmp_path / "g", MAIN, facts)
+    build = on_jenkins(healthy, tmp_path / "j", BUILDS["main"], facts)
+    skipped = {job["job"] for job in jobs if job["result"] == "skipped"}
+    assert skipped >= {"image", "staging", "production"}
+    assert {job["result"] for job in jobs} == {"success", "skipped"}
+    assert build["result"] == "SUCCESS"
+    assert not any(step.get("input") for step in build["steps"])
+    github = ran(jobs, "train.yml", "release.yml")
+    jenkins = [step["sh"] for step in build["steps"] if "sh" in step]
+    for commands in (github, jenkins):
+        assert commands[-2:] == ["make offer", "make notify RESULT=success"]
+
+
+def test_every_word_that_lets_a_model_out_is_told_which_one(healthy: Path, tmp_path: Path) -> None:
+    jobs = on_github(healthy, tmp_path / "g", {**MAIN, "inputs": {"why": "asked"}})
+    told = {
+        pipelines.word(step["run"]): step["env"]
+        for job in jobs
+        for step in job["steps"]
+        if job["file"] == "release.yml" and step.get("run")
+    }
+    for word in ("image", "scan", "sign", "verify", "deploy", "canary", "promote"):
+        assert told[word]["JUDGED"] == "judged", word
+    for word in ("offer", "canary", "promote"):
+        assert told[word]["WHY"] == "asked", word
+
+
+@pytest.mark.parametrize("fail", ["canary", "promote"])
+def test_what_ended_a_rollout_is_kept(fail: str, healthy: Path, tmp_path: Path) -> None:
+    github = ran(on_github(healthy, tmp_path / "g", MAIN, fail=fail), "release.yml")
+    build = on_jenkins(healthy, tmp_path / "j", BUILDS["main"], fail=fail)
+    jenkins = [step["sh"] for step in build["steps"] if "sh" in step]
+    assert build["result"] == "FAILURE"
+    assert (github[-1] == "make push") == (fail == "canary")
+    assert jenkins[-2:] == ["make push", "make notify RESULT=failure"]
+
+
 def test_data_that_is_out_of_reach_skips_the_model_and_stays_green(
     healthy: Path, tmp_path: Path
 ) -> None:

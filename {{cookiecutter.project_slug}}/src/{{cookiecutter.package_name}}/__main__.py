@@ -30,6 +30,7 @@ STAGES = {
     "canary": ("operations.rollout", "canary", "a release's share of the requests, step by step"),
     "decide": ("operations.judge", "run", "what canary would do now"),
     "compare": ("operations.shadow", "run", "a shadow's logged answers next to the champion's"),
+    "offer": ("operations.release", "offer", "say what this run of CI may release, or nothing"),
     "promote": ("operations.release", "promote", "make the challenger champion (ENV=: stable too)"),
     "rollback": ("operations.release", "rollback", "go back to the last champion that verifies"),
     "serve": ("serving.serve", "run", "answer over HTTP with the champion"),
@@ -86,6 +87,7 @@ def main(words: Sequence[str]) -> int:
         print(_help())
         return 0 if names else 2
     settings = dict(word.split("=", 1) for word in words if "=" in word)
+    settings["ALONE"] = "yes" if len(names) == 1 else "no"
     unknown = [name for name in names if name not in STAGES and name != "run"]
     if unknown:
         print(f"ERROR: there is no stage {unknown[0]!r}\n{_help()}", file=sys.stderr)
@@ -124,6 +126,9 @@ def _run(name: str, settings: dict[str, str]) -> int:
 
     It may say False, or an exit code of its own.
     """
+    from .changes import settle
+
+    settle()
     _limit_threads(name)
     module, function, _ = STAGES[name]
     stage = getattr(importlib.import_module(f".{module}", __package__), function)

@@ -5,22 +5,26 @@ models/verdicts/<first 16 of its digest>.json. A pointer holds {digest, model, v
 since, by, why, action, image}; image is the container image that serves it, by digest, or null.
 models/history.jsonl has one line for each pointer that was champion, with its seal: the digest of
 the pointer and of the seal before. Lines of older versions have none until one with a seal follows.
+models/aborted.jsonl has one for each rollout that was ended by what the model answered.
 """
 
 from __future__ import annotations
 
 import getpass
 import json
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from . import lineage, manifest
+from . import changes, lineage, manifest
 from .config import InputError
-from .files import digest_json, read_json, write_json, write_text
+from .files import digest_json, json_text, locked, read_json, write_text
 from .places import VERDICT
 from .text import line
 
@@ -28,6 +32,7 @@ MODELS = Path("models")
 CHAMPION = MODELS / "champion.json"
 CHALLENGER = MODELS / "challenger.json"
 HISTORY = MODELS / "history.jsonl"
+ABORTED = MODELS / "aborted.jsonl"
 VERDICTS = MODELS / "verdicts"
 _KEYS = {"digest", "model", "verdict", "commit", "since", "by", "why", "action", "image"}
 _HEX = frozenset("0123456789abcdef")
@@ -65,9 +70,13 @@ def read_verdict(path: Path, remedy: str) -> Record:
 
 def read(path: Path) -> Record | None:
     """The pointer in `path`, None where there is none; raises InputError when it is damaged."""
-    if not path.exists():
+    content = changes.content(path)
+    if content is None:
         return None
-    record = read_json(path, _RESTORE)
+    try:
+        record = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged ({error}): {_RESTORE}") from None
     hexadecimal = isinstance(record, dict) and all(
         isinstance(text := record.get(key), str) and len(text) == 64 and set(text) <= _HEX
         for key in ("digest", "verdict")
@@ -85,15 +94,23 @@ def verify(record: Record) -> Record:
     Raises InputError unless every file of the version has its digest and the verdict names it.
     """
     manifest.read(folder(record["digest"]), record["digest"])
+    return verdict(record)
+
+
+def verdict(record: Record) -> Record:
+    """The passed verdict that `record` names: its figures stand under its digest.
+
+    Raises InputError where it is damaged, refused, or on another model.
+    """
     path = VERDICTS / f"{record['verdict'][:16]}.json"
-    verdict = read_verdict(path, "restore models/ from the DVC remote")
-    if verdict["digest"] != record["verdict"]:
+    found = read_verdict(path, "restore models/ from the DVC remote")
+    if found["digest"] != record["verdict"]:
         raise InputError(f"{path} is not the verdict {record['verdict'][:16]}: it was swapped")
-    if verdict["model"] != record["digest"]:
+    if found["model"] != record["digest"]:
         raise InputError(f"{path} is the verdict on another model: it was swapped")
-    if verdict["verdict"] != "passed":
+    if found["verdict"] != "passed":
         raise InputError(f"{path}: model {record['digest'][:16]} was refused")
-    return verdict
+    return found
 
 
 def pointer(
@@ -126,38 +143,53 @@ def _who() -> str:
         return "unknown"
 
 
-def enthrone(record: Record) -> None:
-    """Make `record` the champion. Killed in between, `history` completes the list next time."""
-    from . import contract  # NumPy
+def point(pointers: Mapping[Path, Record]) -> None:
+    """Write CHAMPION and CHALLENGER as given, and with a champion its line and its contract.
 
-    found, _ = manifest.read(folder(record["digest"]), record["digest"])
-    history()  # a champion that was written but not listed gets its line first
-    write_json(CHAMPION, record)
-    history()
-    contract.write(found)
+    All of them or none; who calls holds `changing`.
+    """
+    files: dict[Path, str | None] = {path: json_text(pointers[path]) for path in pointers}
+    if CHAMPION in pointers:
+        from . import contract  # NumPy
+
+        record = pointers[CHAMPION]
+        found, _ = manifest.read(folder(record["digest"]), record["digest"])
+        files[contract.CONTRACT] = contract.text(found)
+        listed, seal = _listed()
+        lines = (changes.content(HISTORY) or b"").decode().splitlines()
+        for new in (read(CHAMPION), record):  # one that a crash kept from the file goes first
+            if new is not None and listed[-1:] != [new]:
+                listed.append(new)
+                seal = _seal(seal, new)
+                lines.append(_line(new | {"seal": seal}))
+        files[HISTORY] = "".join(f"{line}\n" for line in lines)
+    changes.replace(files)
+
+
+def enthrone(record: Record) -> None:
+    """Make `record` the champion; who calls holds `changing`."""
+    point({CHAMPION: record})
+
+
+def _line(record: Record) -> str:
+    return json.dumps(record, ensure_ascii=False)
 
 
 def history() -> list[Record]:
-    """Every champion, oldest first; lists the present one when a crash kept it from the file.
+    """Every champion, oldest first, and the present one where a crash kept it from the file.
 
     Raises InputError for a line that is damaged, or was edited.
     """
-    records, seal = _listed()
+    records, _ = _listed()
     champion = read(CHAMPION)
-    if champion and (not records or records[-1] != champion):
-        line = json.dumps(champion | {"seal": _seal(seal, champion)}, ensure_ascii=False)
-        before = HISTORY.read_text(encoding="utf-8").splitlines() if HISTORY.exists() else []
-        write_text(HISTORY, "\n".join([*before, line]) + "\n")
-        records.append(champion)
-    return records
+    return records if champion in (None, *records[-1:]) else [*records, champion]
 
 
 def _listed() -> tuple[list[Record], str]:
     """The champions in the file, and the seal of the last one."""
     records: list[Record] = []
     seal, sealed = "", False
-    lines = HISTORY.read_bytes().splitlines() if HISTORY.exists() else []
-    for number, text in enumerate(lines, 1):
+    for number, text in enumerate((changes.content(HISTORY) or b"").splitlines(), 1):
         try:
             record = json.loads(text)
             digest_json(record)  # NaN has none
@@ -201,3 +233,57 @@ def earlier(records: list[Record]) -> list[Record]:
         stack.append(record)
     present = stack[-1]["digest"] if stack else None
     return [record for record in stack[-2::-1] if record["digest"] != present]
+
+
+def abort(digest: str, why: str) -> None:
+    """List that a rollout of the model `digest` was ended."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    entry = {"digest": digest, "since": now, "by": _who(), "why": " ".join(why.split())}
+    with locked(ABORTED):
+        known = ABORTED.read_bytes().decode() if ABORTED.exists() else ""
+        write_text(ABORTED, f"{known}{_line(entry)}\n")
+
+
+def _aborted() -> list[Record]:
+    try:
+        lines = ABORTED.read_bytes().splitlines() if ABORTED.exists() else []
+        entries: list[Record] = [json.loads(line) for line in lines]
+        for entry in entries:
+            _ = [entry[key] for key in ("digest", "since", "by", "why")]
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{ABORTED} is damaged ({error}): restore it from git") from None
+    return entries
+
+
+def taken_back() -> dict[str, str]:
+    """How models were taken back, by digest: they go out again for a reason only.
+
+    A rollback left them, or a rollout of them was ended, and they were not made champion since.
+    """
+    past = history()
+    said, since = dict[str, str](), dict[str, str]()
+    for before, record in pairwise(past[:1] + past):
+        if record["action"] == "rollback":
+            by = f"{record['since']} by {record['by']}: {record['why']}"
+            said[before["digest"]] = f"rolled back at {by}"
+        said.pop(record["digest"], None)
+        since[record["digest"]] = record["since"]
+    for entry in _aborted():
+        if entry["since"] > since.get(entry["digest"], ""):
+            said[entry["digest"]] = f"ended in its rollout at {entry['since']}: {entry['why']}"
+    return said
+
+
+def withdrawn(digest: str) -> str:
+    """How that model was taken back; empty where it was not."""
+    return taken_back().get(digest, "")
+
+
+def judged(digest: str) -> None:
+    """Raise InputError where the run of CI that works here judged another model: see JUDGED."""
+    meant = os.environ.get("JUDGED") or digest
+    if meant != digest:
+        raise InputError(
+            f"model {digest[:16]} is not the one that this run judged, {meant[:16]}: nothing was "
+            f"done: train again"
+        )

@@ -13,7 +13,7 @@ from typing import Any
 from . import artifact
 from .arrays import Columns
 from .config import Column
-from .files import write_json
+from .files import json_text
 from .schema import sent
 
 CONTRACT = Path("models/contract.json")
@@ -21,16 +21,15 @@ SHOWN = 20  # labels of a column
 TEXT = "an example"  # texts of the table may be names
 
 
-def write(manifest: Mapping[str, Any]) -> None:
-    """Write the contract of the model of `manifest`; none of a model from before serving."""
+def text(manifest: Mapping[str, Any]) -> str | None:
+    """The contract of the model of `manifest`; None for a model from before serving."""
     identity = manifest["identity"]
     if "columns" not in identity:
-        CONTRACT.unlink(missing_ok=True)
-        return
+        return None
     columns = {name: Column.model_validate(spec) for name, spec in identity["columns"].items()}
     request = {"records": records(columns, artifact.known_rows(identity))}
     content = {"model": manifest["digest"][:16], "labels": identity["labels"], "request": request}
-    write_json(CONTRACT, content)
+    return json_text(content)
 
 
 def records(columns: Mapping[str, Column], known: Columns) -> list[dict[str, Any]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,19 +50,62 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: Path, wait: bool = True) -> Iterator[None]:
-    """Hold the folder of `path`: another process that asks for it waits until the block ends.
+def locked(path: Path, seconds: float = 60.0) -> Iterator[None]:
+    """Hold `path`: another process that asks for it waits until the block ends, `seconds` at most.
 
-    Without `wait` it is refused: raises InputError. The lock ends with its process in any case.
+    A file beside it is locked, for reading and writing as NFS wants it, and says who holds it. The
+    lock ends with its process in any case. Raises InputError where it stays held, or where the
+    file system has no locks.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path.parent, os.O_RDONLY)
+    lock = path.with_name(f".{path.name}.lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise InputError(f"{path.parent}: another process works there: wait for it") from None
+        _wait(handle, lock, time.monotonic() + seconds)
+        if os.fstat(handle).st_uid == os.geteuid():  # whoever may write the folder may hold it
+            os.fchmod(handle, os.stat(lock.parent).st_mode & 0o666)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, _myself().encode(), 0)
         yield
+    finally:
+        os.close(handle)
+
+
+def _wait(handle: int, lock: Path, until: float) -> None:
+    """Lock the open file; raises InputError at `until`, in monotonic seconds."""
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # what a network's file system says
+            if time.monotonic() >= until:
+                holder = lock.read_text(encoding="utf-8", errors="replace")
+                raise InputError(
+                    f"{lock.parent}: another process works there: {holder}: wait for it, or end it"
+                ) from None
+            time.sleep(0.05)
+        except OSError as error:
+            raise InputError(
+                f"{lock}: this file system has no locks ({error.strerror}): two at once would "
+                f"spoil each other's work: put the project on a disk that has them"
+            ) from None
+        else:
+            return
+
+
+def _myself() -> str:
+    word = " ".join(word for word in sys.argv[1:] if "=" not in word)[:100]
+    now = time.strftime("%Y-%m-%d %H:%M:%S")
+    return f"process {os.getpid()} on {os.uname().nodename} since {now} ({word})"
+
+
+def flush(path: Path) -> None:
+    """Have what `path` holds, a file or a folder, on the disk: it outlives the machine's power."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that cannot, as some do with folders
+            raise
     finally:
         os.close(handle)
 
@@ -77,8 +123,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON whole or not at all; NaN and infinity are errors, not tokens."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write indented JSON whole or not at all."""
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """`value` as indented JSON; NaN and infinity are errors, not tokens."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_json(path: Path, remedy: str) -> Any:

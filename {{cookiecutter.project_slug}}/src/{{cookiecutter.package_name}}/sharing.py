@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .champion import CHAMPION, HISTORY, MODELS
+from .changes import changing, replace
 from .config import InputError
 from .files import new_file
 from .places import CANDIDATE
@@ -29,14 +30,18 @@ def give(remote: Any) -> int:
             f"push: another machine promoted too and pushed first: remove {CHAMPION} and {HISTORY}"
             " here, `make pull`, and promote again"
         )
-    for path in sorted(_files(), key=_changes):
-        target = _there(remote, path)
-        if not _changes(path) and fs.exists(target):
-            continue
-        fs.makedirs(fs.parent(target), exist_ok=True)
-        fs.put_file(str(path), target)
-        done += 1
-    return done
+    paths = _files()
+    done = sum(_put(fs, path, _there(remote, path)) for path in paths if not _changes(path))
+    with changing():  # what points to versions goes out as one state
+        return done + sum(_put(fs, path, _there(remote, path)) for path in paths if _changes(path))
+
+
+def _put(fs: Any, path: Path, target: str) -> int:
+    if not _changes(path) and fs.exists(target):
+        return 0
+    fs.makedirs(fs.parent(target), exist_ok=True)
+    fs.put_file(str(path), target)
+    return 1
 
 
 def take(remote: Any) -> int:
@@ -44,18 +49,27 @@ def take(remote: Any) -> int:
     fs, done = remote.fs, 0
     if not fs.exists(_there(remote, MODELS)):
         return 0
-    paths = [_path(name) for name in find(remote)]
-    follow = _read(fs, _there(remote, HISTORY)).startswith(_own(HISTORY))
-    if not follow:
-        print(f"pull: {HISTORY} here has lines that the remote lacks: champion and history stay")
-    for path in sorted(paths, key=_changes):
-        content = b"" if path.exists() and not _changes(path) else _read(fs, _there(remote, path))
-        longer = path.suffix != ".jsonl" or content.startswith(_own(path))
-        if content and content != _own(path) and (not _changes(path) or (follow and longer)):
+    paths = sorted(_path(name) for name in find(remote))
+    for path in paths:
+        content = b"" if _changes(path) or path.exists() else _read(fs, _there(remote, path))
+        if content:
             with new_file(path) as new:
                 new.write_bytes(content)
             done += 1
-    return done
+    with changing():
+        follow = _read(fs, _there(remote, HISTORY)).startswith(_own(HISTORY))
+        if not follow:
+            print(
+                f"pull: {HISTORY} here has lines that the remote lacks: champion and history stay"
+            )
+        news = {}
+        for path in filter(_changes, paths) if follow else ():
+            content = _read(fs, _there(remote, path))
+            longer = path.suffix != ".jsonl" or content.startswith(_own(path))
+            if content and content != _own(path) and longer:
+                news[path] = content.decode()
+        replace(news)
+    return done + len(news)
 
 
 def find(remote: Any) -> list[str]:

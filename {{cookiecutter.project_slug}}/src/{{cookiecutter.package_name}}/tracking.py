@@ -1,7 +1,8 @@
 """MLflow as a mirror of models/: runs, versions and aliases. No decision is read from it.
 
-`mirror` compares what MLflow was last told with what is true, and imports MLflow only when the
-two differ. It may be repeated: runs and versions are found again by the digests in their tags.
+`mirror` tells MLflow what it does not have: what is new, and what it had and lost. It may be
+repeated: runs and versions are found again by the digests in their tags. To ask takes a second, for
+MLflow alone is that long to import: among other words it is asked only where something is new.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import signal
 import threading
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -33,11 +34,12 @@ _CLIENT = {  # the environment has the last word
 }
 
 
-def mirror(verdict: Record | None = None, folder: Path | None = None) -> Record:
+def mirror(verdict: Record | None = None, folder: Path | None = None, ask: bool = True) -> Record:
     """Tell MLflow of `verdict` on the model in `folder`, and of champion and challenger.
 
-    Returns {server, versions: {digest: version}, ...}. Raises InputError when MLflow does not take
-    it: nothing else depends on it, and the next call tells it all.
+    Without `ask`, what it took once it is believed to have. Returns {server, versions: {digest:
+    version}, ...}. Raises InputError when MLflow does not take it: nothing else depends on it, and
+    the next call tells it all.
     """
     server = _server()
     pointers = {path.stem: record for path in (CHAMPION, CHALLENGER) if (record := read(path))}
@@ -47,7 +49,8 @@ def mirror(verdict: Record | None = None, folder: Path | None = None) -> Record:
         "verdict": verdict["digest"] if verdict else told.get("verdict"),
         "aliases": {alias: record["digest"] for alias, record in pointers.items()},
     }
-    if all(told.get(key) == value for key, value in wanted.items()):
+    known = all(told.get(key) == value for key, value in wanted.items())
+    if known and not ask:
         return told
     try:
         with _deadline(DEADLINE):
@@ -56,7 +59,7 @@ def mirror(verdict: Record | None = None, folder: Path | None = None) -> Record:
                 book.run(verdict, folder)
             versions = {r["digest"]: book.version(r) for r in pointers.values()}
             for alias, record in pointers.items():
-                book.client.set_registered_model_alias(book.name, alias, versions[record["digest"]])
+                book.alias(alias, versions[record["digest"]])
     except InputError:
         raise
     except Exception as error:
@@ -66,8 +69,14 @@ def mirror(verdict: Record | None = None, folder: Path | None = None) -> Record:
             f"MLflow ({_without_user(server)}) was not written: {reason}\n"
             f"{MODELS} is complete, serving is not affected; the next `make register` tells MLflow"
         ) from error
-    write_json(MIRRORED, wanted | {"versions": versions})
-    return wanted | {"versions": versions}
+    if known and book.made:
+        print(
+            f"MLflow ({_without_user(server)}) had lost it, and has again: {', '.join(book.made)}"
+        )
+    now = wanted | {"versions": versions}
+    if now != told:
+        write_json(MIRRORED, now)
+    return now
 
 
 def version(digest: str) -> str | None:
@@ -127,7 +136,11 @@ def _take_any_path() -> None:
 
 
 class Book:
-    """One experiment and one registered model of an MLflow server, both named like the project."""
+    """One experiment and one registered model of an MLflow server, both named like the project.
+
+    `made`: what it did not have. Raises InputError where the experiment was deleted, which keeps
+    its name, and only a person can restore it.
+    """
 
     def __init__(self, server: str) -> None:
         for name, value in _CLIENT.items():
@@ -141,46 +154,94 @@ class Book:
             _take_any_path()
         self.client = MlflowClient(server, server)
         self.name = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]["name"]
+        self.made: list[str] = []
         experiment = self.client.get_experiment_by_name(self.name)
         if experiment is None:
             place = Path("mlartifacts").absolute().as_uri() if server.startswith("sqlite") else None
             self.experiment = self.client.create_experiment(self.name, place)
+            self.made.append(f"experiment {self.name}")
+        elif experiment.lifecycle_stage == "deleted":
+            raise InputError(
+                f"MLflow: experiment {self.name} was deleted: restore it, and `make register`: "
+                f"MLFLOW_TRACKING_URI={_without_user(server)} .venv/bin/mlflow experiments restore "
+                f"--experiment-id {experiment.experiment_id}"
+            )
         else:
             self.experiment = experiment.experiment_id
+        self.absent = MlflowException, "RESOURCE_DOES_NOT_EXIST"
+        model = self._found(self.client.get_registered_model, self.name)
+        if model is None:
+            model = self.client.create_registered_model(self.name)
+            self.made.append(f"registered model {self.name}")
+        self.aliases = {name: str(version) for name, version in model.aliases.items()}
+
+    def _found(self, get: Callable[[str], Any], name: str) -> Any:
+        """What `get` has of that name; None where there is none."""
+        kind, code = self.absent
         try:
-            self.client.get_registered_model(self.name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            return get(name)
+        except kind as error:
+            if error.error_code != code:
                 raise
-            self.client.create_registered_model(self.name)
+            return None
+
+    def alias(self, name: str, version: str) -> None:
+        """Have the alias point to that version."""
+        before = self.aliases.get(name, "nothing")
+        if before != version:
+            self.client.set_registered_model_alias(self.name, name, version)
+            self.made.append(f"alias {name} (version {version}, was at {before})")
 
     def version(self, record: Record) -> str:
-        """Version number of the kept model `record` points to, made when it is not there."""
+        """Version number of the kept model `record` points to, made when it is not there.
+
+        One whose run and files are gone for good counts as none.
+        """
         chosen = f"name = '{self.name}' and tags.digest = '{record['digest']}'"
         for found in self.client.search_model_versions(chosen):
-            return str(found.version)
+            run = self._found(self.client.get_run, found.run_id)
+            if run:
+                self._whole(run, Path(record["model"]))
+                return str(found.version)
         verdict = verify(record)
         run = self.run(verdict, Path(record["model"]))
         tags = {"digest": record["digest"], "verdict_digest": verdict["digest"]}
         made = self.client.create_model_version(
             self.name, f"{run.info.artifact_uri}/model", run.info.run_id, tags
         )
+        self.made.append(f"version {made.version} of model {record['digest'][:16]}")
         return str(made.version)
+
+    def _whole(self, run: Any, folder: Path | None) -> None:
+        """Restore the run where it was deleted, and the files of `folder` where they are gone."""
+        name = run.info.run_id
+        if run.info.lifecycle_stage == "deleted":
+            self.client.restore_run(name)
+            self.made.append(f"run {name}")
+        if folder and not self.client.list_artifacts(name, "model"):
+            self.client.log_artifacts(name, str(folder), "model")
+            self.made.append(f"files of run {name}")
 
     def run(self, verdict: Record, folder: Path) -> Any:
         """The finished run of `verdict`; one that was cut short is deleted and made again."""
+        from mlflow.entities import ViewType
+
         chosen = f"tags.verdict_digest = '{verdict['digest']}'"
-        for found in self.client.search_runs([self.experiment], chosen):
+        passed = verdict["verdict"] == "passed"
+        for found in self.client.search_runs([self.experiment], chosen, ViewType.ALL):
             if found.info.status == "FINISHED":
+                self._whole(found, folder if passed else None)
                 return found
-            self.client.delete_run(found.info.run_id)
+            if found.info.lifecycle_stage == "active":
+                self.client.delete_run(found.info.run_id)
         identity = read_json(folder / "model.json", "run `make run`")["identity"]
         run = self.client.create_run(self.experiment, tags=_tags(verdict, identity))
         self._log(run.info.run_id, verdict, identity)
-        if verdict["verdict"] == "passed":
+        if passed:
             self.client.log_artifacts(run.info.run_id, str(folder), "model")
         self.client.log_dict(run.info.run_id, verdict, "verdict.json")
         self.client.set_terminated(run.info.run_id, "FINISHED")
+        self.made.append(f"run {run.info.run_id}")
         return run
 
     def _log(self, run: str, verdict: Record, identity: Record) -> None:

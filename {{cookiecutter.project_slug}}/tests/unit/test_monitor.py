@@ -6,6 +6,7 @@ import http.server
 import json
 import re
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from {{ cookiecutter.package_name }} import __main__, champion, places, table
 from {{ cookiecutter.package_name }}.config import InputError, load_config
 from {{ cookiecutter.package_name }}.files import digest_json, locked
-from {{ cookiecutter.package_name }}.operations import monitor, watch
+from {{ cookiecutter.package_name }}.operations import monitor, release, watch
 from {{ cookiecutter.package_name }}.pipeline import gate, register
 
 WHY = "the bank changed its terms"
@@ -161,6 +162,33 @@ def test_the_same_data_and_code_would_make_the_same_model(started: list[Any]) ->
     assert started == []
     assert (entry["decision"], entry["triggers"]) == ("held", {"event": WHY})
     assert "those of the champion" in entry["brakes"]["nothing new"]
+
+
+def test_what_was_rolled_back_is_not_trained_again_for_a_trigger(
+    served: Path, started: list[Any], new_candidate: Callable[[int], str]
+) -> None:
+    record = champion.read(champion.CHAMPION) or {}
+    new_candidate(2)
+    gate.run()
+    register.run()
+    release.promote({})
+    monitor.retrain({"WHY": WHY})
+    assert "taken back" not in monitor.read_journal()[-1]["brakes"]
+    release.rollback({"WHY": "wrong answers"})
+    (Path(record["model"]) / "model.json").rename("model.json")  # else: it is made of the same
+    made = json.loads(Path("model.json").read_text())
+    made["identity"]["code"] = "0" * 64
+    made["digest"] = digest_json(made["identity"])
+    folder = champion.folder(made["digest"])
+    Path(record["model"]).rename(folder)
+    (folder / "model.json").write_text(json.dumps(made))
+    pointer = record | {"digest": made["digest"], "model": folder.as_posix()}
+    champion.CHAMPION.write_text(json.dumps(pointer | {"action": "rollback"}))
+    monitor.retrain({})
+    entry = monitor.read_journal()[-1]
+    assert started == []
+    assert entry["decision"] == "held"
+    assert "wrong answers" in entry["brakes"]["taken back"]
 
 
 def test_changed_code_trains_again_up_to_the_gate_and_says_why(

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -202,7 +204,95 @@ def test_mlflow_mirrors_versions_aliases_and_refused_runs_once(
     name, estimate = next(iter(metrics.items()))
     assert runs[0].data.metrics[f"{name}_low"] == pytest.approx(estimate["low"])
     monkeypatch.setattr(tracking, "Book", pytest.fail)
+    assert not register.run({"ALONE": "no"})
+
+
+def lose_aliases(client: Any, name: str) -> None:
+    for alias in ("champion", "challenger"):
+        client.delete_registered_model_alias(name, alias)
+
+
+def lose_version(client: Any, name: str) -> None:
+    client.delete_model_version(name, client.get_model_version_by_alias(name, "champion").version)
+
+
+def lose_model(client: Any, name: str) -> None:
+    client.delete_registered_model(name)
+
+
+def lose_run(client: Any, name: str) -> None:
+    client.delete_run(client.get_model_version_by_alias(name, "champion").run_id)
+
+
+def lose_files(client: Any, name: str) -> None:
+    shutil.rmtree("mlartifacts")
+
+
+def lose_file(client: Any, name: str) -> None:
+    Path("mlflow.db").unlink()
+
+
+def lose_memory(client: Any, name: str) -> None:
+    Path("models/mlflow.json").unlink()
+    lose_aliases(client, name)
+
+
+def point_elsewhere(client: Any, name: str) -> None:
+    found = client.get_model_version_by_alias(name, "champion")
+    other = client.create_model_version(name, found.source, found.run_id)
+    client.set_registered_model_alias(name, "champion", other.version)
+
+
+@pytest.mark.filterwarnings("ignore")  # of MLflow's own dependencies
+@pytest.mark.parametrize(
+    ("lose", "said"),
+    [
+        (lose_aliases, "alias champion"),
+        (lose_version, "version 2 of model"),
+        (lose_model, "registered model"),
+        (lose_run, "run "),
+        (lose_files, "files of run"),
+        (point_elsewhere, "was at 2"),
+        (lose_file, ""),
+        (lose_memory, ""),
+    ],
+)
+def test_what_mlflow_lost_it_is_told_again(
+    server: str,
+    lose: Callable[[Any, str], None],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert judge_and_register()
+    book = tracking.Book(server)
+    lose(book.client, book.name)
+    capsys.readouterr()
+    assert register.run()
+    printed = capsys.readouterr().out
+    assert ("and has again" in printed) == bool(said)
+    assert said in printed
+    client, digest = tracking.Book(server).client, (champion.read(CHAMPION) or {})["digest"]
+    found = client.get_model_version_by_alias(book.name, "champion")
+    assert found.tags["digest"] == digest
+    assert client.get_run(found.run_id).info.lifecycle_stage == "active"
+    assert client.list_artifacts(found.run_id, "model")
+    assert register.run()
+    assert "had lost" not in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")  # of MLflow's own dependencies
+def test_a_deleted_experiment_is_named_with_its_remedy(
+    server: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judge_and_register()
+    book = tracking.Book(server)
+    book.client.delete_experiment(book.experiment)
     assert not register.run()
+    error = capsys.readouterr().err
+    assert f"MLFLOW_TRACKING_URI={server}" in error
+    assert f"mlflow experiments restore --experiment-id {book.experiment}" in error
+    book.client.restore_experiment(book.experiment)
+    assert register.run()
 
 
 def unreachable(server: str) -> None:

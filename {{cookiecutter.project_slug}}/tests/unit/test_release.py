@@ -10,8 +10,9 @@ import pytest
 
 from {{ cookiecutter.package_name }} import champion
 from {{ cookiecutter.package_name }}.champion import CHALLENGER, CHAMPION, HISTORY
-from {{ cookiecutter.package_name }}.config import InputError
-from {{ cookiecutter.package_name }}.operations import release
+from {{ cookiecutter.package_name }}.config import InputError, load_config
+from {{ cookiecutter.package_name }}.operations import image as build
+from {{ cookiecutter.package_name }}.operations import manifests, release, supply, watch
 from {{ cookiecutter.package_name }}.pipeline import gate, register
 
 from .conftest import LOOSE, write_gates
@@ -333,6 +334,110 @@ def test_a_history_written_anew_in_another_layout_is_the_same(models: list[str])
     assert current() == models[0]
 
 
+def judge_and_register() -> None:
+    gate.run()
+    register.run()
+
+
+def offered(**settings: str) -> str:
+    """Digest of the model that may go out, empty where none may."""
+    release.offer(settings)
+    facts = dict(line.split("=", 1) for line in release.OFFER.read_text().splitlines())
+    assert facts["release"] == ("yes" if facts["model"] else "no")
+    assert release.JUDGED.read_text() == facts["model"]
+    return facts["model"]
+
+
+def test_after_a_rollback_and_a_revert_the_bad_model_goes_out_for_a_reason_only(
+    models: list[str], new_candidate: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = models
+    assert offered() == second
+    release.promote({})
+    release.rollback({"WHY": "wrong answers"})
+    assert 'make promote WHY="..."' in capsys.readouterr().out
+    path = gate.CANDIDATE / "model.json"  # the commit is reverted
+    path.write_text((champion.folder(first) / "model.json").read_text())
+    report = json.loads(Path("reports/evaluation.json").read_text())
+    Path("reports/evaluation.json").write_text(json.dumps(report | {"model": first}))
+    judge_and_register()
+    assert offered() == ""
+    assert f"nothing to release: model {first[:16]} is the champion" in capsys.readouterr().out
+    assert (champion.read(CHALLENGER) or {})["digest"] == first
+    assert new_candidate(2) == second  # trained again, by a schedule say
+    judge_and_register()
+    assert "but was rolled back" in capsys.readouterr().out
+    assert offered(WHY="  ") == ""
+    assert "wrong answers" in capsys.readouterr().out
+    with pytest.raises(InputError, match=r"was rolled back .*: wrong answers: nothing was done"):
+        release.promote({})
+    assert current() == first
+    assert offered(WHY="the table was wrong, not the model") == second
+    release.promote({"WHY": "the table was wrong, not the model"})
+    assert current() == second
+    assert champion.history()[-1]["why"] == "the table was wrong, not the model"
+    assert champion.withdrawn(second) == ""
+
+
+def test_a_model_whose_rollout_was_ended_goes_out_for_a_reason_only(
+    models: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    champion.abort(models[1], "errors: 3.1 % of the answers\nfail")
+    assert offered() == ""
+    assert "errors: 3.1 % of the answers fail" in capsys.readouterr().out
+    with pytest.raises(InputError, match="was ended in its rollout"):
+        release.promote({})
+    champion.abort("f" * 64, "another model")
+    release.promote({"WHY": "the network was at fault"})
+    assert current() == models[1]
+
+
+def test_a_run_offers_the_model_it_judged_and_no_other(
+    models: list[str], new_candidate: Make
+) -> None:
+    new_candidate(3)
+    gate.run()  # and another run registered meanwhile
+    with pytest.raises(InputError, match=f"the challenger is {models[1][:16]}: nothing goes out"):
+        release.offer({})
+
+
+def test_words_that_release_refuse_another_model_than_the_one_judged(
+    models: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = f"registry.example.com/model@sha256:{'c' * 64}"
+    by_image: tuple[Callable[[], object], ...] = (
+        lambda: release.promote({}),
+        lambda: build.image({"MODEL": "challenger"}),
+        lambda: build.image({}),
+        lambda: manifests.wanted({"IMAGE": image, "MODEL": f"models/{models[1][:16]}"}),
+        lambda: supply._judged(models[1], image),
+    )
+    monkeypatch.setenv("JUDGED", "d" * 64)
+    for word in by_image:
+        with pytest.raises(InputError, match=f"not the one that this run judged, {'d' * 16}"):
+            word()
+    assert current() == models[0]
+    monkeypatch.setenv("JUDGED", models[1])
+    assert supply._judged(models[1], image)["digest"] == models[1]
+    assert manifests.wanted({"IMAGE": image, "MODEL": models[1][:16]}).model == models[1]
+    release.promote({})
+    assert current() == models[1]
+
+
+def test_a_reason_given_to_the_champion_is_noted_once(models: list[str]) -> None:
+    release.promote({"WHY": "more data"})
+    release.promote({"WHY": " more  data "})
+    release.promote({})
+    assert len(champion.history()) == 2
+    release.promote({"WHY": "and it answers faster"})
+    assert [record["why"] for record in champion.history()][1:] == [
+        "more data",
+        "and it answers faster",
+    ]
+    assert release.rollback({})
+    assert current() == models[0]
+
+
 def test_an_older_history_is_read_said_to_have_no_seal_and_sealed_by_the_next_line(
     models: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -348,3 +453,29 @@ def test_an_older_history_is_read_said_to_have_no_seal_and_sealed_by_the_next_li
     rewrite([old[0] | {"image": OTHER}, lines()[1]])
     with pytest.raises(InputError, match="line 2, or one above it, was edited"):
         release.rollback({})
+@pytest.mark.parametrize("line", ["5", "{}", "{", '{"digest": "x"}'])
+def test_a_damaged_list_of_ended_rollouts_is_named(models: list[str], line: str) -> None:
+    champion.ABORTED.write_text(line + "\n")
+    with pytest.raises(InputError, match=r"aborted\.jsonl is damaged"):
+        release.offer({})
+
+
+def test_figures_of_the_champion_that_were_edited_change_no_verdict(
+    models: list[str], new_candidate: Make
+) -> None:
+    record = champion.read(CHAMPION) or {}
+    kept = champion.verdict(record)["metrics"]
+    path = Path(record["model"]) / "model.json"
+    content = json.loads(path.read_text())
+    for figures in content["metrics"].values():
+        figures |= {"value": 0.5, "low": 0.5, "high": 0.5}
+    path.write_text(json.dumps(content))
+    before = json.loads(gate.VERDICT.read_text())
+    gate.VERDICT.unlink()
+    gate.run()
+    after = json.loads(gate.VERDICT.read_text())
+    assert (after["rival"], after["checks"]) == (before["rival"], before["checks"])
+    _, model = watch.current()
+    found = watch.quality.measure(model, champion.verdict(record), load_config())
+    headline = kept[found["metric"]]["value"]
+    assert found["before"] == headline != 0.5

@@ -6,11 +6,13 @@ import itertools
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from {{ cookiecutter.package_name }} import champion
 from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.gates import Gates
 from {{ cookiecutter.package_name }}.operations import (
@@ -86,7 +88,7 @@ class Server:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+def server(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     made = Server()
     monkeypatch.setattr(cluster, "ask", made.ask)
     monkeypatch.setattr(cluster, "project", lambda: "credit")
@@ -441,3 +443,18 @@ def test_nothing_is_to_be_tried_where_the_newest_model_is_stable(
         there = {"stable": stable_, "canary": tried}
         monkeypatch.setattr(deploy, "running", lambda space, there=there: there)
         assert rollout._is_stable(SPACE) is said
+
+
+def test_a_rollout_that_was_ended_is_listed_and_tried_again_for_a_reason_only(
+    server: Server, told: list[str]
+) -> None:
+    route.write(route.read(SPACE), 0, OVER)
+    now = route.read(SPACE)
+    ended(SPACE, "staging", OVER)
+    assert champion.withdrawn(OVER.model).endswith(": failed: 5 %")
+    assert champion.withdrawn(OLD.model) == ""
+    ended(SPACE, "staging", replace(OVER, told=True))
+    assert len(champion.ABORTED.read_text().splitlines()) == 1
+    assert rollout._begun(now, RELEASE, "canary", 4) == OVER
+    again = rollout._begun(now, RELEASE, "canary", 4, "the network was at fault")
+    assert (again.phase, again.step, again.reason) == ("running", -1, "the network was at fault")

@@ -51,10 +51,11 @@ class Counts:
 
 
 class Decision(NamedTuple):
-    """What to do, and why, in one line."""
+    """What to do, and why, in one line; `evidence`: the answers or pods of the canary say so."""
 
     verdict: Literal["promote", "hold", "abort"]
     reason: str
+    evidence: bool = False
 
 
 def decide(stable: Counts, canary: Counts, gates: Gates, elapsed: float) -> Decision:
@@ -69,7 +70,7 @@ def decide(stable: Counts, canary: Counts, gates: Gates, elapsed: float) -> Deci
         return Decision("hold", f"the clock jumped: {elapsed} seconds")
     certain = _certain(canary)
     if certain:
-        return Decision("abort", certain)
+        return Decision("abort", certain, evidence=True)
     if elapsed >= rollout.seconds.deadline:
         return Decision("abort", f"not decided within {rollout.seconds.deadline:g} seconds")
     if not _possible(stable) or not _possible(canary):
@@ -78,7 +79,7 @@ def decide(stable: Counts, canary: Counts, gates: Gates, elapsed: float) -> Deci
     for worse in (_errors, _slow, _shifted, _heavy, _mistaken):
         reason = worse(stable, canary, gates, alpha)
         if reason:
-            return Decision("abort", reason)
+            return Decision("abort", reason, evidence=True)
     return _ripe(stable, canary, gates, elapsed)
 
 

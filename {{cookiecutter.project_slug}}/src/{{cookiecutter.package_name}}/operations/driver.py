@@ -9,6 +9,7 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
+from .. import champion
 from ..config import InputError
 from ..gates import Gates, Rollout
 from . import cluster, counts, notify, route
@@ -84,7 +85,7 @@ class Driver:
     def act(self, decision: Decision) -> int | None:
         """Write what was decided; the exit code where the rollout ends with it."""
         if decision.verdict == "abort":
-            return self.abort(decision.reason)
+            return self.abort(decision)
         if decision.verdict == "promote" and self.state.step + 1 == len(self.steps):
             self.write(self.route.weight, replace(self.state, phase="passed", base={}))
             self.say(f"passed: {decision.reason}")
@@ -108,7 +109,7 @@ class Driver:
 
     def judge(self) -> Decision:
         if self.state.phase == "aborted":  # what follows an abort did not go through
-            return Decision("abort", self.state.reason)
+            return Decision("abort", self.state.reason, self.state.evidence)
         self.seen = counts.look(self.route.space, self.state)
         if self.seen.unread:
             self.say(f"no labels: {self.seen.unread}")
@@ -165,9 +166,12 @@ class Driver:
         mirrored = ", mirrored" if self.state.strategy == "shadow" else ""
         self.say(f"promote: {reason}; now at {self.steps[step]} %{mirrored}")
 
-    def abort(self, reason: str) -> int:
+    def abort(self, decision: Decision) -> int:
         """Everyone back to stable first; then people are told, once, and the pods go."""
-        self.write(0, replace(self.state, phase="aborted", reason=reason, base={}))
+        reason, evidence = decision.reason, decision.evidence
+        self.write(
+            0, replace(self.state, phase="aborted", reason=reason, evidence=evidence, base={})
+        )
         self.say(f"abort: {reason}; everyone is at stable again")
         if not self.state.told:
             tell(self.env, self.state)
@@ -249,6 +253,9 @@ def ended(space: str, env: str, state: State) -> int:
 
 
 def tell(env: str, state: State) -> None:
+    """Tell people of an abort; where the model's answers made it, the model is taken back."""
+    if state.evidence:
+        champion.abort(state.model, state.reason)
     name = cluster.project()
     notify.send(f"{name}: {env}: rollout of model {state.model[:16]} aborted: {state.reason}")
 

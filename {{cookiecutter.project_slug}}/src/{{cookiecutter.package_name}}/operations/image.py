@@ -98,6 +98,8 @@ def _which(folder: str, target: str) -> tuple[Path, str, str, str]:
     if record is None:
         which = folder or "champion"
         raise InputError(f"image: there is no {which}: run `make run`, or name MODEL=models/...")
+    if target == "service":
+        champion.judged(record["digest"])
     champion.verify(record)
     return Path(record["model"]), record["digest"], record["verdict"], record["commit"] or ""
 

@@ -92,6 +92,7 @@ def wanted(settings: dict[str, str]) -> Release:
         name = signed["model"][:16]
     for record in records:
         if record["digest"][:16] == name or (not name and record["image"] == image):
+            champion.judged(record["digest"])
             commit = record["commit"] or "none"
             return Release(image, record["digest"], record["verdict"], commit)
     which = f"model {name}" if name else f"the model of IMAGE={image}"

@@ -62,7 +62,7 @@ def retrain(settings: dict[str, str]) -> int:
 
     Where the environment says that CI trains, it is started there instead (see start.py).
     """
-    with locked(JOURNAL, wait=False):  # two would both see that none has begun
+    with locked(JOURNAL, seconds=0):  # two would both see that none has begun
         found = decide(settings.get("WHY", ""))
         for kind in ("triggers", "brakes"):
             for name, reason in found[kind].items():
@@ -130,7 +130,7 @@ class Now:
 
 def decide(why: str) -> Facts:
     """{decision, triggers, brakes, asked, model, time}: retrain, held, or nothing to do."""
-    config, model = load_config(), watch.current_model()
+    config, (_, model) = load_config(), watch.current()
     current, seen = _current(config), _seen(model)
     now = Now(config, model, current, seen, read_journal(), line(why))
     triggers = {name: reason for name, look in TRIGGERS.items() if (reason := look(now))}
@@ -211,6 +211,18 @@ def _nothing_new(now: Now) -> str | None:
     return "data, code, configuration and locks are those of the champion" if same else None
 
 
+def _taken_back(now: Now) -> str | None:
+    """A trigger is no reason to try again what was rolled back: a person gives one, to `start`."""
+    for known, said in champion.taken_back().items():
+        path = champion.folder(known) / manifest.FILE
+        if (
+            path.exists()
+            and _made_of(manifest.read(path.parent, known)[0]["identity"]) == now.current
+        ):
+            return f"these data, code and configuration made model {known[:16]}, which was {said}"
+    return None
+
+
 def _cooldown(now: Now) -> str | None:
     days = now.config.monitoring.retrain.cooldown_days
     recent = any(days_since(entry) < days for entry in done(now.journal))
@@ -243,6 +255,7 @@ TRIGGERS: dict[str, Callable[[Now], str | None]] = {
 }
 BRAKES: dict[str, Callable[[Now], str | None]] = {
     "nothing new": _nothing_new,
+    "taken back": _taken_back,
     "cooldown": _cooldown,
     "duplicate": _duplicate,
     "budget": _budget,

@@ -32,15 +32,19 @@ class Answered(NamedTuple):
         return Answered(*(part[self.times >= time] for part in self))
 
 
-def measure(model: Model, config: Config, path: Path = LABELLED) -> dict[str, Any]:
+def measure(
+    model: Model, kept: dict[str, Any], config: Config, path: Path = LABELLED
+) -> dict[str, Any]:
     """{verdict, reason, rows, metric, value, low, high, before} of the labelled answers of `model`.
+
+    `kept` is the verdict it passed, with the figures of its hold-out.
 
     Verdicts: dropped, kept, not enough data. Dropped: worse than on the hold-out by more than
     max_drop, and the 95 % interval lies below it. Raises InputError for a damaged file.
     """
     task = config.data.task
     name = HEADLINE[task]
-    before = model.manifest.get("metrics", {}).get(name)
+    before = kept["metrics"].get(name)
     found: dict[str, Any] = {"metric": name, "before": before and before["value"]}
     if not path.exists():
         return found | {"verdict": "not enough data", "rows": 0, "reason": "no labels were joined"}

@@ -1,4 +1,4 @@
-"""promote, rollback and history: which kept version is champion, and why.
+"""offer, promote, rollback and history: which kept version is champion, and why.
 
 With ENV the cluster goes first and the champion follows: killed in between, the same command again
 finds the first done and does the rest.
@@ -6,44 +6,108 @@ finds the first done and does the rest.
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 from .. import champion, tracking
 from ..champion import CHALLENGER, CHAMPION, Record
+from ..changes import changing
 from ..config import GATES_FILE, InputError
-from ..files import digest
+from ..files import digest, write_text
 from ..lineage import CONFIG
+from ..places import REPORTS, VERDICT
 from . import notify, stable
+
+OFFER = REPORTS / "offer.txt"
+JUDGED = REPORTS / "judged.txt"
+
+
+def offer(settings: dict[str, str]) -> None:
+    """What this run may release: the model it judged, by digest; or nothing, said with the reason.
+
+    Nothing where that model is the champion, or was taken back and WHY gives no reason. Written to
+    OFFER and JUDGED, and on GitHub to the outputs of the step. Raises InputError where another
+    model is challenger.
+    """
+    model = str(champion.read_verdict(VERDICT, "run `make gate`")["model"])
+    said = _nothing(model, settings.get("WHY", ""))
+    challenger = champion.read(CHALLENGER)
+    if not said and (challenger is None or challenger["digest"] != model):
+        other = challenger["digest"][:16] if challenger else "none"
+        raise InputError(
+            f"offer: this run judged model {model[:16]}, the challenger is {other}: nothing goes "
+            f"out: run `make register`"
+        )
+    print(f"offer: nothing to release: {said}" if said else f"offer: model {model[:16]} goes out")
+    facts = f"release={'no' if said else 'yes'}\nmodel={'' if said else model}\n"
+    write_text(OFFER, facts)
+    write_text(JUDGED, "" if said else model)
+    if "GITHUB_OUTPUT" in os.environ:
+        with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as file:
+            file.write(facts)
+
+
+def _nothing(model: str, why: str) -> str:
+    """Why `model` is not to go out; empty where it is."""
+    current = champion.read(CHAMPION)
+    if current and current["digest"] == model:
+        return f"model {model[:16]} is the champion"
+    taken_back = champion.withdrawn(model)
+    if taken_back and not why.strip():
+        return f'model {model[:16]} was {taken_back}; with a reason it goes out again: WHY="..."'
+    return ""
 
 
 def promote(settings: dict[str, str]) -> bool:
-    """Make the challenger champion, when its version and its verdict by today's gates verify."""
+    """Make the challenger champion, when its version and its verdict by today's gates verify.
+
+    One that was taken back needs WHY. For the champion, only what is new is noted: WHY, IMAGE.
+    """
+    with changing():
+        done = _promote(settings)
+    return _mirrored(done)
+
+
+def _promote(settings: dict[str, str]) -> str:
+    """What is to be said of it."""
     challenger, current = champion.read(CHALLENGER), champion.read(CHAMPION)
     if challenger is None:
         raise InputError(f"{CHALLENGER} is missing: no model passed the gate yet: run `make run`")
+    champion.judged(challenger["digest"])
     verdict = champion.verify(challenger)
     name = challenger["digest"][:16]
     why, image = settings.get("WHY", ""), settings.get("IMAGE") or None
     at = f" ENV={settings['ENV']}" if settings.get("ENV") else ""
     if settings.get("ENV"):
-        _allowed(verdict, challenger, current)
+        _allowed(verdict, challenger, current, why)
         if current and not current["image"] and (image := stable.image(settings, current)):
-            champion.enthrone(current | {"image": image})  # a rollback will need it
+            current |= {"image": image}  # a rollback will need it
+            champion.enthrone(current)
         image = stable.finish(settings, challenger["digest"])
-    if current and current["digest"] == challenger["digest"] and image in (None, current["image"]):
-        champion.history()
-        return _mirrored(f"promote: model {name} is the champion already")
-    _allowed(verdict, challenger, current)
+    if current and current["digest"] == challenger["digest"]:
+        image = image or current["image"]
+        if image == current["image"] and " ".join(why.split()) in ("", current["why"]):
+            return f"promote: model {name} is the champion already"
+    _allowed(verdict, challenger, current, why)
     for check in verdict["checks"]:
         if check["verdict"] == "warning":
             print(f"promote: warning: {check['gate']}: {check['reason']}")
     champion.enthrone(champion.pointer(challenger["digest"], verdict, "promote", why, image))
-    return _mirrored(f"promote: model {name} is champion\npromote: to undo it: make rollback{at}")
+    return f"promote: model {name} is champion\npromote: to undo it: make rollback{at}"
 
 
-def _allowed(verdict: Record, challenger: Record, current: Record | None) -> None:
-    """Raise InputError unless the verdict is by today's gates and against today's champion."""
+def _allowed(verdict: Record, challenger: Record, current: Record | None, why: str) -> None:
+    """Raise InputError unless the verdict is by today's gates and against today's champion.
+
+    So too for a model that was taken back, without a reason.
+    """
     name = challenger["digest"][:16]
+    if not why.strip() and (taken_back := champion.withdrawn(challenger["digest"])):
+        raise InputError(
+            f"model {name} was {taken_back}: nothing was done; say why it is good now: the same "
+            f'with WHY="..."'
+        )
     if verdict["inputs"]["gates"] != digest(GATES_FILE):
         raise InputError(
             f"{GATES_FILE} changed after model {name} was judged: run `make gate register`"
@@ -68,16 +132,27 @@ def rollback(settings: dict[str, str]) -> bool:
     After a rollback, the stable of another ENV follows to its champion; one release further back
     needs APPLY=yes, so that a rollback begun again does not go too far.
     """
-    env, past = settings.get("ENV"), champion.history()
+    env = settings.get("ENV")
     if env and (state := stable.withdraw(settings)):
         print(f"rollback: {env}: everyone is at stable; model {state.model[:16]} is not tried")
         print("rollback: it will not be tried again: train another one (make run)")
         return True
+    with changing():
+        done = _rollback(settings)
+    if done:
+        notify.tell("rollback done")
+        _mirrored(done)
+    return True  # where MLflow did not take it, that was said: a second rollback is no remedy
+
+
+def _rollback(settings: dict[str, str]) -> str:
+    """What is to be said of it; empty where only the stable of ENV followed the champion."""
+    env, past = settings.get("ENV"), champion.history()
     last = past[-1] if past and past[-1]["action"] == "rollback" else None
     if last and env and not stable.image(settings, last):
         stable.restore(settings, last)
         print(f"rollback: {env}: stable follows the champion, model {last['digest'][:16]}")
-        return True
+        return ""
     if last and settings.get("APPLY") != "yes":
         raise InputError(
             f"model {last['digest'][:16]} is champion by a rollback, {last['since']}: nothing was "
@@ -93,13 +168,11 @@ def rollback(settings: dict[str, str]) -> bool:
             continue
         why, image = settings.get("WHY", ""), record.get("image")
         champion.enthrone(champion.pointer(record["digest"], verdict, "rollback", why, image))
-        notify.tell("rollback done")
         with_it = f", configuration {record['model']}/{CONFIG}, image {image or 'not recorded'}"
-        _mirrored(
+        return (
             f"rollback: model {record['digest'][:16]} is champion again{with_it}\n"
             f"rollback: to undo it: {_forward(env)}"
         )
-        return True  # where MLflow did not take it, that was said: a second rollback is no remedy
     said = "there is no earlier champion that verifies: the present one stays"
     notify.send(f"rollback: {said}")
     raise InputError(said)
@@ -110,8 +183,10 @@ def _forward(env: str | None) -> str:
     challenger = champion.read(CHALLENGER)
     if challenger is None:
         return "make run, and make promote"
-    words = ("deploy", "canary", "promote") if env else ("promote",)
-    said = ", ".join(f"make {word}{f' ENV={env}' if env else ''}" for word in words)
+    at = f" ENV={env}" if env else ""
+    reason = ' WHY="..."' if champion.withdrawn(challenger["digest"]) else ""
+    words = (f"deploy{at}", f"canary{at}{reason}") if env else ()
+    said = ", ".join(f"make {word}" for word in (*words, f"promote{at}{reason}"))
     return f"{said} (the challenger, model {challenger['digest'][:16]})"
 
 

@@ -24,6 +24,8 @@ SHARES: dict[str, Steps] = {"canary": (), "bluegreen": (100,), "shadow": (0,)}  
 def canary(settings: dict[str, str]) -> int:
     """ENV: start or resume the rollout of the release that is tried, by the strategy of `deploy`.
 
+    One that was ended is tried again for a reason only: WHY.
+
     Exit code 0: passed, it has its share and waits for `make promote`, or it is stable already;
     3: aborted, everyone is back at stable; 1: it could not be driven, or another one drives it;
     130: interrupted, everyone is at stable until the next `make canary` goes on.
@@ -42,7 +44,9 @@ def canary(settings: dict[str, str]) -> int:
             return 0
         strategy = _strategy(space)
         steps = tuple(min(share, driver.MOST) for share in SHARES[strategy] or gates.rollout.steps)
-        state = _begun(now, tried(space), strategy, len(steps))
+        release = tried(space)
+        champion.judged(release.model)
+        state = _begun(now, release, strategy, len(steps), settings.get("WHY", "").strip())
         if state.phase == "aborted":
             print(f"canary: model {state.model[:16]} was aborted: {state.reason}: try a new model")
             return driver.ended(space, settings["ENV"], state)
@@ -116,13 +120,18 @@ def _strategy(space: str) -> str:
     return strategy
 
 
-def _begun(now: Route, release: manifests.Release, strategy: str, steps: int) -> State:
+def _begun(
+    now: Route, release: manifests.Release, strategy: str, steps: int, why: str = ""
+) -> State:
     """The state of the rollout of `release` by `strategy`; a new one where another was before.
 
-    An abort holds for the model, whatever its image or strategy; all else for this image alone.
+    An abort holds for the model, whatever its image or strategy, until there is a reason, `why`,
+    to try it again; all else for this image alone.
     """
-    old, new = now.state, State(release.model, release.image, strategy)
+    old, new = now.state, State(release.model, release.image, strategy, reason=why)
     if old is None or old.model != new.model:
         return new
+    if old.phase == "aborted":
+        return new if why else old
     same = (old.image, old.strategy) == (new.image, new.strategy) and old.step < steps
-    return old if same or old.phase == "aborted" else new
+    return old if same else new

@@ -36,6 +36,7 @@ class State:
     `model`: digest. `step`: number of the step it is in, -1 while its pods are not ready.
     `elapsed`: seconds in that step while a driver lived. `base`: counters of the pods of each track
     when the step began. `driver`: who may write. `told`: people know that it was aborted.
+    `evidence`: it was aborted for what the model did, not for want of data or a gateway.
     Interrupted: its driver was told to end, everyone is at stable until the next one goes on.
     """
 
@@ -49,6 +50,7 @@ class State:
     driver: str = ""
     reason: str = ""
     told: bool = False
+    evidence: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _state(known: Any) -> State:
         state.phase in PHASES,
         type(state.step) is int and state.step >= -1,
         all(type(n) in (int, float) and 0 <= n < math.inf for n in (state.elapsed, *counters)),
-        isinstance(state.told, bool),
+        isinstance(state.told, bool) and isinstance(state.evidence, bool),
     )
     if not all(fits):
         raise ValueError(known)

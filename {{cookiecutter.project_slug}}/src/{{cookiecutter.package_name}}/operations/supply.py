@@ -169,6 +169,7 @@ def _judged(model: str, image: str) -> Record:
         raise InputError(
             f"{image} serves model {model[:16]}, which is neither champion nor challenger ({names})"
         )
+    champion.judged(model)
     return known[model]
 
 

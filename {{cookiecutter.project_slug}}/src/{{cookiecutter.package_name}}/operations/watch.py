@@ -20,13 +20,13 @@ Reasons = dict[str, str]
 def look(settings: dict[str, str]) -> Facts:
     """All that monitoring knows: model, windows, drifting, quality, health, alarms, state."""
     config = load_config()
-    model = current_model()
+    record, model = current()
     _same_table(model, config, bool(settings.get("DATA")))
     windows, health, left = _served(settings, model, config)
     profile = _profile(model) if windows else {}
     judged = [_judge(part, model, profile, config) for part in windows]
     drifting = _persistent(judged, config)
-    labelled = quality.measure(model, config)
+    labelled = quality.measure(model, champion.verdict(record), config)
     alarms = [f"{name} drifts: {reason}" for name, reason in drifting.items()]
     if labelled["verdict"] == "dropped":
         alarms.append(f"quality dropped: {labelled['reason']}")
@@ -38,7 +38,7 @@ def look(settings: dict[str, str]) -> Facts:
     enough = judgeable or labelled["verdict"] == "kept"
     return {
         "model": model.digest,
-        "since": (champion.read(CHAMPION) or {})["since"],
+        "since": record["since"],
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "windows": judged,
         "drifting": drifting,
@@ -49,12 +49,12 @@ def look(settings: dict[str, str]) -> Facts:
     }
 
 
-def current_model() -> artifact.Model:
+def current() -> tuple[champion.Record, artifact.Model]:
     """The champion; raises InputError where there is none, or where it does not verify."""
     record = champion.read(CHAMPION)
     if record is None:
         raise InputError(f"{CHAMPION} is missing: there is no champion to watch: run `make run`")
-    return artifact.load(Path(record["model"]), record["digest"])
+    return record, artifact.load(Path(record["model"]), record["digest"])
 
 
 def _served(

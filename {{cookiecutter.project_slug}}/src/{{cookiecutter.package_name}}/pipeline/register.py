@@ -3,7 +3,7 @@
 A champion that answers another question (another target, say) counts as none, but for one that a
 rollback brought back: only `promote` takes its place.
 
-Order of what is written: the kept version, its verdict, the pointer, the history, MLflow. Killed
+Order of what is written: the kept version, its verdict, the pointers in one step, MLflow. Killed
 anywhere, nothing points to something unfinished, and the next run goes on from there.
 """
 
@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 from .. import champion, manifest, tracking
 from ..champion import CHALLENGER, CHAMPION, VERDICTS, Record
+from ..changes import changing, settle
 from ..config import InputError
 from ..files import new_folder, write_json
 from ..places import CANDIDATE, VERDICT
@@ -23,8 +23,12 @@ from . import gate
 _AGAIN = "run `make gate`"
 
 
-def run() -> bool:
-    """False when the candidate was refused, or MLflow could not be told."""
+def run(settings: dict[str, str] | None = None) -> bool:
+    """False when the candidate was refused, or MLflow could not be told.
+
+    Alone it asks MLflow what it has; among other words (ALONE=no) only where something changed.
+    """
+    settle()
     verdict = champion.read_verdict(VERDICT, _AGAIN)
     if not gate.stands(verdict, gate.inputs()):
         raise InputError(f"{VERDICT} is stale: what it judged has changed: {_AGAIN}")
@@ -33,7 +37,7 @@ def run() -> bool:
     state = point(verdict) if passed else "refused, not registered"
     print(f"register: model {verdict['model'][:16]} {state}")
     try:
-        tracking.mirror(verdict, folder)
+        tracking.mirror(verdict, folder, (settings or {}).get("ALONE") != "no")
     except InputError as error:
         print(f"register: {error}", file=sys.stderr)
         return False
@@ -48,7 +52,7 @@ def keep(verdict: Record) -> Path:
         kept, files = manifest.read(CANDIDATE, verdict["model"])
         kept |= {key: verdict[key] for key in ("metrics", "lineage")}
         kept |= {"verdict": {key: verdict[key] for key in ("verdict", "digest", "checks")}}
-        with new_folder(folder) as new:
+        with changing(), new_folder(folder) as new:
             for name, content in files.items():
                 (new / name).write_bytes(content)
             write_json(new / manifest.FILE, kept)
@@ -71,33 +75,46 @@ def _whole(folder: Path, digest: str) -> bool:
 
 def point(verdict: Record) -> str:
     """Point challenger, or champion where there is none, to the kept version; says which."""
+    said, pointers = _planned(verdict)
+    if pointers:
+        with changing():  # another process may have promoted since
+            said, pointers = _planned(verdict)
+            if pointers:
+                champion.point(pointers)
+    return said
+
+
+def _planned(verdict: Record) -> tuple[str, dict[Path, Record]]:
+    """What becomes of the model, and the pointers that change with it.
+
+    Where it is the champion, it is challenger too: one that waited was passed by a later run.
+    """
     digest = verdict["model"]
-    current = champion.read(CHAMPION)
+    current, challenger = champion.read(CHAMPION), champion.read(CHALLENGER)
     if current is None:
         return _crown(champion.pointer(digest, verdict, "register", "the first model"))
-    champion.history()
     if current["digest"] == digest:
         try:
             champion.verify(current)
         except InputError as error:
             why = f"made and judged again, because {str(error).splitlines()[0]}"
             return _crown(champion.pointer(digest, verdict, "register", why))
-        return "is the champion"
+        waits = not challenger or challenger["digest"] != digest
+        return "is the champion", {CHALLENGER: current} if waits else {}
     rival = verdict["rival"]
     other = rival["state"] == "other" and rival["champion"] == current["digest"]
-    if other and current["action"] != "rollback":
+    taken_back = champion.withdrawn(digest)
+    if other and current["action"] != "rollback" and not taken_back:
         return _crown(champion.pointer(digest, verdict, "register", rival["reason"]))
-    challenger = champion.read(CHALLENGER)
-    if not challenger or (challenger["digest"], challenger["verdict"]) != (
-        digest,
-        verdict["digest"],
-    ):
-        why = "passed the gate"
-        write_json(CHALLENGER, champion.pointer(digest, verdict, "register", why))
-    return f"is challenger; `make promote` makes it champion instead of {current['digest'][:16]}"
+    words = ("make promote", f"makes it champion instead of {current['digest'][:16]}")
+    said = f"is challenger; `{words[0]}` {words[1]}"
+    if taken_back:
+        said = f'is challenger, but was {taken_back}; `{words[0]} WHY="..."` {words[1]}'
+    known = challenger and (challenger["digest"], challenger["verdict"])
+    if known == (digest, verdict["digest"]):
+        return said, {}
+    return said, {CHALLENGER: champion.pointer(digest, verdict, "register", "passed the gate")}
 
 
-def _crown(record: dict[str, Any]) -> str:
-    write_json(CHALLENGER, record)
-    champion.enthrone(record)
-    return "is challenger and champion"
+def _crown(record: Record) -> tuple[str, dict[Path, Record]]:
+    return "is challenger and champion", {CHALLENGER: record, CHAMPION: record}

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from .. import champion, tracking
-from ..files import read_json
+from ..config import InputError
 from ..places import REPORT, REPORTS
 
 CARD = REPORTS / "model_card.md"
@@ -25,14 +25,15 @@ def run() -> None:
         version = tracking.version(record["digest"])
         name = f"version {version}, " if version else ""
         print(f"champion: {name}{record['model']} (since {record['since']}, {record['why']})")
-        manifest = Path(record["model"]) / "model.json"
-        if manifest.exists():
-            print(f"metrics:  {_metrics(read_json(manifest, 'run `make rollback`')['metrics'])}")
-        else:
-            print(f"metrics:  {manifest} is not here: fetch it (dvc pull)")
+        try:
+            print(f"metrics:  {_metrics(champion.verdict(record)['metrics'])}")
+        except InputError as error:
+            print(f"metrics:  {error}")
     challenger = champion.read(champion.CHALLENGER)
     if record and challenger and challenger["digest"] != record["digest"]:
-        print(f"challenger: {challenger['model']}: `make promote` makes it champion")
+        taken_back = champion.withdrawn(challenger["digest"])
+        why = f' WHY="..."` makes it champion again: it was {taken_back}' if taken_back else ""
+        print(f"challenger: {challenger['model']}: `make promote{why or '` makes it champion'}")
     print(f"report:   {REPORT}" if REPORT.exists() else "report:   none yet: run `make report`")
     if refused := champion.refused():
         print(f"candidate: REFUSED, the champion stays: {', '.join(refused)}")
