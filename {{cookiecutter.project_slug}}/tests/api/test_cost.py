@@ -64,7 +64,7 @@ BODIES: dict[str, Callable[[int], str]] = {
         '{"records": [' + ",".join(["1"] * (size // 16)) + "]}"
     ),
     "too many empty records": listed(lambda _: "{}"),
-    "records of one key": listed('{{"{}": 1}}'.format),
+    "records of one key": listed(lambda at: '{"' + str(at) + '": 1}'),
     "lists in lists": listed(lambda _: "[" * 200 + "]" * 200),
     "no end of lists": lambda size: "[" * size,
     "no end of objects": lambda size: '{"a":' * (size // 5),
