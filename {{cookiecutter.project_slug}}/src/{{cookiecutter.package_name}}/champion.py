@@ -182,7 +182,9 @@ def history() -> list[Record]:
     """
     records, _ = _listed()
     champion = read(CHAMPION)
-    return records if champion in (None, *records[-1:]) else [*records, champion]
+    if champion is not None and records[-1:] != [champion]:
+        records.append(champion)
+    return records
 
 
 def _listed() -> tuple[list[Record], str]:

@@ -453,6 +453,8 @@ def test_an_older_history_is_read_said_to_have_no_seal_and_sealed_by_the_next_li
     rewrite([old[0] | {"image": OTHER}, lines()[1]])
     with pytest.raises(InputError, match="line 2, or one above it, was edited"):
         release.rollback({})
+
+
 @pytest.mark.parametrize("line", ["5", "{}", "{", '{"digest": "x"}'])
 def test_a_damaged_list_of_ended_rollouts_is_named(models: list[str], line: str) -> None:
     champion.ABORTED.write_text(line + "\n")
