@@ -60,6 +60,19 @@ def test_a_request_whose_client_has_gone_does_not_hurt_the_others() -> None:
     assert asyncio.run(leave()) == 4
 
 
+def test_nothing_is_computed_for_clients_that_have_gone() -> None:
+    model = Doubling()
+
+    async def leave() -> None:
+        turn = Together(model)
+        turn.outputs([{"x": 1}] * 2000).cancel()
+        turn.outputs([{"x": 1}]).cancel()
+        await turn.outputs([{"x": 2}])
+
+    asyncio.run(leave())
+    assert model.calls == [1]
+
+
 def test_a_client_that_has_gone_is_passed_over_where_the_model_fails_too() -> None:
     async def leave() -> float:
         turn = Together(Doubling())

@@ -61,7 +61,7 @@ class Predict:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. A refusal is short and repeats no value."""
-        request = dict(scope["headers"])
+        request = {name: value.strip() for name, value in scope["headers"]}
         identifier = request.get(b"x-request-id", b"")
         if not _ID.fullmatch(identifier):
             identifier = b"%s-%x" % (self._stem, next(self._number))
@@ -81,9 +81,7 @@ class Predict:
             self._report(error)
         self.metrics.requests[status].inc()
         headers.append((b"content-length", b"%d" % len(content)))
-        # A client that waits to be asked for its body may send another request in its place.
-        unasked = b"expect" in request and not scope.get("whole", True)
-        if self.draining or status == 408 or unasked:
+        if self.draining or status == 408:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
@@ -129,8 +127,8 @@ class Predict:
         return content
 
     def close(self) -> None:
-        """End the threads; what waits for the log is written."""
-        self._thread.shutdown()
+        """End the threads; what waits for the log is written, and no request is begun."""
+        self._thread.shutdown(cancel_futures=True)
         self.log.close()
 
     def _admit(self, scope: Scope, request: dict[bytes, bytes]) -> None:
@@ -164,7 +162,7 @@ class Predict:
             self.slow -= 1
 
     async def _gather(self, receive: Receive) -> bytes | None:
-        body = b""
+        body = bytearray()
         more = True
         while more:
             message = await receive()
@@ -174,7 +172,7 @@ class Predict:
             more = message.get("more_body", False)
             if len(body) > self.settings.max_bytes:
                 raise self._too_large()
-        return body
+        return bytes(body)
 
     def _lines(
         self,

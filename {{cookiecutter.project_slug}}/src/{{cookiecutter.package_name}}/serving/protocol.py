@@ -1,7 +1,8 @@
-"""uvicorn with what it lacks: limits before the application sees a request, and a drain.
+"""uvicorn with what it lacks: every request of a connection under the same limits.
 
-A connection that does not send a whole request, or does not read its answer, in time is closed;
-headers are bounded, and each request is told whether its body has already come.
+Each part of a request is bounded before it is kept. What is no sound request of HTTP/1.1 is
+refused when those before it have their answers, and the connection closed. So is one that does not
+send a whole request, or does not read its answer, in time. Work for a client that has gone ends.
 """
 
 from __future__ import annotations
@@ -9,20 +10,18 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-import re
-import signal
-from time import monotonic
-from types import FrameType
 from typing import Any
 
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from . import expect, head
 from .settings import Settings, read_settings
 
-MAX_HEADER_BYTES = 1 << 16
-DISCARD = 16  # times max_bytes: what is read and thrown away of a body that was refused
-_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+DISCARD = 16  # times max_bytes: what is read and thrown away of a request that was refused
+_PART = 1 << 14  # bytes that are read at once: limits are looked at between parts
+_HEAD_END = b"\r\n\r\n"
 
 
 @functools.cache
@@ -30,53 +29,192 @@ def _settings() -> Settings:
     return read_settings(os.environ)
 
 
+class _Flow(FlowControl):
+    held = False  # while something that has come waits for its turn
+
+    def resume_reading(self) -> None:
+        if not self.held:
+            super().resume_reading()
+
+
 class Guarded(HttpToolsProtocol):
-    """One connection."""
+    """One connection; what was sent ahead waits unread until the request before it is answered."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._limits = _settings()
-        self._whole = False
-        self._in_headers = True
+        self.headers = []
+        self._rest, self._at = b"", 0  # what has come, and how much of it was read
+        self._whole = False  # what was read ends with a request
+        self._in_head = True
+        self._apart = _PART  # bytes since the last of a body, or up to a part more
         self._received = 0
+        self._unanswered = 0  # requests that the application has, or will have
+        self._running: RequestResponseCycle  # of the one it has
+        self._task: asyncio.Task[None] | None = None
+        self._given_up = False
+        self._refusal = 0  # the status that ends this connection
         self._deadline: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow: _Flow = _Flow(transport)
         self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        if self._refusal:
+            self._received += len(data)
+            if self._received > DISCARD * self._limits.max_bytes:
+                self.transport.abort()
+            return
+        self._rest, self._at = self._rest[self._at :] + data, 0
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read what has come, to the end of two heads at a time, unless a request waits."""
+        self._unset_keepalive_if_required()
+        rest = self._rest
+        while self._at < len(rest) and not self.pipeline and not self._refusal:
+            most = self._at + _PART
+            first = rest.find(_HEAD_END, self._at, most) + 4
+            second = rest.find(_HEAD_END, first, most) + 4
+            end = second if 4 <= first < second else most
+            self._read(rest[self._at : end])
+            self._at = end
+        if self._at >= len(rest):
+            self._rest, self._at = b"", 0
+        held = bool(self._rest)
+        if held != self.flow.held:
+            self.flow.held = held
+            (self.flow.pause_reading if held else self.flow.resume_reading)()
+
+    def _read(self, part: bytes) -> None:
+        self._whole = False
+        self._apart += len(part)
+        self._received += len(part)
+        try:
+            self._parse(part)
+        except httptools.HttpParserError as error:
+            why = error.__context__
+            self._refuse(why.status if isinstance(why, head.UnsoundError) else 400)
+        else:
+            self._bound()
+
+    def _parse(self, part: bytes) -> None:
+        while part:
+            try:
+                self.parser.feed_data(part)
+                return
+            except httptools.HttpParserUpgrade as offer:
+                # Another protocol (h2c) is passed over: httptools would drop the body.
+                part = self._without_offer() + part[offer.args[0] :]
+
+    def _without_offer(self) -> bytes:
+        """The head that was read, without its offer, for a parser that has not seen it."""
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return b"\r\n".join(lines) + _HEAD_END
+
+    def _bound(self) -> None:
+        """What is still to come of a request must be not too much, and not too late."""
+        if self._whole:
+            self._disarm()
+        elif self._apart > head.MAX_HEADER_BYTES + _PART or len(self.headers) > head.MAX_HEADERS:
+            self._refuse(431)
+        elif self._received > DISCARD * self._limits.max_bytes:
+            self._refuse(413)
+        elif self._deadline is None:
+            self._arm()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._whole, self._in_headers, self._received = False, True, 0
+        self._whole = False
+        self.scope["whole"] = False  # type: ignore[typeddict-unknown-key]
 
     def on_headers_complete(self) -> None:
-        self._in_headers = False
+        if self.parser.should_upgrade():  # it comes again
+            if self.parser.get_method() == b"CONNECT":
+                raise head.UnsoundError(501)
+            return
+        if self._apart > head.MAX_HEADER_BYTES or len(self.headers) > head.MAX_HEADERS:
+            head.bound(self.headers, len(self.url))
+        self.expect_100_continue = head.check(self.parser.get_http_version(), self.headers)
+        self.app = expect.closing(self._answer) if self.expect_100_continue else self._answer
         super().on_headers_complete()
+        self.headers = []  # a trailer is no header
+        self._in_head = False
+        self._unanswered += 1
+
+    def on_body(self, body: bytes) -> None:
+        self._apart = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
+        if self.headers:
+            head.bound(self.headers)
+            self.headers = []
         super().on_message_complete()
-        self._whole = True
+        self.scope["whole"] = True  # type: ignore[typeddict-unknown-key]
+        self._whole = self._in_head = True
+        self._apart, self._received = _PART, 0
 
-    def data_received(self, data: bytes) -> None:
-        if self._in_headers and b"pgrade:" in data:
-            # An offer of another protocol (h2c) is passed over: httptools would drop the body.
-            head, end, rest = data.partition(b"\r\n\r\n")
-            data = _UPGRADE.sub(b"\r\nx-upgrade:", head) + end + rest
-        super().data_received(data)
-        if self._whole:
-            if self._deadline is not None:
-                self._deadline.cancel()
-                self._deadline = None
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        self._task = asyncio.current_task()
+        try:
+            await self.config.loaded_app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not self._given_up:
+                raise
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._unanswered -= 1
+        if not self.transport.is_closing():
+            if self._refusal:
+                self._say()
+            elif self._rest:
+                self._read_on()
+
+    def _refuse(self, status: int) -> None:
+        """Read no further; `status` is answered when what came before is."""
+        self._refusal, self._rest, self._received = status, b"", 0
+        if self._in_head:
+            self._say()
+        elif self.pipeline:
+            self.pipeline.popleft()  # the one whose body was being read
+            self._unanswered -= 1
+        elif self.cycle.response_started:  # it has its answer
+            self.transport.close()
         else:
-            self._received += len(data)
-            most = MAX_HEADER_BYTES if self._in_headers else DISCARD * self._limits.max_bytes
-            if self._received > most:
-                self.transport.abort()
-            elif self._deadline is None:
-                self._arm()
-        if self.scope is not None:
-            self.scope["whole"] = self._whole  # type: ignore[typeddict-unknown-key]
+            self._give_up()
+            self._unanswered -= 1
+            self._say()
+
+    def _say(self) -> None:
+        """Refuse, unless another answer is due; a client that were cut off might not read it."""
+        if not self._unanswered:
+            self._unset_keepalive_if_required()
+            self.transport.write(head.refusal(self._refusal, self.server_state.default_headers))
+            self.transport.write_eof()
+            self._disarm()
+            self._arm()
+
+    def _give_up(self) -> None:
+        """Stop the work for the request that is being answered, if there is one."""
+        if self._unanswered:
+            self._running.disconnected = self._given_up = True
+            if self._task is not None:
+                self._task.cancel()
 
     def pause_writing(self) -> None:
         """The client does not read: it has as long for that as for sending."""
@@ -89,39 +227,23 @@ class Guarded(HttpToolsProtocol):
             self._unread.cancel()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._deadline, self._unread):
-            if timer is not None:
-                timer.cancel()
+        self._disarm()
+        if self._unread is not None:
+            self._unread.cancel()
+        self._rest = b""
+        self.pipeline.clear()
+        self._give_up()
         super().connection_lost(exc)
 
     def _arm(self) -> None:
         self._deadline = self.loop.call_later(self._limits.request_seconds, self._expire)
 
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
     def _expire(self) -> None:
         self._deadline = None
-        waits = self.cycle is not None and not self.cycle.response_complete
-        if not waits:  # else the application answers 408 itself
+        if not self._unanswered:  # else the application answers 408 itself
             self.transport.close()
-
-
-class Server(uvicorn.Server):
-    """On SIGTERM not ready at once, and gone `drain_seconds` later, all begun requests answered."""
-
-    leave_at: float | None = None
-    parent: int | None = None  # process without which this one is not to go on
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain on SIGTERM; Ctrl-C does not wait."""
-        if sig != signal.SIGTERM:
-            super().handle_exit(sig, frame)
-        elif self.leave_at is None:
-            self.leave_at = monotonic() + _settings().drain_seconds
-            self.config.loaded_app.state.predict.draining = True
-
-    async def on_tick(self, counter: int) -> bool:
-        """Called by uvicorn ten times a second: whether to leave."""
-        if self.leave_at is not None and monotonic() >= self.leave_at:
-            self.should_exit = True
-        if self.parent is not None and os.getppid() != self.parent:
-            self.should_exit = True
-        return await super().on_tick(counter)

@@ -6,40 +6,31 @@ Nothing is coerced and nothing of what was sent is repeated in a refusal but the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import numpy as np
-from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator, ValidationError
-from pydantic_core import core_schema as cs
+from pydantic_core import ValidationError
 
-from ..arrays import Columns, parse_datetime
+from ..arrays import Columns
 from ..artifact import Model
 from ..config import Column, InputError
+from .fields import MAX_NAME, Fault, Fields
 
 Record = dict[str, Any]
-MAX_FAULTS = 10
-_MAX_NAME = 64
+MAX_FAULTS = 10  # are named
+_COUNTED = 100  # are looked for: a body of a few bytes may have any number
+_HALF = re.compile("[\ud800-\udfff]")  # of a pair, without the other half
 _DTYPES = {"numeric": "f8", "boolean": "f8", "datetime": "M8[us]"}
-_PROBLEMS = {
-    "bool_type": "must be true or false",
-    "dict_type": "must be an object",
-    "extra_forbidden": "is no column of this model",
-    "finite_number": "must be a finite number",
-    "float_type": "must be a number",
-    "greater_than_equal": "must be at least {ge:.15g}",
-    "less_than_equal": "must be at most {le:.15g}",
-    "list_type": "must be a list of records",
-    "missing": "is missing",
-    "string_type": "must be text",
-    "too_short": "must hold at least one record",
-}
 
 
 class RefusedError(Exception):
     """A request that is answered with `status` and a short body; `faults` are (field, problem)."""
 
-    def __init__(self, status: int, error: str, faults: list[tuple[str, str]] | None = None):
+    def __init__(self, status: int, error: str, faults: list[Fault] | None = None):
         super().__init__(error)
         self.status = status
         self.error = error
@@ -49,7 +40,7 @@ class RefusedError(Exception):
         """The JSON answer: what is wrong and where, never what was sent."""
         answer: dict[str, Any] = {"error": self.error}
         if self.faults:
-            answer["fields"] = [{"field": f, "problem": p} for f, p in self.faults[:MAX_FAULTS]]
+            answer["fields"] = [{"field": f, "problem": p} for f, p in self.faults]
         return json.dumps(answer).encode()
 
 
@@ -65,9 +56,10 @@ class Records:
         self.unseen: Callable[[str], None] = lambda column: None
         self._texts = [n for n, c in self.columns_.items() if c.type in ("categorical", "text")]
         self._kinds = [(name, _DTYPES.get(self.columns_[name].type)) for name in self.inputs]
-        self._validate = SchemaValidator(self._body()).validate_python
+        self._fields = Fields(self.columns_, self.inputs)
+        # float: an int of n digits would cost their square
         self._decode = json.JSONDecoder(
-            object_pairs_hook=_without_repeats, parse_constant=_no_constant
+            object_pairs_hook=_without_repeats, parse_int=float, parse_constant=_no_constant
         ).decode
 
     def parse(self, body: bytes) -> list[Record]:
@@ -87,11 +79,9 @@ class Records:
     def check(self, sent: Any) -> list[Record]:
         """The records in {"records": [...]}, each value of the type of its column."""
         try:
-            records: list[Record] = self._validate(sent)["records"]
-        except ValidationError as error:
-            found = error.errors(include_url=False, include_input=False)[:MAX_FAULTS]
-            faults = [(_path(fault["loc"]), _problem(fault)) for fault in found]
-            raise _misfit(faults, error.error_count()) from None
+            records: list[Record] = self._fields.check(sent)["records"]
+        except ValidationError:
+            raise _misfit(self._fields.faults(sent)) from None
         self._check_texts(records)
         return records
 
@@ -118,7 +108,7 @@ class Records:
                 elif name in self.known:
                     unseen.append(name)
         if faults:
-            raise _misfit(faults, len(faults))
+            raise _misfit(faults)
         for name in unseen:
             self.unseen(name)
 
@@ -127,7 +117,7 @@ class Records:
         # sent here must not mean something else.
         if value in self.markers:
             return "is a marker of a missing value: send null"
-        if any("\ud800" <= letter <= "\udfff" for letter in value):
+        if _HALF.search(value):
             return "must be Unicode text"
         if value != value.strip():
             return "must not begin or end with a space"
@@ -135,20 +125,15 @@ class Records:
             return "must be one of the known categories"
         return None
 
-    def _body(self) -> CoreSchema:
-        fields = {
-            name: cs.typed_dict_field(_value_schema(column), required=name in self.inputs)
-            for name, column in self.columns_.items()
-        }
-        record = cs.typed_dict_schema(fields, extra_behavior="forbid")
-        records = cs.typed_dict_field(cs.list_schema(record, strict=True, min_length=1))
-        return cs.typed_dict_schema({"records": records}, extra_behavior="forbid")
 
-
-def _misfit(faults: list[tuple[str, str]], count: int) -> RefusedError:
-    """The refusal of records with `count` faults, of which `faults` are told."""
-    more = f": {count} faults, the first {MAX_FAULTS} are named" if count > MAX_FAULTS else ""
-    return RefusedError(422, f"the records do not fit the columns of this model{more}", faults)
+def _misfit(faults: Iterable[Fault]) -> RefusedError:
+    """The refusal of records with these faults, of which the first are named."""
+    faults = iter(faults)
+    named = list(islice(faults, MAX_FAULTS))
+    count = len(named) + sum(1 for _ in islice(faults, _COUNTED + 1 - len(named)))
+    said = f"{count}" if count <= _COUNTED else f"more than {_COUNTED}"
+    more = f": {said} faults, the first {MAX_FAULTS} are named" if count > MAX_FAULTS else ""
+    return RefusedError(422, f"the records do not fit the columns of this model{more}", named)
 
 
 def column_specs(model: Model) -> dict[str, Column]:
@@ -172,52 +157,14 @@ def known_categories(model: Model, columns: dict[str, Column]) -> dict[str, froz
     }
 
 
-def _value_schema(column: Column) -> CoreSchema:
-    schema: CoreSchema
-    if column.type == "numeric":
-        schema = cs.float_schema(strict=True, allow_inf_nan=False, ge=column.min, le=column.max)
-    elif column.type == "boolean":
-        schema = cs.bool_schema(strict=True)
-    else:
-        schema = cs.str_schema(strict=True)
-    if column.type == "datetime":
-        schema = cs.no_info_after_validator_function(_moment(column.format), schema)
-    return cs.nullable_schema(schema) if column.missing else schema
-
-
-def _moment(format: str | None) -> Callable[[str], Any]:
-    def parse(text: str) -> Any:
-        moment = parse_datetime(text, format)
-        if moment is None or not text.isprintable():
-            raise PydanticCustomError("datetime", "must be a time: {form}", {"form": form})
-        return moment
-
-    form = format or "ISO 8601, for example 2024-05-31T12:00:00"
-    return parse
-
-
 def _without_repeats(pairs: list[tuple[str, Any]]) -> Record:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise RefusedError(400, "a key is repeated", [(twice[:_MAX_NAME], "is repeated")])
+        counts = Counter(key for key, _ in pairs)
+        twice = next(key for key, count in counts.items() if count > 1)
+        raise RefusedError(400, "a key is repeated", [(twice[:MAX_NAME], "is repeated")])
     return found
 
 
 def _no_constant(name: str) -> None:
     raise RefusedError(400, "NaN and Infinity are no JSON numbers: send null for a missing value")
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part[:_MAX_NAME]}"
-    return text.removeprefix(".") or "body"
-
-
-def _problem(fault: Any) -> str:
-    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
-        return 'is not known: send {"records": [...]}'
-    text = _PROBLEMS.get(fault["type"])
-    return text.format(**fault.get("ctx", {})) if text else str(fault["msg"])

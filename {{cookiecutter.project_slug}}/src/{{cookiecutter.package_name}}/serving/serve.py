@@ -19,7 +19,8 @@ from fastapi import FastAPI
 from .. import artifact, champion
 from ..config import InputError
 from .log import make_folder
-from .protocol import Guarded, Server
+from .protocol import Guarded
+from .server import Server
 from .settings import read_settings
 
 BACKLOG = 2048  # connections that wait to be accepted

@@ -37,10 +37,14 @@ class Together:
     def _turn(self) -> None:
         rows, now = 0, []
         while self._waiting and rows < MOST_ROWS:
-            now.append(self._waiting.popleft())
-            rows += len(now[-1][0])
+            request = self._waiting.popleft()
+            if not request[1].done():  # else its client has gone
+                now.append(request)
+                rows += len(request[0])
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._turn)
+        if not now:
+            return
         try:
             self._settle(now)
         except Exception:  # one request may be the reason: each is answered by itself
@@ -48,13 +52,11 @@ class Together:
                 try:
                     self._settle([one])
                 except Exception as error:
-                    if not one[1].done():
-                        one[1].set_exception(error)
+                    one[1].set_exception(error)
 
     def _settle(self, requests: list[Request]) -> None:
         outputs = self._predict([record for records, _ in requests for record in records])
         at = 0
         for records, future in requests:
-            if not future.done():  # else its client has gone
-                future.set_result(outputs[at : at + len(records)])
+            future.set_result(outputs[at : at + len(records)])
             at += len(records)

@@ -1,0 +1,238 @@
+"""What a request costs grows with its bytes, whatever they are, and ends with its client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from {{ cookiecutter.package_name }}.config import Column
+from {{ cookiecutter.package_name }}.serving.fields import Fields
+from {{ cookiecutter.package_name }}.serving.predict import INLINE_BYTES, Predict
+from {{ cookiecutter.package_name }}.serving.records import Records, RefusedError
+from {{ cookiecutter.package_name }}.serving.settings import Settings
+
+from ..conftest import Trained
+from .conftest import JSON, Service
+
+SIZE = 16_384
+MOST = 30  # times what a byte of an ordinary body costs: this machine may be busy
+ROWS = Settings().max_rows
+
+
+def filled(begin: str, piece: Callable[[int], str], end: str, size: int) -> str:
+    """A body of about `size` bytes: as many pieces as fit between begin and end."""
+    found, length, number = [], len(begin) + len(end), 0
+    while length < size:
+        found.append(piece(number))
+        length += len(found[-1]) + 1
+        number += 1
+    return begin + ",".join(found) + end
+
+
+def listed(piece: Callable[[int], str]) -> Callable[[int], str]:
+    """Bodies whose records are these pieces."""
+    return lambda size: filled('{"records": [', piece, "]}", size)
+
+
+def valued(piece: Callable[[int], str]) -> Callable[[int], str]:
+    """Bodies of one long value, which is the piece of that size."""
+    return lambda size: '{"records": [{"a": ' + piece(size) + "}]}"
+
+
+BODIES: dict[str, Callable[[int], str]] = {
+    "one key is repeated": lambda size: filled("{", '"{:x}": 0'.format, ', "0": 1}', size),
+    "the last key is repeated": lambda size: filled(
+        "{", '"{:x}": 0'.format, ', "z": 1, "z": 1}', size
+    ),
+    "every key is repeated": lambda size: filled("{", lambda _: '"a": 0', "}", size),
+    "each key twice": lambda size: filled("{", lambda at: f'"{at // 2}": 0', "}", size),
+    "unknown keys": lambda size: filled('{"records": [{', '"{:x}": 0'.format, "}]}", size),
+    "unknown keys outside": lambda size: filled("{", '"{:x}": 0'.format, "}", size),
+    "long keys": lambda size: '{"records": [{"' + "k" * size + '": 1}]}',
+    "records that are empty": lambda size: '{"records": [' + ",".join(["{}"] * (size // 16)) + "]}",
+    "records that are numbers": lambda size: (
+        '{"records": [' + ",".join(["1"] * (size // 16)) + "]}"
+    ),
+    "too many empty records": listed(lambda _: "{}"),
+    "records of one key": listed(lambda at: "{" + f'"{at}": 1' + "}"),
+    "lists in lists": listed(lambda _: "[" * 200 + "]" * 200),
+    "no end of lists": lambda size: "[" * size,
+    "no end of objects": lambda size: '{"a":' * (size // 5),
+    "numbers of 4,000 digits": listed(lambda _: "9" * 4_000),
+    "a number of many digits": valued(lambda size: "9" * size),
+    "a fraction of many digits": valued(lambda size: "0." + "3" * size),
+    "a number between two others": valued(lambda size: "9007199254740993." + "0" * size + "1"),
+    "a large exponent": valued(lambda size: "1e" + "9" * size),
+    "the least numbers": listed(lambda _: "2.2250738585072011e-308"),
+    "a long text": valued(lambda size: '"' + "a" * size + '"'),
+    "a long text of other letters": valued(lambda size: '"' + "\u4e00" * (size // 3) + '"'),
+    "escapes": valued(lambda size: '"' + "\\u0061" * (size // 6) + '"'),
+    "halves of pairs": valued(lambda size: '"' + "\\ud800" * (size // 6) + '"'),
+    "no end of a text": lambda size: '{"records": ["' + "a" * size,
+    "spaces": lambda size: '{"records":' + " " * size + "1}",
+    "lines": lambda size: "\n" * size + "x",
+}
+
+
+def cost(work: Callable[[], object], tries: int = 3) -> float:
+    """The least seconds of this thread that it took in several tries."""
+    found = []
+    for _ in range(tries):
+        begin = time.thread_time()
+        with contextlib.suppress(RefusedError):
+            work()
+        found.append(time.thread_time() - begin)
+    return min(found)
+
+
+@pytest.fixture(scope="module")
+def checks(trained: Trained) -> Records:
+    return Records(trained.model, ROWS)
+
+
+def per_byte(checks: Records, body: bytes) -> float:
+    return cost(lambda: checks.parse(body)) / len(body)
+
+
+@pytest.fixture(scope="module")
+def ordinary(checks: Records, service: Service) -> float:
+    """Seconds for a byte of a body that is accepted."""
+    one = len(json.dumps(service.example))
+    body = json.dumps({"records": [service.example] * (SIZE // one)}).encode()
+    return per_byte(checks, body)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_byte_of_a_hostile_body_costs_what_a_byte_of_another_does(
+    name: str, checks: Records, ordinary: float
+) -> None:
+    for size in (SIZE, 8 * SIZE):
+        assert per_byte(checks, BODIES[name](size).encode()) < MOST * ordinary
+
+
+def test_records_with_a_wrong_or_long_value_in_each_cost_what_others_do(
+    trained: Trained, checks: Records, ordinary: float, service: Service
+) -> None:
+    for name in trained.config.features:
+        for value in ("", " a", [], 1e300, "\ud800", "x" * SIZE, " " * SIZE, "\u4e00" * SIZE):
+            record = service.example | {name: value}
+            count = SIZE // len(json.dumps(record)) + 1
+            for records in ([record] * count, [service.example] * count + [record] * count):
+                body = json.dumps({"records": records}).encode()
+                assert per_byte(checks, body) < MOST * ordinary, name
+
+
+TIMES = {
+    None: ("2024-05-31T12:00:00." + "1" * SIZE, "2024-05-31T12:00:00"),
+    "%d.%m.%Y": ("01.01.2024" + " " * SIZE, "31.05.2024"),
+    "%Y-%m-%d  %H:%M": ("2024-01-01" + " " * SIZE + "x", "2024-05-31 12:00"),
+    "%I %p  %M": ("01" + " " * SIZE + "x", "01 PM 30"),
+    "%f": ("1" * SIZE, "123456"),
+}
+
+
+@pytest.mark.parametrize("form", TIMES)
+def test_a_long_text_is_no_time_at_no_cost(form: str | None, ordinary: float) -> None:
+    column = Column.model_validate({"type": "datetime", "format": form})
+    fields = Fields({"at": column}, ["at"])
+    long, short = TIMES[form]
+    sent = {"records": [{"at": long}]}
+    assert cost(lambda: list(fields.faults(sent))) < MOST * ordinary * SIZE
+    assert [field for field, _ in fields.faults(sent)] == ["records[0].at"]
+    assert fields.check({"records": [{"at": short}]})
+
+
+def test_faults_are_counted_to_a_hundred(service: Service) -> None:
+    for count, said in ((100, ": 100 faults"), (101, ": more than 100 faults"), (ROWS, "than 100")):
+        status, answer = service.post({"records": [1] * count})
+        assert (status, len(answer["fields"])) == (422, 10)
+        assert said in answer["error"]
+
+
+def test_a_body_in_many_pieces_costs_what_its_bytes_do(service: Service) -> None:
+    def gathered(pieces: int) -> float:
+        messages = iter([True] * (pieces - 1) + [False])
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"a", "more_body": next(messages)}
+
+        return cost(lambda: asyncio.run(service.predict._gather(receive)), tries=1) / pieces
+
+    assert gathered(200_000) < 5 * gathered(4_000)
+
+
+class Slow:
+    """Stands for the model: says when it is asked, and waits until it is let go."""
+
+    def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked, self.released, self.calls = threading.Event(), threading.Event(), 0
+        self.model = service.predict.model
+        slow = dataclasses.replace(self.model, score=self.score)
+        monkeypatch.setattr(service.predict, "model", slow)
+
+    def score(self, matrix: np.ndarray) -> np.ndarray:
+        self.calls += 1
+        self.asked.set()
+        assert self.released.wait(30)
+        return self.model.score(matrix)
+
+
+def large(example: dict[str, object]) -> bytes:
+    """A body that is answered in the thread."""
+    body = json.dumps({"records": [example] * ROWS}).encode()
+    assert len(body) > INLINE_BYTES
+    return body
+
+
+def test_a_request_that_waits_for_its_turn_is_dropped_when_its_client_goes(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, body = Slow(service, monkeypatch), large(service.example)
+    answers: list[int] = []
+    first = threading.Thread(
+        target=lambda: answers.append(service.send("POST", "/predict", body, JSON)[0])
+    )
+    first.start()
+    assert slow.asked.wait(30)
+    head = b"POST /predict HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+    sent = head + b"content-length: %d\r\n\r\n" % len(body) + body
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection:
+            connection.sendall(sent)
+            while service.predict.in_flight < 2:
+                time.sleep(0.01)
+        while service.predict.in_flight > 1:  # until it is seen that nobody waits
+            time.sleep(0.01)
+    slow.released.set()
+    first.join()
+    assert (answers, slow.calls) == ([200], 1)
+    assert service.post({"records": [service.example]})[0] == 200
+
+
+def test_what_waits_is_not_begun_when_the_service_ends(trained: Trained) -> None:
+    predict = Predict(trained.model, Settings())
+    begun, released = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        assert released.wait(30)
+
+    running, waiting = predict._thread.submit(work), predict._thread.submit(work)
+    assert begun.wait(30)
+    ending = threading.Thread(target=predict.close)
+    ending.start()
+    while not waiting.cancelled():
+        time.sleep(0.01)
+    released.set()
+    ending.join()
+    assert running.exception() is None
