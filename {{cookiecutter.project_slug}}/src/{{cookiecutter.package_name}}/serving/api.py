@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Response
+from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.routing import Route
 
@@ -60,6 +61,9 @@ def create(model: Model, settings: Settings) -> FastAPI:
         return Response(predict.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     _document(app, model, settings)
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            route.methods = {"GET", "HEAD"}  # some probes ask for no more
     return app
 
 
