@@ -505,7 +505,7 @@ class Cluster:
         if pod.image and pod.process is None and time.monotonic() >= pod.next_start:
             path = {"PATH": os.environ["PATH"]}
             pod.process = subprocess.Popen(
-                [word.replace("0.0.0.0", pod.address) for word in pod.image.command],
+                [word.replace("HOST=::", f"HOST={pod.address}") for word in pod.image.command],
                 cwd=pod.image.workdir,
                 env=path | pod.image.environment | self.environment,
                 stdout=subprocess.DEVNULL,

@@ -28,6 +28,10 @@ CALLED = {  # by jobs, outside of the cluster's own objects
     9000: "S3-compatible storage",
     9091: "the Pushgateway",
 }
+METADATA = {  # addresses, and what of them jobs may not call: it hands out credentials
+    "0.0.0.0/0": {"169.254.0.0/16"},
+    "::/0": {"fe80::/10", "fd00:ec2::/32", "fd20:ce::254/128"},
+}
 OF_ITS_OWN = {"containers", "serviceAccountName", "automountServiceAccountToken"} | {
     *("container args", "container env", "container envFrom", "container resources"),
 }
@@ -311,15 +315,17 @@ def networks(objects: Objects) -> Iterator[str]:
                 yield f"{name}: it may connect to everybody, or to every port"
             for peer in rule.get("to", []):
                 block = peer.get("ipBlock", {})
-                if block.get("cidr") == "0.0.0.0/0" and "169.254.0.0/16" not in block.get(
-                    "except", []
-                ):
-                    yield f"{name}: it may ask the cloud for credentials"
+                held = METADATA.get(block.get("cidr"), set()) - set(block.get("except", []))
+                if held:
+                    yield f"{name}: it may ask the cloud for credentials at {sorted(held)}"
                 if block:
                     ports = {port.get("port") for port in rule.get("ports", [])}
                     missed = [what for port, what in CALLED.items() if port not in ports]
                     yield from (f"{name}: jobs cannot call {what}" for what in missed)
             yield from (f"{name}: {said}" for said in _peers(rule.get("to", []), outside=True))
+            blocks = {peer["ipBlock"]["cidr"] for peer in rule.get("to", []) if "ipBlock" in peer}
+            if blocks and blocks != METADATA.keys():
+                yield f"{name}: jobs call nobody of {sorted(METADATA.keys() - blocks)}"
         pods = [t for t in of_kind(objects, "Deployment") if _chosen(spec, t)]
         if spec.get("egress") and pods:
             yield f"{name}: the service may connect to others"

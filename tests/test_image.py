@@ -46,6 +46,7 @@ def test_T19_the_dockerfile_keeps_its_rules(project: Path) -> None:
     ]
     assert text.count("\nUSER ") == 2  # of the two that run
     assert "--require-hashes" in text
+    assert re.findall(r" serve HOST=(\S+) PORT", text) == ["::"]  # IPv4 and IPv6
     assert not re.search(r"^(ADD|# syntax)|secret|token|password", text, re.M | re.I)
     ignored = (project / ".dockerignore").read_text(encoding="utf-8").splitlines()
     rules = [line for line in ignored if line and not line.startswith("#")]

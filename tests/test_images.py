@@ -38,7 +38,7 @@ def test_an_image_holds_code_and_one_model_and_is_started_by_its_cmd(
     (shell, option, words) = image.command
     assert (shell, option) == ("/bin/sh", "-c")
     assert words == (
-        f'exec {root}/venv/bin/python -m "$PACKAGE" serve HOST=0.0.0.0 PORT=8000'
+        f'exec {root}/venv/bin/python -m "$PACKAGE" serve HOST=:: PORT=8000'
         f' MODEL={root}/model MODEL_DIGEST="$MODEL_DIGEST"'
     )
     assert image.environment["PYTHONPATH"] == f"{root}/app"

@@ -76,7 +76,7 @@ def test_the_column_of_an_alert_calls_nobody(
     column: str, sent: str, project: Path, tmp_path: Path
 ) -> None:
     if shutil.which("amtool") is None:
-        engine.missing("amtool is not installed")
+        needed("amtool")
     text = read(project, "deploy/monitoring/alertmanager.yaml")
     slack = yaml.safe_load(text)["receivers"][0]["slack_configs"][0]
     assert slack["fallback"] == slack["title"]  # the usual one holds every label

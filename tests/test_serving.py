@@ -14,6 +14,7 @@ from pathlib import Path
 import bake
 import pytest
 import service as services
+from pipelines import needed
 from service import MODEL, Service, serving
 
 pytestmark = pytest.mark.slow
@@ -112,6 +113,65 @@ def test_T39_600_connections_that_do_not_finish_are_closed(service: Service) -> 
     assert count == 600
     assert service.metric('predict_requests_total{code="408"}') > 0
     assert service.predict()[0] == 200
+
+
+OFFERING = """
+import java.net.URI; import java.net.http.*; import java.net.http.HttpResponse.BodyHandlers;
+public class Offering { public static void main(String[] given) throws Exception {
+  HttpClient client = HttpClient.newHttpClient();  // offers h2c in every request
+  for (int i = 0; i < 5; i++) {
+    HttpRequest request = HttpRequest.newBuilder(URI.create(given[0]))
+      .header("content-type", "application/json")
+      .POST(HttpRequest.BodyPublishers.ofString(given[1])).build();
+    System.out.println(client.send(request, BodyHandlers.ofString()).statusCode());
+  } } }
+"""
+
+
+def test_a_client_of_java_that_offers_another_protocol_is_answered_each_time(
+    service: Service, tmp_path: Path
+) -> None:
+    java, _ = needed("java", "install Java 11 or newer"), needed("javac", "install a JDK")
+    source = tmp_path / "Offering.java"
+    source.write_text(OFFERING)
+    url = f"http://127.0.0.1:{service.port}/predict"
+    done = bake.run(java, source, url, service.body.decode(), cwd=tmp_path)
+    assert done.stdout.split() == ["200"] * 5, done.stderr
+
+
+@pytest.mark.parametrize("part", [b"a:\r\n", b"a: %s\r\n" % (b"b" * 1000)])
+def test_T38_trailers_without_an_end_are_cut_off(part: bytes, service: Service) -> None:
+    before = service.memory()
+    head = service.head(0).replace(b"content-length: 0", b"transfer-encoding: chunked")
+    connection = service.connect(head + b"0\r\n")
+    block = part * (MB // len(part))
+    try:
+        for _ in range(15):
+            connection.sendall(block)
+    except OSError:
+        pass  # closed on us
+    assert status_line(connection)[:12] in ("", "HTTP/1.1 431")
+    assert service.memory() - before < 20 * MB
+    assert service.predict()[0] == 200
+
+
+def test_T38_bodies_of_repeated_keys_do_not_hold_up_the_service(service: Service) -> None:
+    """What they cost is compared with bodies of that size which are answered."""
+
+    def cost(body: bytes) -> float:
+        before = processor_seconds(service)
+        for _ in range(40):
+            service.predict(body)
+        return processor_seconds(service) - before
+
+    good = service.rows(200)
+    keys = b",".join(b'"%x":0' % number for number in range(len(good) // 9))
+    assert cost(b"{" + keys + b',"z":0,"z":0}') < 20 * cost(good)
+
+
+def processor_seconds(service: Service) -> float:
+    fields = Path(f"/proc/{service.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_T40_what_is_too_much_is_refused_with_a_time_to_come_back_and_all_is_well_after(

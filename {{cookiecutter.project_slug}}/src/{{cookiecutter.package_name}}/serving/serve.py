@@ -42,8 +42,9 @@ def run(settings: dict[str, str]) -> None:
     if limits.log:
         make_folder(limits.log)
     model = artifact.load(folder, expected)  # refuses here, before a port is open
-    listener = _listen(host, port)
-    print(f"serve: model {model.digest[:16]} on http://{host}:{port} (Ctrl-C stops)", flush=True)
+    listener = listen(host, port)
+    where = address(listener)
+    print(f"serve: model {model.digest[:16]} on {where} (Ctrl-C stops)", flush=True)
     try:
         if workers == 1:
             _server(model).run(sockets=[listener])
@@ -61,13 +62,29 @@ def run(settings: dict[str, str]) -> None:
         print("serve: stopped")
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """An open port; at `::` for IPv4 too, and where this machine has no IPv6, for IPv4 alone.
+
+    Raises InputError where another has it, or the machine has no such address.
+    """
+    both = host == "::" and socket.has_dualstack_ipv6()
+    if host == "::" and not both:
+        print("serve: this machine has no IPv6: at its addresses of IPv4 alone")
+        host = "0.0.0.0"  # noqa: S104 - every address was asked for
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return socket.create_server(
+            (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both
+        )
     except OSError as error:
         why = str(error.strerror).partition(" (")[0]
         raise InputError(f"HOST={host} PORT={port}: {why}: choose another HOST or PORT") from None
+
+
+def address(listener: socket.socket) -> str:
+    """The address of an open port as a browser takes it."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _server(model: artifact.Model) -> Server:
