@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..config import InputError
+from .. import small
+from ..config import CONFIG_FILE, InputError, Report, load_config
 from ..files import locked, write_json, write_text
 from . import effects, experiment_page
 from .experiment_plan import PLAN, Plan, load_plan, log, note_verdict, write_plan
@@ -84,6 +85,7 @@ def _judge(settings: dict[str, str]) -> int:
         plan,
         exposures(_log(settings, plan)),
         outcomes(Path(settings["DATA"]), (*plan.metrics, *plan.guard)),
+        (load_config().report if CONFIG_FILE.exists() else Report()).min_cell,  # it needs no model
     )
     write_json(REPORT, found)
     write_text(PAGE, experiment_page.page(found))
@@ -96,11 +98,14 @@ def _judge(settings: dict[str, str]) -> int:
     return CODES.get(found["state"], STAY)
 
 
-def judge(plan: Plan, seen: dict[str, Seen], known: dict[str, list[float]]) -> dict[str, Any]:
+def judge(
+    plan: Plan, seen: dict[str, Seen], known: dict[str, list[float]], least: int = 0
+) -> dict[str, Any]:
     """{state, reasons, metrics, guard, counts}: better, worse, no difference, refused, too early.
 
     No effect is computed before the planned size is reached: who looks early, and stops when it
-    looks well, is wrong more often than alpha. Nor where the arms are not comparable.
+    looks well, is wrong more often than alpha. Nor where the arms are not comparable. Arms of
+    fewer than `least` units are judged, and their figures are not shown.
     """
     exposed = Counter(each.arm for each in seen.values())
     mixed = sum(each.both for each in seen.values())
@@ -116,11 +121,13 @@ def judge(plan: Plan, seen: dict[str, Seen], known: dict[str, list[float]]) -> d
         "metrics": [],
         "guard": [],
     }
-    reasons = _incomparable(plan, found)
+    reasons = _incomparable(plan, found, least)
+    for stage in ("exposed", "outcomes"):
+        found[stage] = {name: small.count(units, least) for name, units in found[stage].items()}
     if reasons:
         return found | {"state": "refused", "reasons": reasons}
     reasons = [
-        f"arm {name}: {with_outcome[name]:,} of {needed:,} units have an outcome"
+        f"arm {name}: {_units(with_outcome[name], least)} of {needed:,} units have an outcome"
         for name, needed in plan.units.items()
         if with_outcome[name] < needed
     ]
@@ -131,10 +138,27 @@ def judge(plan: Plan, seen: dict[str, Seen], known: dict[str, list[float]]) -> d
         name: dict(zip(names, np.array([known[u] for u in kept if kept[u] == name]).T, strict=True))
         for name in "ab"
     }
-    return found | _effects(plan, values)
+    judged = _effects(plan, values)
+    return found | (judged if min(with_outcome.values()) >= least else _quiet(judged))
 
 
-def _incomparable(plan: Plan, found: dict[str, Any]) -> list[str]:
+def _units(count: int, least: int) -> str:
+    shown = small.count(count, least)
+    return shown if isinstance(shown, str) else f"{shown:,}"
+
+
+def _quiet(judged: dict[str, Any]) -> dict[str, Any]:
+    """The verdicts of arms of few units, without their figures."""
+    kept = ("metric", "margin", "verdict")
+    rows = {
+        part: [{key: row[key] if key in kept else None for key in row} for row in judged[part]]
+        for part in ("metrics", "guard")
+    }
+    broken = [row["metric"] for row in judged["guard"] if row["verdict"] != "holds"]
+    return judged | rows | {"reasons": [f"guardrail {name} does not hold" for name in broken]}
+
+
+def _incomparable(plan: Plan, found: dict[str, Any], least: int) -> list[str]:
     """Why a difference between the arms would say nothing; sets `ratio`, p-value by stage."""
     reasons, found["ratio"] = [], {}
     for stage in ("exposed", "outcomes"):
@@ -142,7 +166,8 @@ def _incomparable(plan: Plan, found: dict[str, Any]) -> list[str]:
         found["ratio"][stage] = p = effects.mismatch(counts["a"], counts["b"], plan.share)
         if p < UNEVEN:
             reasons.append(
-                f"{stage}: {counts['a']:,} units of a and {counts['b']:,} of b are not the planned "
+                f"{stage}: {_units(counts['a'], least)} units of a and "
+                f"{_units(counts['b'], least)} of b are not the planned "
                 f"share {plan.share:g} of b (p = {p:.1g}): find what loses units of one arm"
             )
     mixed, all_ = found["both_arms"], sum(found["exposed"].values())
