@@ -332,13 +332,27 @@ def sensitive_unknown(lab: Lab) -> None:
     "G7",
     "group too small to judge",
     "prepare validate train evaluate gate",
-    r"fairness\.\S+=rare .*has \d+ rows",
+    r"fairness\.\S+=rare .*has (\d+|fewer than 10) rows",
 )
 def small_group(lab: Lab) -> None:
+    rare_group(lab, 0.008)
+
+
+def rare_group(lab: Lab, share: float) -> None:
     group = lab.config["sensitive"][0]
-    lab.change(0.008, lambda row: row.update({group: "rare"}))
+    lab.change(share, lambda row: row.update({group: "rare"}))
     with lab.edited("model_config.yaml") as config:
         config["columns"][group]["values"].append("rare")
+
+
+@fault(
+    "G7",
+    "group of few rows is named without its number",
+    "prepare validate train evaluate gate",
+    r"fairness\.\S+=rare  +fewer than 10  +refused +group 'rare' has fewer than 10 rows",
+)
+def few_rows(lab: Lab) -> None:
+    rare_group(lab, 0.003)
 
 
 @fault(

@@ -53,7 +53,9 @@ def accepted(column: Column, known: Any) -> list[Any]:
     elif column.type == "boolean":
         values = [False, True]
     else:
+        listed = column.values  # what it leaves out may tell of one person: it is left out here too
         present = [value for value in known if value is not None and value == value]
+        present = [value for value in present if listed is None or value in listed]
         values = [sent(column, value) for value in present]
     values += [limit for limit in (column.min, column.max) if limit is not None]
     values += (column.values or ())[:SHOWN]

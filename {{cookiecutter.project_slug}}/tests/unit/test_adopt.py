@@ -13,7 +13,7 @@ import pytest
 
 from {{ cookiecutter.package_name }} import table, versioning
 from {{ cookiecutter.package_name }}.config import Config, InputError, load_config
-from {{ cookiecutter.package_name }}.contract import CONTRACT
+from {{ cookiecutter.package_name }}.contract import CONTRACT, accepted
 from {{ cookiecutter.package_name }}.pipeline import adopt
 
 ROWS = 200
@@ -266,6 +266,26 @@ def test_a_wrong_argument_is_named(arguments: dict[str, str], message: str) -> N
     path = write(cells())
     with pytest.raises(InputError, match=message):
         adopt.run({"DATA": str(path), "TARGET": "y"} | arguments)
+
+
+def test_values_of_few_rows_are_named_and_how_to_leave_them_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    common = cycle("red", "blue")
+    config = adopted(write(cells(x=[*common[:-9], *["Ann Example"] * 9], z=common)))
+    assert "Ann Example" in (config.columns["x"].values or ())
+    said = capsys.readouterr().out
+    assert "values of fewer than 10 rows are listed in model_config.yaml" in said
+    assert "'x': 'Ann Example'\n" in said
+    assert "'z'" not in said
+    assert "remove them from `values`" in said
+    left = config.columns["x"].model_copy(update={"values": ("red", "blue")})
+    assert accepted(left, ["red", "Ann Example"]) == ["red", "blue"]
+
+
+def test_values_of_enough_rows_are_not_named(capsys: pytest.CaptureFixture[str]) -> None:
+    adopted(write(cells(x=[*cycle("red", "blue")[:-10], *["grey"] * 10])))
+    assert "fewer than" not in capsys.readouterr().out
 
 
 def test_rows_without_a_label_are_counted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,6 +91,18 @@ def test_a_certain_but_tiny_change_is_none() -> None:
     assert result["psi"] < Monitoring().min_psi
 
 
+def test_a_label_of_few_rows_is_not_named() -> None:
+    kinds = np.where(FEW_NEW, "new", NOW["kind"])
+    kinds[:9] = "Ann Example"
+    found = verdicts(kind=kinds)["kind"]
+    assert found["verdict"] == "drift"
+    assert found["values"] == ["new"]
+    others = np.where(QUARTER | np.roll(QUARTER, 1), "a", "b")
+    kinds = np.where(NOW["kind"] == "c", others, NOW["kind"])
+    kinds[:9] = "c"
+    assert re.search(r"from \d+\.\d% to fewer than 10 rows", verdicts(kind=kinds)["kind"]["reason"])
+
+
 def test_few_rows_are_not_judged() -> None:
     few = {name: values[:499] for name, values in NOW.items()}
     found = {result["verdict"] for result in drift.compare(REFERENCE, few, Monitoring())}

@@ -193,6 +193,24 @@ def test_before_the_planned_size_no_effect_is_told() -> None:
     assert (code, found["state"], found["metrics"]) == (experiment.TOO_EARLY, "too early", [])
 
 
+def test_arms_of_few_units_are_judged_and_their_figures_are_not_shown() -> None:
+    experiment.run({"EXPERIMENT": "few", "METRICS": "spent", "SD": "1", "EFFECT": "5"})
+    write("units.csv", [["unit"], *([f"u{n}"] for n in range(12))])
+    experiment.run({"UNITS": "units.csv", "LOG": "log.csv"})
+    seen = exposure.exposures(Path("log.csv"))
+    rows = [[unit, 20 * (each.arm == "b") + n % 3] for n, (unit, each) in enumerate(seen.items())]
+    write("outcomes.csv", [["unit", "spent"], *rows])
+    known = {str(unit): [float(spent)] for unit, spent in rows}
+    every = experiment.judge(experiment.load_plan(), seen, known)
+    code, shown = judged()
+    assert (code, shown["state"], every["state"]) == (experiment.BETTER, "better", "better")
+    (told,), (kept,) = every["metrics"], shown["metrics"]
+    assert told["effect"] > 15
+    assert {kept[key] for key in ("a", "b", "effect", "low", "high", "p")} == {None}
+    assert set(shown["exposed"].values()) <= {"fewer than 10", 10, 11}
+    assert "fewer than 10 exposed" in experiment.PAGE.read_text(encoding="utf-8")
+
+
 def test_nobody_exposed_is_too_early() -> None:
     observed(exposed(0))
     assert judged()[0] == experiment.TOO_EARLY

@@ -106,6 +106,24 @@ def test_who_stops_reading_stops_nothing(size: int, tmp_path: Path) -> None:
     assert end.exists()
 
 
+def test_a_command_whose_reader_went_away_ends_well() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    known = os.environ | {"PYTHONPATH": str(SOURCE)}
+    command = [sys.executable, "-m", PACKAGE, "--help"]
+    done = subprocess.run(command, env=known, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_dvc_puts_nothing_before_what_is_printed() -> None:
+    done = run(
+        f"from {PACKAGE} import versioning; versioning._dvc(); print('\\x1b]0;owned\\x07 \\x1b[2J')"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip() == rb"\x1b]0;owned\x07 \x1b[2J"
+
+
 def test_a_program_it_starts_passes_the_screen_too() -> None:
     code = (
         "code = screen.run([screen.sys.executable, '-c', 'import sys; "

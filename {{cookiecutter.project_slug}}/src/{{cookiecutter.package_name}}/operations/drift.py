@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from .. import arrays
-from ..config import Monitoring
+from .. import arrays, small
+from ..config import Monitoring, Report
 from ..profile import known
 from ..table import Columns
 
@@ -32,12 +32,22 @@ SAME = 1e-6  # of a number or of the least gap: what a float32 or another order 
 ONE_VALUE = "it has one value only"
 
 
-def compare(reference: dict[str, Any], columns: Columns, settings: Monitoring) -> list[Result]:
+def compare(
+    reference: dict[str, Any],
+    columns: Columns,
+    settings: Monitoring,
+    least: int = Report().min_cell,
+) -> list[Result]:
     """One result for each column of the profile `reference`, for a window `columns` of n rows.
+
+    A label of fewer than `least` rows is not named, nor are its rows counted.
 
     Verdicts: drift, steady, not judged (times and texts move on by themselves), not enough data.
     """
-    found = [_column(name, facts, columns.get(name), settings) for name, facts in reference.items()]
+    found = [
+        _column(name, facts, columns.get(name), settings, least)
+        for name, facts in reference.items()
+    ]
     tests = sum(result[key] is not None for result in found for key in ("p", "missing_p"))
     limit = settings.alpha / max(tests, 1)
     for result in found:
@@ -46,7 +56,7 @@ def compare(reference: dict[str, Any], columns: Columns, settings: Monitoring) -
 
 
 def _column(
-    name: str, facts: dict[str, Any], values: np.ndarray | None, settings: Monitoring
+    name: str, facts: dict[str, Any], values: np.ndarray | None, settings: Monitoring, least: int
 ) -> Result:
     result: Result = {"column": name, "verdict": "", "reason": "", "test": None, "statistic": None}
     result |= {"values": [], "p": None, "psi": None, "missing": None, "missing_p": None}
@@ -66,7 +76,7 @@ def _column(
         reason = f"{len(present)} values, {settings.min_rows} are needed"
         return result | {"verdict": "not enough data", "reason": reason}
     if facts["kind"] == "label":
-        return result | _label(facts, present)
+        return result | _label(facts, present, least)
     return result | _number(facts, present.astype(np.float64))
 
 
@@ -127,7 +137,7 @@ def _shares(below: np.ndarray) -> np.ndarray:
     return np.diff(np.concatenate([[0.0], below, [1.0]]))
 
 
-def _label(facts: dict[str, Any], values: np.ndarray) -> Result:
+def _label(facts: dict[str, Any], values: np.ndarray, least: int) -> Result:
     now, before = _forms(Counter(values.tolist())), _forms(facts["labels"])
     rest = facts["rows"] - facts["missing"] - sum(before.values())
     pairs = [(before[name], now.get(name, 0)) for name in before]
@@ -135,7 +145,7 @@ def _label(facts: dict[str, Any], values: np.ndarray) -> Result:
     statistic, p = _homogeneous(pairs)
     size = psi(*np.array(pairs, dtype=np.float64).T)
     result = {"test": "chi-square", "statistic": statistic, "p": p, "psi": size}
-    return result | _moved(before, now, rest)
+    return result | _moved(before, now, rest, least)
 
 
 def _forms(counts: Mapping[Any, int]) -> dict[str, int]:
@@ -147,20 +157,26 @@ def _forms(counts: Mapping[Any, int]) -> dict[str, int]:
     return found
 
 
-def _moved(before: dict[str, int], now: dict[str, int], rest: int) -> Result:
+def _moved(before: dict[str, int], now: dict[str, int], rest: int, least: int) -> Result:
     """Reason and values of a column of labels: rows of each before and now, `rest` of rare ones."""
     m, n = max(sum(before.values()) + rest, 1), sum(now.values())
     unseen = {name: count for name, count in now.items() if name not in before}
     if unseen and not rest:
-        most = sorted(unseen, key=lambda name: -unseen[name])[:3]
+        often = [name for name, count in unseen.items() if count >= least]
+        most = sorted(often, key=lambda name: -unseen[name])[:3]
         share = f"{sum(unseen.values()) / n:.1%}"
         reason = f"{share} are labels training did not see: {len(unseen):,} of them"
         return {"reason": reason, "values": most}
     if len(before) > 1 and len(now) == 1:
         return {"reason": ONE_VALUE, "values": list(now)}
     moved = max(before, key=lambda k: abs(before[k] / m - now.get(k, 0) / n), default="")
-    was, is_ = before.get(moved, 0) / m, now.get(moved, 0) / n
-    return {"reason": f"one label went from {was:.1%} to {is_:.1%}", "values": [moved]}
+    was, is_ = _part(before.get(moved, 0), m, least), _part(now.get(moved, 0), n, least)
+    return {"reason": f"one label went from {was} to {is_}", "values": [moved]}
+
+
+def _part(rows: int, of: int, least: int) -> str:
+    """A share; of few rows only that they are few, where there is one at all."""
+    return f"{small.few(least)} rows" if 0 < rows < least else f"{rows / of:.1%}"
 
 
 def _homogeneous(pairs: list[tuple[int, int]]) -> tuple[float, float]:

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..config import InputError
+from .. import small
+from ..config import CONFIG_FILE, InputError, Report, load_config
 from ..files import locked, write_json, write_text
 from . import effects, experiment_page
 from .experiment_plan import PLAN, Plan, load_plan, log, note_verdict, write_plan
@@ -97,7 +98,8 @@ def _judge(settings: dict[str, str]) -> int:
             f"{source}: none of its {len(known):,} units is among the {len(seen):,} in {log}"
             f"{left[1]}{left[0]}: {alike(set(known), set(seen))}"
         )
-    found = judge(plan, seen, known, left)
+    report = load_config().report if CONFIG_FILE.exists() else Report()  # it needs no model
+    found = judge(plan, seen, known, left, report.min_cell)
     write_json(REPORT, found)
     write_text(PAGE, experiment_page.page(found))
     for reason in found["reasons"]:
@@ -112,13 +114,18 @@ def _judge(settings: dict[str, str]) -> int:
 
 
 def judge(
-    plan: Plan, seen: dict[str, Seen], known: dict[str, list[float]], left: Sequence[Left] = ()
+    plan: Plan,
+    seen: dict[str, Seen],
+    known: dict[str, list[float]],
+    left: Sequence[Left] = (),
+    least: int = 0,
 ) -> dict[str, Any]:
     """{state, reasons, metrics, guard, counts}: better, worse, no difference, refused, too early.
 
     No effect is computed before the planned size is reached: who looks early, and stops when it
     looks well, is wrong more often than alpha. Nor where the arms are not comparable, or where more
-    than a few lines were `left` out.
+    than a few lines were `left` out. Arms of fewer than `least` units are judged, and their figures
+    are not shown.
     """
     exposed = Counter(each.arm for each in seen.values())
     mixed = sum(each.both for each in seen.values())
@@ -134,12 +141,14 @@ def judge(
         "metrics": [],
         "guard": [],
     }
-    reasons = _incomparable(plan, found)
+    reasons = _incomparable(plan, found, least)
     reasons += [f"{one}: correct them".removeprefix("; ") for one in left if one.many]
+    for stage in ("exposed", "outcomes"):
+        found[stage] = {name: small.count(units, least) for name, units in found[stage].items()}
     if reasons:
         return found | {"state": "refused", "reasons": reasons}
     reasons = [
-        f"arm {name}: {with_outcome[name]:,} of {needed:,} units have an outcome"
+        f"arm {name}: {_units(with_outcome[name], least)} of {needed:,} units have an outcome"
         for name, needed in plan.units.items()
         if with_outcome[name] < needed
     ]
@@ -150,10 +159,27 @@ def judge(
         name: dict(zip(names, np.array([known[u] for u in kept if kept[u] == name]).T, strict=True))
         for name in "ab"
     }
-    return found | _effects(plan, values)
+    judged = _effects(plan, values)
+    return found | (judged if min(with_outcome.values()) >= least else _quiet(judged))
 
 
-def _incomparable(plan: Plan, found: dict[str, Any]) -> list[str]:
+def _units(count: int, least: int) -> str:
+    shown = small.count(count, least)
+    return shown if isinstance(shown, str) else f"{shown:,}"
+
+
+def _quiet(judged: dict[str, Any]) -> dict[str, Any]:
+    """The verdicts of arms of few units, without their figures."""
+    kept = ("metric", "margin", "verdict")
+    rows = {
+        part: [{key: row[key] if key in kept else None for key in row} for row in judged[part]]
+        for part in ("metrics", "guard")
+    }
+    broken = [row["metric"] for row in judged["guard"] if row["verdict"] != "holds"]
+    return judged | rows | {"reasons": [f"guardrail {name} does not hold" for name in broken]}
+
+
+def _incomparable(plan: Plan, found: dict[str, Any], least: int) -> list[str]:
     """Why a difference between the arms would say nothing; sets `ratio`, p-value by stage."""
     reasons, found["ratio"] = [], {}
     for stage in ("exposed", "outcomes"):
@@ -161,7 +187,8 @@ def _incomparable(plan: Plan, found: dict[str, Any]) -> list[str]:
         found["ratio"][stage] = p = effects.mismatch(counts["a"], counts["b"], plan.share)
         if p < UNEVEN:
             reasons.append(
-                f"{stage}: {counts['a']:,} units of a and {counts['b']:,} of b are not the planned "
+                f"{stage}: {_units(counts['a'], least)} units of a and "
+                f"{_units(counts['b'], least)} of b are not the planned "
                 f"share {plan.share:g} of b (p = {p:.1g}): find what loses units of one arm"
             )
     mixed, all_ = found["both_arms"], sum(found["exposed"].values())

@@ -33,7 +33,8 @@ def page(found: dict[str, Any]) -> str:
 def _units(found: dict[str, Any]) -> str:
     facts = []
     for name in "ab":
-        text = f"{found['exposed'][name]:,} exposed, {found['outcomes'][name]:,} with an outcome"
+        exposed, known = _text(found["exposed"][name]), _text(found["outcomes"][name])
+        text = f"{exposed} exposed, {known} with an outcome"
         facts.append((name, f"{text}, {found['plan']['units'][name]:,} needed"))
     for stage, p in found["ratio"].items():
         facts.append((f"sample ratio, {stage}", f"p = {p:.3g}"))
@@ -60,10 +61,14 @@ def _table(results: list[dict[str, Any]], last: str) -> str:
     head = "".join(f'<th class="n">{name}</th>' for name in names)
     rows = []
     for result in results:
-        numbers = "".join(f'<td class="n">{result[name]:.4g}</td>' for name in names)
+        numbers = "".join(f'<td class="n">{_figure(result[name])}</td>' for name in names)
         first, end = escape(result["metric"]), _word(result["verdict"])
         rows.append(f"<tr><td>{first}</td>{numbers}<td>{end}</td></tr>")
     return f"<table><tr><th>metric</th>{head}<th>verdict</th></tr>{''.join(rows)}</table>"
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
 
 
 def _word(verdict: str) -> str:

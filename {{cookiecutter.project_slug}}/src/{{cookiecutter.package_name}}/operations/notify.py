@@ -69,8 +69,8 @@ def tell(event: str) -> None:
 
 def send(text: str) -> bool:
     """Whether the webhook took `text`; printed where there is none, or where it did not."""
-    address = os.environ.get(WEBHOOK, "")
-    reason = web.post(address, {"text": message(text[:LONGEST])}) if address else ""
+    address, text = os.environ.get(WEBHOOK, ""), line(text)[:LONGEST]
+    reason = web.post(address, {"text": message(text)}) if address else ""
     if not address or reason:
         print(f"notify: {text}")
     if reason:

@@ -105,7 +105,8 @@ def _judge(part: window.Window, model: artifact.Model, profile: Facts, config: C
     reference = {name: f for name, f in reference.items() if name in inputs or name in there}
     answers = {f"answer {name}": values for name, values in part.answers.items()}
     expected = {f"answer {name}": facts for name, facts in profile["answers"].items()}
-    results = drift.compare(reference | expected, there | answers, config.monitoring)
+    least = config.report.min_cell
+    results = drift.compare(reference | expected, there | answers, config.monitoring, least)
     return {
         "from": part.first,
         "to": part.last,

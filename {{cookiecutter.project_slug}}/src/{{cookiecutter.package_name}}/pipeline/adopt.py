@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import arrays, versioning
+from .. import arrays, small, versioning
 from ..config import CONFIG_FILE, Column, Config, InputError, load_config
 from ..contract import CONTRACT
 from ..files import digest, new_file
@@ -64,6 +65,7 @@ class Proposal:
     notes: dict[str, str]
     hints: list[str]
     said: dict[str, str]  # column: how the signs of its numbers are read
+    rare: dict[str, list[str]]  # values of few rows that the configuration lists, by column
 
 
 def run(arguments: dict[str, str]) -> None:
@@ -142,7 +144,9 @@ def propose(table: source.Source, place: Path, given: Mapping[str, str]) -> Prop
     said = {key: found[key].said for key in config.columns if found[key].said}
     notes |= {key: f"{notes[key]}; {what}" for key, what in said.items()}
     said |= {name: wanted.said} if wanted.said else {}
-    return Proposal(config, table.rows, remarks, notes, _hints(found, config), said)
+    return Proposal(
+        config, table.rows, remarks, notes, _hints(found, config), said, _rare(found, config)
+    )
 
 
 def _named(table: source.Source, key: str, name: str) -> str:
@@ -294,6 +298,17 @@ def _params(rows: int, classes: int) -> dict[str, Any]:
     return params | {"learning_rate": 0.1, "max_iter": max(20, MOST_TREES // classes)}
 
 
+def _rare(found: Mapping[str, columns.Found], config: Config) -> dict[str, list[str]]:
+    """Values of `values` that fewer than report.min_cell rows have: they may tell of one person."""
+    rare: dict[str, list[str]] = {}
+    for name, column in config.columns.items():
+        values = found[name].values
+        seen = Counter(() if values is None or not column.values else values.tolist())
+        few = [value for value in column.values or () if seen[value] < config.report.min_cell]
+        rare |= {name: few} if few else {}
+    return rare
+
+
 def _hints(found: Mapping[str, columns.Found], config: Config) -> list[str]:
     hints = []
     for key, column in config.columns.items():
@@ -370,5 +385,12 @@ def _summary(proposal: Proposal) -> Iterable[str]:
         yield f"  left out {name!r}: {reason}"
     if len(config.left_out) > _SHOWN:
         yield f"  ... and {len(config.left_out) - _SHOWN} more, see left_out in {CONFIG_FILE}"
+    if proposal.rare:
+        few = small.few(config.report.min_cell)
+        yield f"  values of {few} rows are listed in {CONFIG_FILE}, and later in {CONTRACT}:"
+        for name, values in list(proposal.rare.items())[:_SHOWN]:
+            more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
+            yield f"    {name!r}: {', '.join(map(repr, values[:_SHOWN]))}{more}"
+        yield "    to leave them out, remove them from `values`: they are read as unseen then"
     kept = f" (the old one is {CONFIG_FILE}.bak)" if Path(f"{CONFIG_FILE}.bak").exists() else ""
     yield f"  {CONFIG_FILE} is written{kept}: read it, then `make run`"
