@@ -96,6 +96,7 @@ class Store:
         self.version = 100
         self.watchers: list[tuple[str, queue.Queue[Object]]] = []
         self.changes: list[tuple[float, Key, Object]] = []  # of HTTPRoutes: what the drills look at
+        self.asked: list[tuple[str, str, str]] = []  # by kubectl: verb, resource, name
 
     def put(self, key: Key, value: Object, old: Object | None) -> Object:
         with self.lock:
@@ -195,6 +196,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if parts[0] == "apis":
             rest = parts[3:]
         space, (resource, *names) = self.within(rest)
+        self.note("get" if names else "watch" if "watch" in query else "list", resource, names)
         if resource == "pods" and names[1:2] == ["proxy"]:
             return self.proxied(space, names)
         if resource not in RESOURCES or RESOURCES[resource][0] != version:
@@ -205,6 +207,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if found is None:
             return self.refuse(404, "NotFound", f'{resource} "{names[0]}" not found')
         self.answer(scale_of(found) if names[1:] == ["scale"] else found)
+
+    def note(self, verb: str, resource: str, names: list[str]) -> None:
+        """Keep what kubectl asks for, as the rules of a Role would name it."""
+        if self.headers.get("user-agent", "").startswith("kubectl/"):
+            part = "/".join([resource, *names[1:2]])
+            self.store.asked.append((verb, part, names[0] if names else ""))
 
     def within(self, rest: list[str]) -> tuple[str, list[str]]:
         return (rest[1], rest[2:]) if rest[0] == "namespaces" and len(rest) > 2 else ("", rest)
@@ -328,6 +336,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         change = yaml.safe_load(body)
         space, (resource, name, *sub) = self.within(parts[2:] if parts[0] == "api" else parts[3:])
+        self.note("patch", resource, [name, *sub])
         applied = "apply-patch" in self.headers["content-type"]
         strategic = "strategic" in self.headers["content-type"]
         key = (RESOURCES[resource][0], resource, space, name)
@@ -350,6 +359,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         parts, _ = self.place()
         space, (resource, name) = self.within(parts[2:] if parts[0] == "api" else parts[3:])
+        self.note("delete", resource, [name])
         self.store.remove((RESOURCES[resource][0], resource, space, name))
         self.answer({"kind": "Status", "apiVersion": "v1", "status": "Success", "metadata": {}})
 
@@ -357,6 +367,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         parts, _ = self.place()
         value = json.loads(self.rfile.read(int(self.headers["content-length"])))
         space, (resource, name, *sub) = self.within(parts[2:] if parts[0] == "api" else parts[3:])
+        self.note("update", resource, [name, *sub])
         key = (RESOURCES[resource][0], resource, space, name)
         with self.store.lock:
             old = self.store.objects.get(key)

@@ -363,6 +363,8 @@ def rights(objects: Objects) -> Iterator[str]:
             changes = set(rule["verbs"]) - {"get", "list", "watch"}
             if changes - {"patch", "update"} or (changes and not rule.get("resourceNames")):
                 yield f"{name_of(role)} may change more than its objects: {words}"
+            if changes and "deployments" in rule["resources"]:
+                yield f"{name_of(role)} may have its pods run any image: {words}"
     for binding in of_kind(objects, "RoleBinding"):
         for subject in binding["subjects"]:
             if subject["kind"] != "ServiceAccount" or not subject["name"].endswith("-rollout"):

@@ -8,7 +8,6 @@ import json
 import random
 import re
 import shlex
-import shutil
 import signal
 import threading
 import urllib.request
@@ -20,11 +19,11 @@ from typing import Any
 import alerts
 import bake
 import commands
-import engine
 import life
 import pytest
 import yaml
 from life import champion, twin
+from needs import needed
 from observe import Watch, until, watching
 from service import Service, serving
 
@@ -75,8 +74,7 @@ def test_T57_a_planted_fault_in_the_rules_is_found(
 def test_the_column_of_an_alert_calls_nobody(
     column: str, sent: str, project: Path, tmp_path: Path
 ) -> None:
-    if shutil.which("amtool") is None:
-        needed("amtool")
+    needed("amtool")
     text = read(project, "deploy/monitoring/alertmanager.yaml")
     slack = yaml.safe_load(text)["receivers"][0]["slack_configs"][0]
     assert slack["fallback"] == slack["title"]  # the usual one holds every label

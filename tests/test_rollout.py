@@ -12,9 +12,11 @@ import os
 import random
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from cluster import Cluster, cluster, gateway
 from life import champion, make, twin
 from mirror import mirroring
 from service import free_port, package
+from signer import sign, signer
 from traffic import answered, bodies, example, sending
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rollout")]
@@ -102,6 +105,7 @@ class World:
     cluster: Cluster
     port: int
     example: dict[str, Any]
+    trust: dict[str, str] = field(default_factory=dict)  # the environment of its signatures
 
     @property
     def name(self) -> str:
@@ -115,9 +119,17 @@ class World:
         return [str(self.project / ".venv/bin/python"), "-m", package(self.project), *words]
 
     def environment(self) -> dict[str, str]:
-        return os.environ | {"KUBECONFIG": str(self.cluster.kubeconfig), "PYTHONPATH": "src"}
+        place = {"KUBECONFIG": str(self.cluster.kubeconfig), "PYTHONPATH": "src"}
+        return os.environ | self.trust | place
 
-    def run(self, *words: str, project: Path | None = None) -> tuple[int, str]:
+    def signed(self, name: str, model: str) -> str:
+        """The image of that name, signed as the one of `model`."""
+        sign(self.cluster.kubeconfig.parent / "signer", image(name), model)
+        return image(name)
+
+    def run(
+        self, *words: str, project: Path | None = None, seconds: float = 180
+    ) -> tuple[int, str]:
         """Exit code and output of a word with ENV=staging."""
         done = subprocess.run(
             self.command(*words, "ENV=staging"),
@@ -126,7 +138,7 @@ class World:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=180,
+            timeout=seconds,
         )
         return done.returncode, done.stdout
 
@@ -208,7 +220,7 @@ def world(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
         made.environment = {"SERVE_DRAIN_SECONDS": "1"}
         made.images = {image("good"): project, image("next"): project}
         with gateway(made, port, folder / "traefik.log"):
-            here = World(project, made, port, example(project))
+            here = World(project, made, port, example(project), signer(folder / "signer"))
             here.deploy("good")
             here.until(here.serves)
             yield here
@@ -345,8 +357,14 @@ def test_T51_a_good_release_is_promoted_and_rolled_back_never_to_one_that_is_not
     for name in ("first", "second"):
         world.cluster.images[image(name)] = world.project
     world.cluster.store.remove(("apps/v1", "deployments", world.space, world.name))
-    code, said = world.run("deploy", f"IMAGE={image('first')}", f"MODEL=models/{first[:16]}")
+    words = ("deploy", f"IMAGE={image('first')}", f"MODEL=models/{first[:16]}")
+    code, said = world.run(*words)
+    assert (code, "no signatures found" in said) == (1, True), said
+    assert not world.object("deployments", world.name)
+    world.signed("first", first)
+    code, said = world.run(*words)
     assert code == 0, said
+    world.signed("second", second)
     code, said = world.run("deploy", f"IMAGE={image('second')}", f"MODEL=models/{second[:16]}")
     assert code == 0, said
     world.until(world.serves)
@@ -354,7 +372,7 @@ def test_T51_a_good_release_is_promoted_and_rolled_back_never_to_one_that_is_not
         begin = time.monotonic()
         code, said = world.run("canary")
         assert code == 0, said
-        assert world.route()[0] == 100
+        assert world.route()[0] == 99
         seconds = time.monotonic() - begin
         code, said = world.run("promote", "WHY=better")
         assert code == 0, said
@@ -383,6 +401,9 @@ def test_T51_a_good_release_is_promoted_and_rolled_back_never_to_one_that_is_not
         folder = world.cluster.images.pop(image("first"))
         stays()
         world.cluster.images[image("first")] = folder
+        world.signed("first", second)
+        stays()
+        world.signed("first", first)
         assert champion(world.project)["digest"] == second
         code, said = world.run("rollback", "WHY=complaints")
         assert code == 0, said
@@ -401,7 +422,8 @@ def test_stable_of_staging_is_replaced_without_a_canary_and_no_request_is_lost(
     world.deploy("good")
     world.cluster.images[image("second")] = world.project
     world.until(world.serves)
-    words = ("STRATEGY=rolling", f"IMAGE={image('second')}", f"MODEL=models/{second[:16]}")
+    name = world.signed("second", second)
+    words = ("STRATEGY=rolling", f"IMAGE={name}", f"MODEL=models/{second[:16]}")
     with world.traffic() as seen:
         code, said = world.run("deploy", *words)
         assert code == 0, said
@@ -444,7 +466,7 @@ def test_T52_a_driver_that_is_killed_is_resumed_and_there_are_never_two_writers(
             process.communicate()
         code, said = world.run("canary")
     assert code == 0, said
-    assert world.route()[0] == 100
+    assert world.route()[0] == 99
     assert seen.failed() == 0
     turns = drivers(world, begin)
     assert len(turns) == len(set(turns))
@@ -549,7 +571,7 @@ def test_bluegreen_switches_everyone_at_once_and_rollback_switches_back(world: W
     assert "everyone is at stable" in said
     assert seen.failed() == 0
     weights = {weight_of(route) for _, _, route in world.cluster.store.changes[begin:]}
-    assert weights == {0, 100}
+    assert weights == {0, 99}
     assert world.route()[0] == 0
 
 
@@ -565,3 +587,89 @@ def test_a_gateway_that_cannot_mirror_is_found_and_serves_again(world: World) ->
     assert "can your gateway RequestMirror?" in said
     assert world.object("httproutes", world.name)["spec"]["rules"][0]["filters"] == []
     assert (seen.failed(end), seen.total(end) > 0) == (0, True)
+
+
+def test_the_driver_asks_for_all_that_its_role_grants_and_for_nothing_else(
+    world: World, tmp_path: Path
+) -> None:
+    used: set[tuple[str, str, str]] = set()
+    for kind, ends in (("next", 0), ("errors", 3)):
+        if kind == "errors":
+            planted(world, kind, tmp_path)
+        else:
+            world.deploy("good", kind, "canary")
+        world.until(lambda: world.ready("-canary"))
+        before = len(world.cluster.store.asked)
+        with world.traffic():
+            code, said = world.run("canary")
+        assert code == ends, said
+        used |= set(world.cluster.store.asked[before:])
+        rest(world)
+    granted = {
+        (verb, resource, name)
+        for rule in world.object("roles", f"{world.name}-rollout")["rules"]
+        for verb in rule["verbs"]
+        for resource in rule["resources"]
+        for name in rule.get("resourceNames", [""])
+    }
+    named = {resource for _, resource, name in granted if name}
+    assert {(verb, part, name if part in named else "") for verb, part, name in used} == granted
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """That many processes that do nothing but take the processors' time, while the block runs."""
+    command = [sys.executable, "-c", "while True: pass"]
+    running = [subprocess.Popen(command) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+TURNS = [1, *(pytest.param(turn, marks=pytest.mark.full) for turn in range(2, 11))]
+
+
+def patient(world: World, folder: Path) -> Path:
+    """The project with the time that a busy machine needs."""
+    copy = twin(world.project, folder / "patient")
+    gates = copy / "gates.yaml"
+    text = gates.read_text(encoding="utf-8")
+    later = text.replace(RULES["seconds"], "{step: 2.5, deadline: 300}")
+    assert later != text
+    gates.write_text(later, encoding="utf-8")
+    return copy
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_next_to_eight_busy_processes_a_healthy_release_passes(
+    turn: int, world: World, tmp_path: Path
+) -> None:
+    project = patient(world, tmp_path)
+    world.deploy("good", "next", "canary")
+    world.until(lambda: world.ready("-canary"), 300)
+    with busy(8), world.traffic() as seen:
+        begin = time.monotonic()
+        code, said = world.run("canary", project=project, seconds=900)
+        seconds = time.monotonic() - begin
+    (weight, state), total = world.route(), seen.total()
+    reason = (state or {})["reason"]
+    figure("busy next", ended=int(code == 3), seconds=seconds, requests=total, reason=reason)
+    assert (code, weight) == (0, 99), said
+
+
+def test_next_to_eight_busy_processes_a_slow_release_goes_back(
+    world: World, tmp_path: Path
+) -> None:
+    project = patient(world, tmp_path)
+    planted(world, "slow", tmp_path)
+    world.until(lambda: world.ready("-canary"), 300)
+    with busy(8), world.traffic():
+        begin = time.monotonic()
+        code, said = world.run("canary", project=project, seconds=900)
+        seconds = time.monotonic() - begin
+    assert (code, world.route()[0]) == (3, 0), said
+    assert REASONS["slow"] in said, said
+    figure("busy slow", seconds=seconds)

@@ -28,6 +28,7 @@ import observe
 import traffic as clients
 from cluster import Cluster, cluster, gateway
 from service import free_port, package
+from signer import sign, signer
 
 SLUG = "example-credit-model"
 RULES = {
@@ -58,6 +59,7 @@ class Loop:
     cluster: Cluster
     port: int
     begin: float
+    trust: dict[str, str]  # the environment of its signatures
     lines: list[tuple[float, str]] = field(default_factory=list)
     words: set[Kind] = field(default_factory=set)  # that were run against the cluster
 
@@ -67,7 +69,7 @@ class Loop:
 
     def make(self, *words: str, code: int = 0, **environment: str) -> str:
         """What `make WORDS` prints; it must end with `code`."""
-        place = {"KUBECONFIG": str(self.cluster.kubeconfig)}
+        place = {"KUBECONFIG": str(self.cluster.kubeconfig)} | self.trust
         done = life.attempt(self.project, *words, **place, **environment)
         if done.returncode != code:
             raise SystemExit(
@@ -90,6 +92,7 @@ class Loop:
             path.write_text(good.replace(PREDICT, fault + PREDICT), encoding="utf-8")
         image = f"registry.example.com/model@sha256:{sha256(name.encode()).hexdigest()}"
         self.cluster.images[image] = copy
+        sign(self.folder / "signer", image, record["digest"])
         self.make("deploy", "ENV=staging", f"IMAGE={image}", f"MODEL={record['model']}")
         return image
 
@@ -100,7 +103,7 @@ def drill(folder: Path) -> Loop:
     project = bake.by_cookiecutter(bake.ROOT, folder / "born", {})
     port = free_port()
     with cluster(folder) as made, gateway(made, port, folder / "traefik.log"):
-        loop = Loop(project, folder, made, port, begin)
+        loop = Loop(project, folder, made, port, begin, signer(folder / "signer"))
         made.environment = {
             "SERVE_DRAIN_SECONDS": "1",
             "SERVE_LOG": str(project / "predictions"),

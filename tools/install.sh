@@ -13,6 +13,7 @@ node: nodejs
 npm: npm
 groovy: groovy
 /usr/lib/jvm/java-1[17]-*: openjdk-17-jre-headless
+amtool: prometheus-alertmanager
 prometheus: prometheus
 prometheus-alertmanager: prometheus-alertmanager
 prometheus-pushgateway: prometheus-pushgateway

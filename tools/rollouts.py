@@ -30,10 +30,13 @@ def simulated(folder: Path) -> dict[str, Any]:
 
 
 def drilled(folder: Path) -> list[Drill]:
-    """The figures of the drills; raises CalledProcessError where one of them fails."""
+    """The figures of the drills; raises CalledProcessError where one of them fails.
+
+    FULL_MATRIX: a healthy release next to busy processes ten times, not once.
+    """
     told = folder / "drills.jsonl"
     command = [sys.executable, "-m", "pytest", "-q", str(bake.ROOT / "tests/test_rollout.py")]
-    environment = os.environ | {"DRILL_FIGURES": str(told)}
+    environment = os.environ | {"DRILL_FIGURES": str(told), "FULL_MATRIX": "1"}
     subprocess.run(command, cwd=bake.ROOT, env=environment, check=True)
     return [json.loads(line) for line in told.read_text(encoding="utf-8").splitlines()]
 
@@ -67,12 +70,26 @@ def releases(drills: list[Drill]) -> list[str]:
     return lines
 
 
+def busy(drills: list[Drill]) -> list[str]:
+    """Rollouts next to eight busy processes: healthy ones that were ended, and a slow one."""
+    healthy = [drill for drill in drills if drill["drill"] == "busy next"]
+    ended, times = sum(drill["ended"] for drill in healthy), [d["seconds"] for d in healthy]
+    lines = ["| next to 8 busy processes | ended | seconds |", "|---|---|---|"]
+    lines.append(f"| healthy | {ended} of {len(healthy)} | {min(times):.0f} to {max(times):.0f} |")
+    lines += [
+        f"| slow | 1 of 1 | {drill['seconds']:.0f} |"
+        for drill in drills
+        if drill["drill"] == "busy slow"
+    ]
+    return lines
+
+
 def others(drills: list[Drill]) -> list[str]:
     """One line each of the other drills, by the names of their figures."""
     lines = ["| drill | figures |", "|---|---|"]
     for drill in drills:
         name = drill["drill"]
-        if not name.startswith("T50 "):
+        if not name.startswith(("T50 ", "busy ")):
             values = {key: value for key, value in drill.items() if key != "drill"}
             told = ", ".join(f"{key.replace('_', ' ')} {v:,.4g}" for key, v in values.items())
             lines.append(f"| {name} | {told} |")
@@ -80,8 +97,8 @@ def others(drills: list[Drill]) -> list[str]:
 
 
 def text(found: dict[str, Any], drills: list[Drill]) -> str:
-    parts = [[f"{machine()}."], simulations(found), releases(drills), others(drills)]
-    return "\n\n".join("\n".join(lines) for lines in parts)
+    parts = [simulations(found), releases(drills), busy(drills), others(drills)]
+    return "\n\n".join("\n".join(lines) for lines in [[f"{machine()}."], *parts])
 
 
 def main() -> None:
