@@ -6,7 +6,9 @@ adds a line of JSON to that file.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import http.client
 import json
 import os
 import random
@@ -292,6 +294,24 @@ def test_T50_a_bad_release_goes_back_by_itself(kind: str, world: World, tmp_path
         availability=availability,
         reason=(state or {})["reason"],
     )
+
+
+def status(world: World, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", world.port, timeout=5)
+    with contextlib.closing(connection):
+        connection.request("GET", path)
+        return connection.getresponse().status
+
+
+def test_the_gateway_lets_requests_for_answers_through_alone_and_a_load_test_needs_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in ("/", "/health", "/ready", "/version", "/metrics", "/openapi.json", "/predict/x"):
+        assert status(world, path) == 404, path
+    assert status(world, "/predict") == 405
+    monkeypatch.setenv("STAGING_URL", f"http://127.0.0.1:{world.port}")
+    _, said = world.run("load", "DURATION=2", "USERS=2")
+    assert "error_rate: passed (0 <= 0)" in said, said
 
 
 def test_an_aborted_model_is_not_tried_again(world: World, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import bake
 import pytest
 import service as services
-from pipelines import needed
+from needs import needed
 from service import MODEL, Service, serving
 
 pytestmark = pytest.mark.slow
@@ -131,7 +131,7 @@ public class Offering { public static void main(String[] given) throws Exception
 def test_a_client_of_java_that_offers_another_protocol_is_answered_each_time(
     service: Service, tmp_path: Path
 ) -> None:
-    java, _ = needed("java", "install Java 11 or newer"), needed("javac", "install a JDK")
+    java = needed("java", "javac")
     source = tmp_path / "Offering.java"
     source.write_text(OFFERING)
     url = f"http://127.0.0.1:{service.port}/predict"
@@ -355,10 +355,11 @@ def test_ctrl_c_stops_the_service_without_a_traceback(workers: str, project: Pat
 
 def test_a_load_test_of_nothing_is_refused(project: Path) -> None:
     nowhere = f"http://127.0.0.1:{services.free_port()}"
-    done = bake.run("make", "load", f"URL={nowhere}", cwd=project)
-    assert "nothing is ready there" in done.stderr
-    done = bake.run("make", "load", "ENV=staging", cwd=project, STAGING_URL=nowhere)
-    assert f"URL={nowhere}: nothing is ready there" in done.stderr
+    done = bake.run("make", "load", f"URL={nowhere}", f"MODEL={MODEL}", cwd=project)
+    assert f"URL={nowhere}: nothing answers the example" in done.stderr
+    words = ("ENV=staging", f"MODEL={MODEL}")
+    done = bake.run("make", "load", *words, cwd=project, STAGING_URL=nowhere)
+    assert f"URL={nowhere}: nothing answers the example" in done.stderr
     done = bake.run("make", "load", "ENV=staging", cwd=project, STAGING_URL="")
     assert "STAGING_URL is not set" in done.stderr
     done = bake.run("make", "load", "ENV=production", cwd=project, STAGING_URL=nowhere)

@@ -13,6 +13,8 @@ node: nodejs
 npm: npm
 groovy: groovy
 /usr/lib/jvm/java-1[17]-*: openjdk-17-jre-headless
+java: openjdk-17-jdk-headless
+javac: openjdk-17-jdk-headless
 amtool: prometheus-alertmanager
 prometheus: prometheus
 prometheus-alertmanager: prometheus-alertmanager

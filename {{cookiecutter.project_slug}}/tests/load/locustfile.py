@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Any
 
-from locust import FastHttpUser, LoadTestShape, constant, events, task
-
-from {{ cookiecutter.package_name }}.operations import web
+from locust import FastHttpUser, LoadTestShape, constant, task
 
 USERS = int(os.environ["LOAD_USERS"])
 DURATION = float(os.environ["LOAD_DURATION"])
@@ -19,16 +15,8 @@ SHAPES = {
     "spike": [(0.4, 0.25), (0.6, 1.0), (1.0, 0.25)],
 }
 STEPS = SHAPES[os.environ["LOAD_SHAPE"]]
-BODY: dict[str, Any] = {}
-
-
-@events.test_start.add_listener
-def take_example(environment: Any, **_: Any) -> None:
-    """Every user sends the example of the service's own description."""
-    opener = web.opener(environment.host)
-    with opener.open(f"{environment.host}/openapi.json", timeout=30) as answer:
-        operation = json.load(answer)["paths"]["/predict"]["post"]
-    BODY.update(operation["requestBody"]["content"]["application/json"]["example"])
+BODY = os.environ["LOAD_BODY"]
+JSON = {"content-type": "application/json"}
 
 
 class Client(FastHttpUser):
@@ -38,7 +26,7 @@ class Client(FastHttpUser):
 
     @task
     def predict(self) -> None:
-        self.client.post("/predict", json=BODY)
+        self.client.post("/predict", data=BODY, headers=JSON)
 
 
 class Shape(LoadTestShape):

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .. import gates
+from .. import artifact, champion, gates
 from ..config import InputError
 from ..files import read_json, write_json
 from ..operations import web
 from ..places import IMAGE
+from ..schema import example_record
+from .records import column_specs
 
 LOCUSTFILE = Path("tests/load/locustfile.py")
 REPORT = Path("reports/load.html")
@@ -42,9 +44,11 @@ def run(settings: dict[str, str]) -> bool:
         "LOAD_USERS": _positive("USERS", settings.get("USERS") or "8"),
         "LOAD_DURATION": _positive("DURATION", settings.get("DURATION") or "30"),
     }
-    with _service(settings) as url:
-        _expect(settings, url)
-        found = _locust(url, words)
+    there = _staging(settings["ENV"]) if settings.get("ENV") else settings.get("URL") or ""
+    body = _example(settings)
+    with _service(settings, there.rstrip("/"), body) as url:
+        _expect(settings, url, body)
+        found = _locust(url, words | {"LOAD_BODY": body.decode()})
     lines = _judge(found, rule) if rule else [gates.line("load", "off", "off in gates.yaml")]
     write_json(RESULT, words | found | {"lines": lines})
     for line in lines:
@@ -72,6 +76,21 @@ def _positive(name: str, text: str) -> str:
     if not text.isdecimal() or int(text) < 1:
         raise InputError(f"{name}={text}: must be a whole number, 1 or more")
     return text
+
+
+def _example(settings: dict[str, str]) -> bytes:
+    """A body that the service answers: a gateway lets nothing through that would tell one.
+
+    Of MODEL, with ENV of the image made last, else of the champion.
+    """
+    from .serve import which
+
+    folder, _ = which(settings)
+    if settings.get("ENV") and IMAGE.exists():
+        folder = champion.folder(read_json(IMAGE, "run `make sign`")["model"])
+    model = artifact.load(folder)
+    record = example_record(column_specs(model), artifact.known_rows(model.identity))
+    return json.dumps({"records": [record]}).encode()
 
 
 def _locust(url: str, words: dict[str, str]) -> dict[str, Any]:
@@ -128,13 +147,14 @@ def _summary(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _service(settings: dict[str, str]) -> Iterator[str]:
-    """Address of the service: of ENV, the one at URL, or one of our own on a free port."""
-    url = _staging(settings["ENV"]) if settings.get("ENV") else settings.get("URL") or ""
+def _service(settings: dict[str, str], url: str, body: bytes) -> Iterator[str]:
+    """Address of the service: `url`, or one of our own on a free port; it answers `body`."""
     if url:
-        url = url.rstrip("/")
-        if not url.startswith(("http://", "https://")) or not _is_ready(url):
-            raise InputError(f"URL={url}: nothing is ready there: it is http://host:port")
+        if not url.startswith(("http://", "https://")) or _model(url, body) is None:
+            raise InputError(
+                f"URL={url}: nothing answers the example of the model there: it is "
+                f"http://host:port, and MODEL=folder names another model than the champion"
+            )
         yield url
         return
     with socket.socket() as listener:
@@ -146,11 +166,11 @@ def _service(settings: dict[str, str]) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     until = time.monotonic() + START_SECONDS
     try:
-        while not _is_ready(url):
+        while _model(url, body) is None:
             if process.poll() is not None:
                 raise InputError("load: the service did not start: its message stands above")
             if time.monotonic() > until:
-                raise InputError(f"load: {url}/ready names no model within {START_SECONDS:.0f} s")
+                raise InputError(f"load: {url}/predict names no model within {START_SECONDS:.0f} s")
             time.sleep(0.05)
         yield url
     finally:
@@ -171,11 +191,11 @@ def _staging(env: str) -> str:
     return url
 
 
-def _expect(settings: dict[str, str], url: str) -> None:
+def _expect(settings: dict[str, str], url: str, body: bytes) -> None:
     """Raise InputError where the service of ENV is not that of the image made last."""
     if not settings.get("ENV") or not IMAGE.exists():
         return
-    wanted, found = read_json(IMAGE, "run `make sign`")["model"][:16], _model(url)
+    wanted, found = read_json(IMAGE, "run `make sign`")["model"][:16], _model(url, body)
     if found != wanted:
         raise InputError(
             f"{url} serves model {found}, {IMAGE} names {wanted}: run `make deploy "
@@ -183,13 +203,9 @@ def _expect(settings: dict[str, str], url: str) -> None:
         )
 
 
-def _is_ready(url: str) -> bool:
-    return _model(url) is not None
-
-
-def _model(url: str) -> str | None:
-    """Which model is ready to answer at `url`: the first 16 of its digest."""
+def _model(url: str, body: bytes) -> str | None:
+    """Which model answers `body` at `url`: the first 16 of its digest."""
     try:
-        return str(json.loads(web.read(f"{url}/ready") or b"")["model"])
+        return str(json.loads(web.read(f"{url}/predict", body) or b"")["model"])
     except (ValueError, KeyError, TypeError):
         return None
