@@ -50,6 +50,41 @@ def column_twice(lab: Lab) -> None:
     lab.data.write_text("\n".join(lines) + "\n", encoding=lab.dialect["encoding"])
 
 
+@fault("T30", "small file of many rows", "prepare", r"bomb\.parquet would need about 1\S+ GB")
+def bomb(lab: Lab) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = [*lab.config["columns"], lab.target]
+    zeros = pa.nulls(1 << 20, pa.int8()).fill_null(0)
+    part = pa.table(dict.fromkeys(names, zeros))
+    path = lab.folder / "data/bomb.parquet"
+    with pq.ParquetWriter(path, part.schema, compression="zstd") as writer:
+        for _ in range(1 + int(1e10 / (5 * 8 * len(names) * len(part)))):
+            writer.write_table(part)
+    with lab.edited("model_config.yaml") as config:
+        config["data"] |= {"path": "data/bomb.parquet", "memory_gb": 8}
+
+
+@fault("T30", "codes that are lists", "prepare", r"column '\S+' holds list<")
+def nested(lab: Lab) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows, name = lab.rows(), category(lab)
+    table = pa.table({column: [row[column] for row in rows] for column in rows[0]})
+    at = table.column_names.index(name)
+    pq.write_table(table.set_column(at, name, [[[1, 2]] * len(rows)]), "data/nested.parquet")
+    with lab.edited("model_config.yaml") as config:
+        config["data"]["path"] = "data/nested.parquet"
+
+
+@fault("T30", "model_config.yaml nested 100,000 deep", "prepare", r"line \d+: is nested more than")
+def deep(lab: Lab) -> None:
+    path = lab.folder / "model_config.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "deep: " + "[" * 100_000, encoding="utf-8")
+
+
 @fault(
     "T30", "unit times 1000 in 5 % of the rows", CHECK, r"fails 'at most .* in 200 rows \(first: "
 )

@@ -156,7 +156,7 @@ def one(before: np.ndarray, now: np.ndarray) -> dict[str, Any]:
 def test_a_number_of_few_values_drifts_where_its_values_are_others(
     before: np.ndarray, change: Change, says: str, rows: int
 ) -> None:
-    now = DRAW.choice(before, rows)
+    now = np.random.default_rng(rows).choice(before, rows)
     assert one(before, now)["verdict"] == "steady"
     found = one(before, change(now))
     assert found["verdict"] == "drift"
@@ -178,7 +178,8 @@ def test_a_number_of_few_values_drifts_where_its_values_are_others(
     ],
 )
 def test_the_same_few_values_are_steady(before: np.ndarray, change: Change) -> None:
-    assert one(before, change(DRAW.choice(before, 1000)))["verdict"] == "steady"
+    now = np.random.default_rng(7).choice(before, 1000)
+    assert one(before, change(now))["verdict"] == "steady"
 
 
 def test_a_profile_made_before_this_test_knows_its_values_too() -> None:
@@ -210,8 +211,9 @@ def test_values_between_the_cut_points_are_known_to_be_there(many: np.ndarray) -
 
 def test_harmless_windows_of_few_values_are_seldom_called_drift() -> None:
     shares = {2: [0.99, 0.01], 5: [0.2] * 5, 12: [0.5**at for at in range(1, 12)] + [0.5**11]}
+    draw = np.random.default_rng(8)
     wrong = [
-        one(DRAW.choice(k, m, p=p) * 1.0, DRAW.choice(k, n, p=p) * 1.0)["verdict"] == "drift"
+        one(draw.choice(k, m, p=p) * 1.0, draw.choice(k, n, p=p) * 1.0)["verdict"] == "drift"
         for k, p in shares.items() for m in (100, 1000, 8000) for n in (500, 2000)
         for _ in range(12)
     ]  # fmt: skip
