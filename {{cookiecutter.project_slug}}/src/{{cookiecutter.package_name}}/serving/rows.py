@@ -47,8 +47,9 @@ class _Values:
             return None
         column = self.columns[name]
         if column.type == "numeric":
-            if name in self.doubts:
-                self.doubts[name].add(text)
+            doubt = self.doubts.get(name)
+            if doubt is not None and not doubt.large:  # that settles it
+                doubt.add(text)
             value = numerals.number(text, self.data.decimal, column.thousands)
             return text if value is None else value
         if column.type == "boolean":
