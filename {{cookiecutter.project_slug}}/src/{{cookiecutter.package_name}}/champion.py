@@ -140,7 +140,7 @@ def history() -> list[Record]:
     if HISTORY.exists():
         try:
             records = [json.loads(line) for line in HISTORY.read_bytes().splitlines()]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{HISTORY} is damaged ({error}): restore it from git") from None
         for number, record in enumerate(records, 1):
             if not isinstance(record, dict) or not record.keys() >= _KEYS - {"image"}:
