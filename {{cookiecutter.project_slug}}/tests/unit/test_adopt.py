@@ -74,6 +74,15 @@ def test_the_type_of_a_column_is_found(values: list[object], kind: str) -> None:
     assert adopted(write(cells(x=values))).columns["x"].type == kind
 
 
+@pytest.mark.parametrize(("letters", "limit"), [(10_000, 10_000), (12_345, 12_345)])
+def test_a_category_longer_than_texts_usually_are_has_its_own_limit(
+    letters: int, limit: int
+) -> None:
+    config = adopted(write(cells(x=cycle("red", "g" * letters, "blue"))))
+    assert config.columns["x"].max_length == limit
+    assert ("max_length:" in Path("model_config.yaml").read_text()) == (limit > 10_000)
+
+
 @pytest.mark.parametrize(
     ("name", "values", "reason"),
     [

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from {{ cookiecutter.package_name }} import lineage
 from {{ cookiecutter.package_name }}.config import InputError, load_config
 
 GOOD = """
@@ -32,6 +33,8 @@ def test_a_good_file_loads(tmp_path: Path) -> None:
         ("test: 0.2", "test: .nan", "split.test"),
         ("min: 0", "min: true", "columns.a.min: must be a number"),
         ("type: numeric", "type: number", "columns.a.type"),
+        ("min: 0", "max_length: 5", "max_length belongs to categorical and text columns"),
+        ("categorical", "categorical, max_length: 0", "columns.b.max_length"),
         ("target: y", "target: a", "'a' is the target"),
         ('positive: "yes"', 'positive: "si"', "positive must be one of classes"),
         ('["no", "yes"]', "[no, yes]", "data.classes.0: must be text: write it in quotes"),
@@ -131,6 +134,22 @@ def test_a_file_that_is_no_yaml_of_keys_is_named(tmp_path: Path, content: bytes,
 def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder"):
         load_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("limit", "same"), [("", True), (", max_length: 10000", True), (", max_length: 20", False)]
+)
+def test_a_default_that_came_later_is_in_no_digest(tmp_path: Path, limit: str, same: bool) -> None:
+    """Champions of before have it without having it: nothing asks to train them again."""
+    path = tmp_path / "model_config.yaml"
+    path.write_text(GOOD.replace("categorical", f"categorical{limit}"), encoding="utf-8")
+    config = load_config(path)
+    told = config.model_dump(mode="json")["columns"]["b"]
+    assert told.keys() - {"max_length"} == config.model_dump(mode="json")["columns"]["a"].keys()
+    assert ("max_length" in told) != same
+    digests = lineage.digests(config)
+    path.write_text(GOOD, encoding="utf-8")
+    assert (digests == lineage.digests(load_config(path))) == same
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def read_journal() -> list[Entry]:
         entries = [json.loads(line) for line in JOURNAL.read_bytes().splitlines()]
         for entry in entries:
             _ = days_since(entry), entry["decision"], entry["asked"]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(f"{JOURNAL} is damaged ({error}): restore it from git") from None
     return entries
 

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import manifest
 from ..artifact import Model, output_names
-from ..config import Config, load_config
+from ..champion import folder
+from ..config import Config, InputError, load_config
 from ..metrics import HEADLINE, METRICS, Interval, encode_target, interval
 from ..places import LABELLED
 from .decide import Range
@@ -40,7 +42,8 @@ def measure(
     `kept` is the verdict it passed, with the figures of its hold-out.
 
     Verdicts: dropped, kept, not enough data. Dropped: worse than on the hold-out by more than
-    max_drop, and the 95 % interval lies below it. Raises InputError for a damaged file.
+    max_drop, and the 95 % interval lies below it. Raises InputError for a damaged file, and for one
+    of which no label is of a model that is kept here.
     """
     task = config.data.task
     name = HEADLINE[task]
@@ -54,10 +57,12 @@ def measure(
     if count < least:
         reason = f"{count} labels, {least} are needed{left}"
         if others and not count:
-            reason = (
-                f"{path} has {others:,} labels, none of an answer of this champion: "
-                f"run `make join` with its log{left}"
-            )
+            reason = f"{path} has labels, none of an answer of this champion{left}"
+            if not any((folder(name) / manifest.FILE).is_file() for name in others):
+                raise InputError(
+                    f"{reason}, nor of any model that is kept here: run `make join` with the log "
+                    f"of this project, or remove the file"
+                )
         return found | {"verdict": "not enough data", "reason": reason}
     estimate = _headline(answered, config)
     if not all(map(math.isfinite, estimate)) or before is None:
@@ -110,14 +115,14 @@ def _headline(answered: Answered, config: Config) -> Interval:
     return interval(METRICS[task][HEADLINE[task]], known, answered.outputs, config.seed)
 
 
-def _read(path: Path, digest: str, labels: tuple[str, ...]) -> tuple[Answered, int, Left]:
-    """The rows that the model `digest` answered, how many others did, and what was left out."""
+def _read(path: Path, digest: str, labels: tuple[str, ...]) -> tuple[Answered, set[str], Left]:
+    """What the model `digest` answered, which other models there are, and what was left out."""
     names = [f"predicted_{name}" for name in output_names(labels)]
     times, truth, outputs = [], [], []
-    left, others = Left(), 0
+    left, others = Left(), set[str]()
     for where, line in records(path, ["model", "time", "label", *names], left, "run `make join`"):
         if line["model"] != digest:
-            others += 1
+            others.add(line["model"])
             continue
         label = line["label"] if labels else _finite(line["label"])
         output = [_finite(line[name]) for name in names]
