@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from {{ cookiecutter.package_name }}.serving import protocol
 from {{ cookiecutter.package_name }}.serving.protocol import DISCARD, Guarded
 from {{ cookiecutter.package_name }}.serving.settings import Settings
 
@@ -338,7 +339,7 @@ def test_a_request_that_is_not_finished_in_time_ends_its_connection(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short = Settings(request_seconds=0.05)
-    monkeypatch.setattr("{{ cookiecutter.package_name }}.serving.protocol._settings", lambda: short)
+    monkeypatch.setattr(protocol, "_settings", lambda: short)
 
     async def wait() -> None:
         connection, transport = await connect(Application())
