@@ -169,3 +169,44 @@ def gone(lab: Lab) -> None:
 )
 def alone(lab: Lab) -> None:
     (lab.folder / "models/history.jsonl").unlink()
+
+
+@fault(
+    "R1",
+    "model that was rolled back offered again",
+    "promote",
+    r"was rolled back .*: nothing was done",
+    base="two",
+)
+def again(lab: Lab) -> None:
+    assert lab.say("rollback", "WHY=wrong answers")[0] == 0
+
+
+@fault(
+    "R1",
+    "model whose rollout was ended promoted by hand",
+    "promote",
+    r"was ended in its rollout .*: errors",
+    base="challenged",
+)
+def ended(lab: Lab) -> None:
+    line = {"digest": lab.json(CHALLENGER)["digest"], "since": "2999-01-01T00:00:00+00:00"}
+    text = json.dumps(line | {"by": "a driver", "why": "errors"})
+    (lab.folder / "models/aborted.jsonl").write_text(text + "\n")
+
+
+@fault(
+    "R1",
+    "challenger is another than the run judged",
+    "offer",
+    r"this run judged model \w+, the challenger is",
+    base="challenged",
+)
+def other_challenger(lab: Lab) -> None:
+    champion = lab.json(CHAMPION)
+    lab.write_json(CHALLENGER, champion)
+
+
+@fault("R1", "change of champion cut", "promote", r"change.json is damaged", base="challenged")
+def change_cut(lab: Lab) -> None:
+    (lab.folder / "models/.change.json").write_text("{")
