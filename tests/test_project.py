@@ -94,6 +94,37 @@ def test_promote_rollback_and_history_move_the_champion(lived: Path, tmp_path: P
     assert "another test" in told
 
 
+def test_after_a_revert_the_model_that_was_rolled_back_goes_out_for_a_reason_only(
+    lived: Path, tmp_path: Path
+) -> None:
+    project = twin(lived, tmp_path / "project")
+    config = project / "model_config.yaml"
+    good = config.read_text(encoding="utf-8")
+    bad = good.replace("max_iter: 120", "max_iter: 130")
+    first = champion(project)["digest"]
+    config.write_text(bad, encoding="utf-8")
+    make(project, "run")
+    assert "goes out" in make(project, "offer")
+    make(project, "promote")
+    second = champion(project)["digest"]
+    make(project, "rollback", "WHY=wrong answers")
+    config.write_text(good, encoding="utf-8")  # the commit is reverted
+    make(project, "run")
+    assert f"nothing to release: model {first[:16]} is the champion" in make(project, "offer")
+    assert "is the champion already" in make(project, "promote")
+    refused = attempt(project, "image", "MODEL=challenger", JUDGED=second)
+    assert "is not the one that this run judged" in refused.stderr
+    config.write_text(bad, encoding="utf-8")  # and made again
+    make(project, "run")
+    assert f"nothing to release: model {second[:16]} was rolled back" in make(project, "offer")
+    assert "wrong answers: nothing was done" in attempt(project, "promote").stderr
+    assert champion(project)["digest"] == first
+    assert "goes out" in make(project, "offer", "WHY=it was the table")
+    make(project, "promote", "WHY=it was the table")
+    assert champion(project)["digest"] == second
+    assert "it was the table" in make(project, "history")
+
+
 def test_users_packages_are_locked_and_installed(lived: Path, tmp_path: Path) -> None:
     project = twin(lived, tmp_path / "project")
     extra = project / "requirements/extra.in"

@@ -63,13 +63,13 @@ def trained_again(lab: Lab) -> None:
         assert code == 0, said
 
 
-@fault("R1", "verdict turned by hand", "promote", r"does not match its digest", base="challenged")
+@fault("T51", "verdict turned by hand", "promote", r"does not match its digest", base="challenged")
 def turned(lab: Lab) -> None:
     with lab.edited(verdict(lab)) as content:
         content["checks"][0]["value"] = 0.999
 
 
-@fault("R1", "verdict turned and sealed again", "promote", r"is not the verdict", base="challenged")
+@fault("T51", "verdict turned and sealed again", "promote", r"is not the verdict", base="challenged")
 def sealed(lab: Lab) -> None:
     with lab.edited(verdict(lab)) as content:
         del content["digest"]
@@ -78,7 +78,7 @@ def sealed(lab: Lab) -> None:
         content["digest"] = hashlib.sha256(text.encode()).hexdigest()
 
 
-@fault("R1", "verdict forged before it is kept", "register", r"register: .*refused", miss=True)
+@fault("T51", "verdict forged before it is kept", "register", r"register: .*refused", miss=True)
 def forged(lab: Lab) -> None:
     """Who can write reports/ can write the code as well; runners of CI start with none."""
     weaken(lab)
@@ -92,12 +92,12 @@ def forged(lab: Lab) -> None:
         content["digest"] = hashlib.sha256(text.encode()).hexdigest()
 
 
-@fault("R1", "verdict lost", "promote", r"verdicts/\w+.json is missing", base="challenged")
+@fault("T51", "verdict lost", "promote", r"verdicts/\w+.json is missing", base="challenged")
 def lost(lab: Lab) -> None:
     (lab.folder / verdict(lab)).unlink()
 
 
-@fault("R1", "refused model registered", "register", r"refused, not registered")
+@fault("T51", "refused model registered", "register", r"refused, not registered")
 def refused(lab: Lab) -> None:
     with lab.edited("gates.yaml") as gates:
         gates["size"]["max_mb"] = 0.001
@@ -105,7 +105,7 @@ def refused(lab: Lab) -> None:
 
 
 @fault(
-    "R1",
+    "T51",
     "champion changed after the comparison",
     "promote",
     r"was not compared with the champion",
@@ -117,7 +117,7 @@ def champion_changed(lab: Lab) -> None:
 
 
 @fault(
-    "R1",
+    "T51",
     "champion not here to compare with",
     "promote",
     r"was not compared with the champion",
@@ -131,7 +131,7 @@ def champion_absent(lab: Lab) -> None:
         assert code == 0, said
 
 
-@fault("R1", "champion file cut", "gate", r"champion.json is damaged")
+@fault("T51", "champion file cut", "gate", r"champion.json is damaged")
 def champion_cut(lab: Lab) -> None:
     path = lab.folder / CHAMPION
     path.write_bytes(path.read_bytes()[:50])
@@ -184,3 +184,44 @@ def edited(lab: Lab) -> None:
     other = line | {"image": f"registry.example.com/other@sha256:{'6' * 64}"}
     rest = path.read_text().split("\n", 1)[1]
     path.write_text(f"{json.dumps(other)}\n{rest}")
+
+
+@fault(
+    "T51",
+    "model that was rolled back offered again",
+    "promote",
+    r"was rolled back .*: nothing was done",
+    base="two",
+)
+def again(lab: Lab) -> None:
+    assert lab.say("rollback", "WHY=wrong answers")[0] == 0
+
+
+@fault(
+    "T51",
+    "model whose rollout was ended promoted by hand",
+    "promote",
+    r"was ended in its rollout .*: errors",
+    base="challenged",
+)
+def ended(lab: Lab) -> None:
+    line = {"digest": lab.json(CHALLENGER)["digest"], "since": "2999-01-01T00:00:00+00:00"}
+    text = json.dumps(line | {"by": "a driver", "why": "errors"})
+    (lab.folder / "models/aborted.jsonl").write_text(text + "\n")
+
+
+@fault(
+    "T51",
+    "challenger is another than the run judged",
+    "offer",
+    r"this run judged model \w+, the challenger is",
+    base="challenged",
+)
+def other_challenger(lab: Lab) -> None:
+    champion = lab.json(CHAMPION)
+    lab.write_json(CHALLENGER, champion)
+
+
+@fault("T51", "change of champion cut", "promote", r"change.json is damaged", base="challenged")
+def change_cut(lab: Lab) -> None:
+    (lab.folder / "models/.change.json").write_text("{")
