@@ -63,13 +63,13 @@ def trained_again(lab: Lab) -> None:
         assert code == 0, said
 
 
-@fault("T51", "verdict turned by hand", "promote", r"does not match its digest", base="challenged")
+@fault("R1", "verdict turned by hand", "promote", r"does not match its digest", base="challenged")
 def turned(lab: Lab) -> None:
     with lab.edited(verdict(lab)) as content:
         content["checks"][0]["value"] = 0.999
 
 
-@fault("T51", "verdict turned and sealed again", "promote", r"is not the verdict", base="challenged")
+@fault("R1", "verdict turned and sealed again", "promote", r"is not the verdict", base="challenged")
 def sealed(lab: Lab) -> None:
     with lab.edited(verdict(lab)) as content:
         del content["digest"]
@@ -78,7 +78,7 @@ def sealed(lab: Lab) -> None:
         content["digest"] = hashlib.sha256(text.encode()).hexdigest()
 
 
-@fault("T51", "verdict forged before it is kept", "register", r"register: .*refused", miss=True)
+@fault("R1", "verdict forged before it is kept", "register", r"register: .*refused", miss=True)
 def forged(lab: Lab) -> None:
     """Who can write reports/ can write the code as well; runners of CI start with none."""
     weaken(lab)
@@ -92,12 +92,12 @@ def forged(lab: Lab) -> None:
         content["digest"] = hashlib.sha256(text.encode()).hexdigest()
 
 
-@fault("T51", "verdict lost", "promote", r"verdicts/\w+.json is missing", base="challenged")
+@fault("R1", "verdict lost", "promote", r"verdicts/\w+.json is missing", base="challenged")
 def lost(lab: Lab) -> None:
     (lab.folder / verdict(lab)).unlink()
 
 
-@fault("T51", "refused model registered", "register", r"refused, not registered")
+@fault("R1", "refused model registered", "register", r"refused, not registered")
 def refused(lab: Lab) -> None:
     with lab.edited("gates.yaml") as gates:
         gates["size"]["max_mb"] = 0.001
@@ -105,7 +105,7 @@ def refused(lab: Lab) -> None:
 
 
 @fault(
-    "T51",
+    "R1",
     "champion changed after the comparison",
     "promote",
     r"was not compared with the champion",
@@ -117,7 +117,7 @@ def champion_changed(lab: Lab) -> None:
 
 
 @fault(
-    "T51",
+    "R1",
     "champion not here to compare with",
     "promote",
     r"was not compared with the champion",
@@ -131,14 +131,14 @@ def champion_absent(lab: Lab) -> None:
         assert code == 0, said
 
 
-@fault("T51", "champion file cut", "gate", r"champion.json is damaged")
+@fault("R1", "champion file cut", "gate", r"champion.json is damaged")
 def champion_cut(lab: Lab) -> None:
     path = lab.folder / CHAMPION
     path.write_bytes(path.read_bytes()[:50])
 
 
 @fault(
-    "T51",
+    "R1",
     "rollback to a damaged model",
     "rollback",
     r"there is no earlier champion that verifies",
@@ -150,7 +150,7 @@ def damaged(lab: Lab) -> None:
 
 
 @fault(
-    "T51",
+    "R1",
     "rollback to a model that is gone",
     "rollback",
     r"there is no earlier champion that verifies",
@@ -161,7 +161,7 @@ def gone(lab: Lab) -> None:
 
 
 @fault(
-    "T51",
+    "R1",
     "rollback without an earlier champion",
     "rollback",
     r"there is no earlier champion",
@@ -172,7 +172,7 @@ def alone(lab: Lab) -> None:
 
 
 @fault(
-    "T51",
+    "R1",
     "line of the history edited",
     "rollback",
     r"line 1, or one above it, was edited",
@@ -187,7 +187,7 @@ def edited(lab: Lab) -> None:
 
 
 @fault(
-    "T51",
+    "R1",
     "model that was rolled back offered again",
     "promote",
     r"was rolled back .*: nothing was done",
@@ -198,7 +198,7 @@ def again(lab: Lab) -> None:
 
 
 @fault(
-    "T51",
+    "R1",
     "model whose rollout was ended promoted by hand",
     "promote",
     r"was ended in its rollout .*: errors",
@@ -211,7 +211,7 @@ def ended(lab: Lab) -> None:
 
 
 @fault(
-    "T51",
+    "R1",
     "challenger is another than the run judged",
     "offer",
     r"this run judged model \w+, the challenger is",
@@ -222,6 +222,6 @@ def other_challenger(lab: Lab) -> None:
     lab.write_json(CHALLENGER, champion)
 
 
-@fault("T51", "change of champion cut", "promote", r"change.json is damaged", base="challenged")
+@fault("R1", "change of champion cut", "promote", r"change.json is damaged", base="challenged")
 def change_cut(lab: Lab) -> None:
     (lab.folder / "models/.change.json").write_text("{")
