@@ -352,7 +352,7 @@ def rare_group(lab: Lab, share: float) -> None:
     r"fairness\.\S+=rare  +fewer than 10  +refused +group 'rare' has fewer than 10 rows",
 )
 def few_rows(lab: Lab) -> None:
-    rare_group(lab, 0.003)
+    rare_group(lab, 0.006)
 
 
 @fault(
