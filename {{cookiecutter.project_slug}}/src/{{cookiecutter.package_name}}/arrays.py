@@ -6,9 +6,7 @@ categorical and text: object, None is missing.
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
@@ -18,7 +16,6 @@ ROW = "__row__"  # 1-based row of the data file, so that a later refusal can nam
 # What a table may say for a boolean, in any case.
 TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
-_WHOLE = re.compile(r"(0|-?[1-9][0-9]*)\.0")  # as pandas writes whole numbers beside a gap
 
 
 def rows(columns: Columns) -> int:
@@ -36,30 +33,6 @@ def missing(values: np.ndarray) -> np.ndarray:
     if values.dtype == object:
         return np.asarray(values == None)  # noqa: E711 - elementwise
     return np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
-
-
-def category(text: str) -> str:
-    """The one form of a category: 1.0 is 1, and letters are composed (NFC).
-
-    No other two texts are one: 01, 1.00, -0 and 1e3 are not 1, 1, 0 and 1000.
-    """
-    if text.isascii():
-        return text[:-2] if text.endswith(".0") and _WHOLE.fullmatch(text) else text
-    return unicodedata.normalize("NFC", text)
-
-
-def spellings(labels: Iterable[str]) -> dict[str, str]:
-    """From the one form of each label to the label; of two that are one category, the first."""
-    found: dict[str, str] = {}
-    for label in labels:
-        found.setdefault(category(label), label)
-    return found
-
-
-def spelled(text: str, known: dict[str, str]) -> str:
-    """The category `text` as it is spelled in `known` (see `spellings`), or in its one form."""
-    form = category(text)
-    return known.get(form, form)
 
 
 def each(texts: np.ndarray, change: Callable[[str], str]) -> np.ndarray:

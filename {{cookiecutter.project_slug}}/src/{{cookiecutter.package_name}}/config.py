@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from .arrays import spellings
+from .categories import spellings
 from .strict import InputError as InputError
 from .strict import Number as Number
 from .strict import Share as Share

@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .arrays import Columns, each, missing, rows, spelled, spellings, take
+from .arrays import Columns, each, missing, rows, take
+from .categories import spelled, spellings
 from .features import features
 
 Encoding = Literal["ordinal", "onehot"]

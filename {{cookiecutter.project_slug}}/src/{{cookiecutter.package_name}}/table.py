@@ -15,9 +15,9 @@ from .arrays import TRUE as TRUE
 from .arrays import Columns as Columns
 from .arrays import parse_datetime as parse_datetime
 from .arrays import rows as rows
-from .arrays import spelled, spellings
 from .arrays import take as take
 from .arrow import UnfitError, typed
+from .categories import spelled, spellings
 from .config import CONFIG_FILE, Column, Config, InputError
 from .load import load
 from .reading import require

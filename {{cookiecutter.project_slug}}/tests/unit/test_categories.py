@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from {{ cookiecutter.package_name }} import arrays, artifact, encoder, places, table, versioning
+from {{ cookiecutter.package_name }} import artifact, categories, encoder, places, table, versioning
 from {{ cookiecutter.package_name }}.config import Config, Data, InputError, Monitoring, load_config
 from {{ cookiecutter.package_name }}.files import digest_json
 from {{ cookiecutter.package_name }}.operations import drift, experiment, exposure, labels
+from {{ cookiecutter.package_name }}.operations.lines import Left
 from {{ cookiecutter.package_name }}.pipeline import adopt, prepare, split, train, validate
 from {{ cookiecutter.package_name }}.pipeline.validation import rules
 from {{ cookiecutter.package_name }}.profile import column_profile
@@ -33,7 +34,7 @@ HEADER = "plan,usage,late\n"
     [("1.0", "1"), ("0.0", "0"), ("-7.0", "-7"), ("120.0", "120"), (DECOMPOSED, COMPOSED)],
 )
 def test_two_spellings_of_one_category_have_one_form(text: str, form: str) -> None:
-    assert arrays.category(text) == arrays.category(form) == form
+    assert categories.category(text) == categories.category(form) == form
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_two_spellings_of_one_category_have_one_form(text: str, form: str) -> No
     ],
 )
 def test_whatever_else_looks_alike_stays_what_it_is(text: str) -> None:
-    assert arrays.category(text) == text
+    assert categories.category(text) == text
 
 
 def config(path: str, kind: dict[str, Any], **more: Any) -> Config:
@@ -153,7 +154,7 @@ def test_a_unit_that_pandas_made_a_float_is_the_unit_that_was_exposed(in_folder:
     for units in ("1\n2\n", "1.0\n2.0\n3.0\n"):
         Path("units.csv").write_text(f"unit\n{units}")
         experiment.run({"UNITS": "units.csv", "LOG": "log.csv"})
-    assert list(exposure.exposures(Path("log.csv"))) == ["1", "2", "3"]
+    assert list(exposure.exposures(Path("log.csv"), Left())) == ["1", "2", "3"]
     Path("outcomes.csv").write_text("unit,spent\n1.0,5\n2,6\n")
     assert exposure.outcomes(Path("outcomes.csv"), ["spent"]) == {"1": [5.0], "2": [6.0]}
     Path("outcomes.csv").write_text("unit,spent\n1.0,5\n1,6\n")

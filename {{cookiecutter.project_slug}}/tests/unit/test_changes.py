@@ -42,7 +42,7 @@ def state() -> tuple[str, list[str]]:
     """The champion and all of the history; fails where the files do not belong together."""
     record = json.loads(CHAMPION.read_text())
     lines = [json.loads(line) for line in HISTORY.read_text().splitlines()]
-    assert lines[-1] == record
+    assert {key: lines[-1][key] for key in lines[-1] if key != "seal"} == record
     assert json.loads(contract.CONTRACT.read_text())["model"] == record["digest"][:16]
     champion.verify(champion.read(CHALLENGER) or {})
     return record["digest"], [line["digest"] for line in lines]

@@ -197,7 +197,7 @@ def test_arms_of_few_units_are_judged_and_their_figures_are_not_shown() -> None:
     experiment.run({"EXPERIMENT": "few", "METRICS": "spent", "SD": "1", "EFFECT": "5"})
     write("units.csv", [["unit"], *([f"u{n}"] for n in range(12))])
     experiment.run({"UNITS": "units.csv", "LOG": "log.csv"})
-    seen = exposure.exposures(Path("log.csv"))
+    seen = exposure.exposures(Path("log.csv"), Left())
     rows = [[unit, 20 * (each.arm == "b") + n % 3] for n, (unit, each) in enumerate(seen.items())]
     write("outcomes.csv", [["unit", "spent"], *rows])
     known = {str(unit): [float(spent)] for unit, spent in rows}
@@ -416,7 +416,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("name", "old", "new", "message"), WRONG)
-@pytest.mark.parametrize("units", [20, 1200])
+@pytest.mark.parametrize("units", [60, 1200])
 def test_a_wrong_line_is_left_out_and_named_and_many_refuse_a_verdict(
     units: int,
     name: str,
@@ -435,7 +435,7 @@ def test_a_wrong_line_is_left_out_and_named_and_many_refuse_a_verdict(
     code, found = judged()
     assert sum(found["outcomes"].values()) == units - 1
     assert f"1 of {units:,} lines were left out, the first is {message}" in capsys.readouterr().out
-    assert (found["state"] == "refused") == (units == 20)
+    assert (found["state"] == "refused") == (units == 60)
     assert code == experiment.STAY
 
 

@@ -96,7 +96,7 @@ def test_a_champion_of_another_table_is_named_with_the_remedy(
 
 def logged(folder: Path, count: int, **change: Any) -> None:
     """A log of answers of the champion."""
-    model = watch.current_model()
+    _, model = watch.current()
     entry = {
         "row": 0,
         "time": datetime.now(UTC).isoformat(),

@@ -99,13 +99,13 @@ def test_a_damaged_line_is_left_out_and_named(
 
 def test_labels_of_other_models_only_are_said_to_be(labelled: Path) -> None:
     write(labelled, (USUAL, "02", 600, 0.6))
-    model = SimpleNamespace(digest=TRIED, manifest={})
+    model = SimpleNamespace(digest=TRIED)
     with pytest.raises(InputError, match="nor of any model that is kept here: run `make join`"):
-        quality.measure(model, quality.load_config())
+        quality.measure(model, {"metrics": {}}, quality.load_config())
     before = Path("models") / USUAL[:16]  # an earlier champion: the new one has no labels yet
     before.mkdir(parents=True)
     (before / "model.json").touch()
-    found = quality.measure(model, quality.load_config())
+    found = quality.measure(model, {"metrics": {}}, quality.load_config())
     assert found["verdict"] == "not enough data"
     assert "labels, none of an answer of this champion" in found["reason"]
 

@@ -448,13 +448,23 @@ def test_nothing_is_to_be_tried_where_the_newest_model_is_stable(
 def test_a_rollout_that_was_ended_is_listed_and_tried_again_for_a_reason_only(
     server: Server, told: list[str]
 ) -> None:
-    route.write(route.read(SPACE), 0, OVER)
+    over = replace(OVER, evidence=True)
+    route.write(route.read(SPACE), 0, over)
     now = route.read(SPACE)
-    ended(SPACE, "staging", OVER)
+    ended(SPACE, "staging", over)
     assert champion.withdrawn(OVER.model).endswith(": failed: 5 %")
     assert champion.withdrawn(OLD.model) == ""
-    ended(SPACE, "staging", replace(OVER, told=True))
+    ended(SPACE, "staging", replace(over, told=True))
     assert len(champion.ABORTED.read_text().splitlines()) == 1
-    assert rollout._begun(now, RELEASE, "canary", 4) == OVER
+    assert rollout._begun(now, RELEASE, "canary", 4) == over
     again = rollout._begun(now, RELEASE, "canary", 4, "the network was at fault")
     assert (again.phase, again.step, again.reason) == ("running", -1, "the network was at fault")
+
+
+def test_a_rollout_that_ended_for_want_of_data_takes_no_model_back(
+    server: Server, told: list[str]
+) -> None:
+    route.write(route.read(SPACE), 0, OVER)
+    ended(SPACE, "staging", OVER)
+    assert champion.withdrawn(OVER.model) == ""
+    assert len(told) == 1

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from .. import arrays, small
+from .. import arrays, categories, small
 from ..config import Monitoring, Report
 from ..profile import known
 from ..table import Columns
@@ -152,7 +152,7 @@ def _forms(counts: Mapping[Any, int]) -> dict[str, int]:
     """Counts of each category: a log keeps what clients sent, such as 1.0 for 1."""
     found: dict[str, int] = {}
     for label, count in counts.items():
-        form = arrays.category(str(label))
+        form = categories.category(str(label))
         found[form] = found.get(form, 0) + count
     return found
 

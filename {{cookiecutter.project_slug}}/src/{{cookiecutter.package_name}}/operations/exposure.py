@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from ..arrays import category
+from ..categories import category
 from ..config import InputError
 from ..files import new_file
 from .lines import Left, records

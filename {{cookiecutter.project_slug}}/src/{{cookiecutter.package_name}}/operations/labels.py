@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import numerals
-from ..arrays import category, spelled, spellings
+from ..categories import category, spelled, spellings
 from ..config import Data, InputError, load_config
 from ..files import new_file
 from ..places import LABELLED

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from pydantic_core import ValidationError
 
-from ..arrays import Columns, category, spellings
+from ..arrays import Columns
 from ..artifact import Model
+from ..categories import category, spellings
 from ..config import Column, InputError
 from .fields import MAX_NAME, Fault, Fields
 
@@ -152,7 +153,7 @@ def column_specs(model: Model) -> dict[str, Column]:
 def known_categories(model: Model, columns: dict[str, Column]) -> dict[str, frozenset[str]]:
     """For each categorical column what model_config.yaml lists, else what training saw.
 
-    Each label as it is spelled there, and in its one form (see `arrays.category`).
+    Each label as it is spelled there, and in its one form (see `categories.category`).
     """
     seen = {state["name"]: state["codes"] for state in model.encoder.state if "codes" in state}
     labels = {

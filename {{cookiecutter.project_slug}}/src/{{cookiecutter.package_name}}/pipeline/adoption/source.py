@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from ... import memory, reading
-from ...arrays import category
 from ...arrow import TEXT, UnfitError, plain
+from ...categories import category
 from ...config import InputError
 from ...numerals import OTHER, Thousands, is_grouped, number
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ... import gates as rules
 from ... import small
-from ...arrays import category
+from ...categories import category
 from ...gates import Verdict, compare, line
 from ...metrics import RANGES
 from .evidence import Estimate, Evidence, Fairness, Group, Lines, Slice

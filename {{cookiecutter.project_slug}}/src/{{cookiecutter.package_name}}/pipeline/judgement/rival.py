@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ... import artifact, champion
-from ...arrays import category
+from ...categories import category
 from ...config import Config, InputError
 from ...metrics import HEADLINE, METRICS, Interval, encode_target, interval, paired_interval
 from ...table import ROW, Columns

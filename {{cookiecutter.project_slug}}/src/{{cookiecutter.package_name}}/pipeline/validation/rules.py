@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import arrays
+from ... import arrays, categories
 from ...config import CONFIG_FILE, InputError
 from ...table import Columns, rows
 
@@ -72,9 +72,9 @@ def _value(node: ast.expr, columns: Columns) -> Any:
     match node:
         case ast.Name(id=name):
             values = columns[name]
-            return arrays.each(values, arrays.category) if values.dtype == object else values
+            return arrays.each(values, categories.category) if values.dtype == object else values
         case ast.Constant(value=str() as text):
-            return arrays.category(text)
+            return categories.category(text)
         case ast.Constant(value=int() | float() as value):
             return value
         case ast.UnaryOp(op=ast.USub(), operand=inner):
