@@ -156,10 +156,10 @@ def test_a_unit_that_pandas_made_a_float_is_the_unit_that_was_exposed(in_folder:
         experiment.run({"UNITS": "units.csv", "LOG": "log.csv"})
     assert list(exposure.exposures(Path("log.csv"), Left())) == ["1", "2", "3"]
     Path("outcomes.csv").write_text("unit,spent\n1.0,5\n2,6\n")
-    assert exposure.outcomes(Path("outcomes.csv"), ["spent"]) == {"1": [5.0], "2": [6.0]}
+    assert exposure.outcomes(Path("outcomes.csv"), ["spent"], Left()) == {"1": [5.0], "2": [6.0]}
     Path("outcomes.csv").write_text("unit,spent\n1.0,5\n1,6\n")
     with pytest.raises(InputError, match="has a line already"):
-        exposure.outcomes(Path("outcomes.csv"), ["spent"])
+        exposure.outcomes(Path("outcomes.csv"), ["spent"], Left())
 
 
 @pytest.fixture(scope="module")
