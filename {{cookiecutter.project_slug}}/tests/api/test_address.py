@@ -74,11 +74,12 @@ def test_a_port_that_is_taken_is_said_so(host: str) -> None:
             listen(host, port)
 
 
-class Ready(http.server.BaseHTTPRequestHandler):
-    """A service that is ready."""
+class Answering(http.server.BaseHTTPRequestHandler):
+    """A service that answers `{}` at /predict, and nothing else."""
 
-    def do_GET(self) -> None:
-        self.send_response(200)
+    def do_POST(self) -> None:
+        sent = self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200 if (self.path, sent) == ("/predict", b"{}") else 404)
         self.end_headers()
         self.wfile.write(b'{"model": "0123456789abcdef"}')
 
@@ -93,9 +94,9 @@ class Six(http.server.HTTPServer):
 @with_ipv6
 @pytest.mark.parametrize("end", ["", "/"])
 def test_a_service_at_an_address_of_ipv6_is_put_under_load(end: str) -> None:
-    with Six(("::1", 0), Ready) as server:
+    with Six(("::1", 0), Answering) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://[::1]:{server.server_port}"
-        with load._service({"URL": url + end}) as found:
+        with load._service({}, url + end, b"{}") as found:
             assert found == url
         server.shutdown()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -35,11 +34,8 @@ def test_requests_of_the_last_champion_get_valid_answers(service: Service) -> No
     assert names(answer) == set(kept["labels"]), f"the answers have other labels: {ADVICE}"
 
 
-def test_a_model_keeps_its_own_contract(
-    trained: Trained, service: Service, in_folder: Path
-) -> None:
-    contract.write(trained.model.manifest)
-    kept = json.loads(contract.CONTRACT.read_bytes())
+def test_a_model_keeps_its_own_contract(trained: Trained, service: Service) -> None:
+    kept = json.loads(contract.text(trained.model.manifest) or "")
     status, answer = service.post(kept["request"])
     assert status == 200, answer
     assert len(answer["predictions"]) == len(kept["request"]["records"])

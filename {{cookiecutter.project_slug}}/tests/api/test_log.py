@@ -9,6 +9,7 @@ import os
 import re
 import resource
 import shutil
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from {{ cookiecutter.package_name }}.config import InputError
+from {{ cookiecutter.package_name }}.files import locked
 from {{ cookiecutter.package_name }}.operations import labels, lines
 from {{ cookiecutter.package_name }}.serving import log
 from {{ cookiecutter.package_name }}.serving.predict import Predict
@@ -93,7 +95,7 @@ def test_a_disk_that_hangs_costs_no_more_memory_than_may_wait(
     monkeypatch.setattr(log, "MAX_WAITING", 400_000)
     monkeypatch.setattr(log, "PATIENCE", 0.1)
     predict = Predict(trained.model, Settings(log=str(tmp_path / "log"), log_features=allowed))
-    (path,) = (tmp_path / "log").iterdir()
+    (path,) = (tmp_path / "log").glob(log.FILES)
     path.unlink()
     os.mkfifo(path)
     body = json.dumps({"records": [service.example] * rows}).encode()
@@ -117,7 +119,8 @@ def test_a_disk_that_hangs_costs_no_more_memory_than_may_wait(
 
 
 def files(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir())
+    """Bytes of all that lies there, but for the one lock of the log."""
+    return sum(path.stat().st_size for path in folder.iterdir() if path.name != ".log.lock")
 
 
 def test_a_log_is_bounded_on_the_disk(trained: Trained, service: Service, tmp_path: Path) -> None:
@@ -165,6 +168,19 @@ def test_processes_that_share_a_folder_keep_one_bound(tmp_path: Path) -> None:
     assert 3000 <= most <= 6000
 
 
+def test_a_file_is_begun_by_one_process_at_a_time(tmp_path: Path) -> None:
+    kept: list[log.PredictionLog] = []
+    settings = Settings(log=str(tmp_path))
+    other = threading.Thread(target=lambda: kept.append(log.PredictionLog(settings, print)))
+    with locked(tmp_path / "log"):  # as one does that makes room
+        other.start()
+        other.join(0.5)
+        assert not list(tmp_path.glob(log.FILES))
+    other.join()
+    kept[0].close()
+    assert len(list(tmp_path.glob(log.FILES))) == 1
+
+
 @pytest.mark.parametrize("umask", [0, 0o022, 0o777])
 def test_only_the_owner_can_read_the_log(umask: int, tmp_path: Path) -> None:
     folder, before = tmp_path / "log", os.umask(umask)
@@ -182,7 +198,7 @@ def test_only_the_owner_can_read_the_log(umask: int, tmp_path: Path) -> None:
 def test_a_log_of_earlier_versions_is_closed_and_a_folder_of_other_files_left_as_it_is(
     tmp_path: Path,
 ) -> None:
-    for name, more in (("own", []), ("shared", ["notes.txt"])):
+    for name, more in (("own", [".log.lock"]), ("shared", ["notes.txt"])):
         folder = tmp_path / name
         folder.mkdir(0o755)
         for each in ("20250101T000000-7.jsonl", *more):
@@ -213,7 +229,7 @@ def test_a_log_whose_folder_is_taken_away_goes_on_in_a_new_one(
     predict = Predict(trained.model, Settings(log=str(folder), log_bytes=4000))
     body = json.dumps({"records": [service.example]}).encode()
     predict.answer(body, ("x", ""))
-    wait_for(lambda: any(path.stat().st_size for path in folder.iterdir()))
+    wait_for(lambda: files(folder) > 0)
     shutil.rmtree(folder)
     for _ in range(50):
         predict.answer(body, ("y", ""))
@@ -228,7 +244,7 @@ def test_a_full_disk_loses_whole_lines_and_says_so_once(
     kept = log.PredictionLog(Settings(log=str(tmp_path)), dropped.append)
     full = resource.getrlimit(resource.RLIMIT_FSIZE)
     kept.add(lambda: [{"id": "first"}], 1, 1)
-    wait_for(lambda: any(path.stat().st_size for path in tmp_path.iterdir()))
+    wait_for(lambda: files(tmp_path) > 0)
     resource.setrlimit(resource.RLIMIT_FSIZE, (30, full[1]))
     try:
         for _ in range(3):

@@ -186,6 +186,9 @@ def test_a_service_that_does_not_get_ready_ends_the_load_test(
 
     monkeypatch.setattr(load.subprocess, "Popen", sleeping)
     monkeypatch.setattr(load, "START_SECONDS", 0.2)
-    with pytest.raises(InputError, match=r"/ready names no model within"), load._service({}):
+    with (
+        pytest.raises(InputError, match=r"/predict names no model within"),
+        load._service({}, "", b"{}"),
+    ):
         pass
     assert started[0].poll() is not None

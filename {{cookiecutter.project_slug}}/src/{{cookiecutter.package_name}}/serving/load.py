@@ -46,7 +46,7 @@ def run(settings: dict[str, str]) -> bool:
     }
     there = _staging(settings["ENV"]) if settings.get("ENV") else settings.get("URL") or ""
     body = _example(settings)
-    with _service(settings, there.rstrip("/"), body) as url:
+    with _service(settings, there, body) as url:
         _expect(settings, url, body)
         found = _locust(url, words | {"LOAD_BODY": body.decode()})
     lines = _judge(found, rule) if rule else [gates.line("load", "off", "off in gates.yaml")]
@@ -149,6 +149,7 @@ def _summary(entry: dict[str, Any]) -> dict[str, Any]:
 @contextlib.contextmanager
 def _service(settings: dict[str, str], url: str, body: bytes) -> Iterator[str]:
     """Address of the service: `url`, or one of our own on a free port; it answers `body`."""
+    url = url.rstrip("/")
     if url:
         if not url.startswith(("http://", "https://")) or _model(url, body) is None:
             raise InputError(

@@ -114,7 +114,7 @@ class PredictionLog:
         """A new file, for which the oldest ones made room; the lock is held while it is made."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
         path = make_folder(self._folder) / f"{stamp}-{secrets.token_hex(4)}.jsonl"
-        with locked(path):
+        with locked(path.with_name("log")):  # one for all that write there
             ages = sorted((*_age_and_size(old), old) for old in path.parent.glob(FILES))
             total = sum(size for _, size, _ in ages)
             for _, size, old in ages:
@@ -137,7 +137,7 @@ def make_folder(log: str) -> Path:
     try:
         folder.mkdir(0o700, parents=True, exist_ok=True)
         mine = set(folder.glob(FILES))
-        if mine == set(folder.iterdir()):
+        if mine == set(folder.iterdir()) - set(folder.glob(".*.lock")):
             mine.add(folder)
         for path in mine:
             if path.stat().st_uid == os.geteuid():
