@@ -18,7 +18,7 @@ def commands(text: str) -> list[str]:
     found = []
     for block, inline in CODE.findall(text):
         for line in block.splitlines() if block else [" ".join(inline.split())]:
-            for part in re.split(r" && ", re.sub(r"<[^<>]+>", "PACKAGE", line)):
+            for part in re.split(r" && | \| ", re.sub(r"<[^<>]+>", "PACKAGE", line)):
                 command = MAKE.match(part) or MODULE.match(part)
                 if command:
                     found.append(f"make {command[1].strip()}")

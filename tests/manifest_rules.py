@@ -18,7 +18,7 @@ VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral"} | {
 }
 GRACE_SECONDS = 30  # of serving/serve.py, after SERVE_DRAIN_SECONDS
 SETTINGS = {"MAX_ROWS", "MAX_BYTES", "MAX_IN_FLIGHT", "MAX_SLOW", "REQUEST_SECONDS"} | {
-    *("DRAIN_SECONDS", "LOG", "LOG_SHARE", "LOG_FEATURES", "LOG_BYTES"),
+    *("DRAIN_SECONDS", "LOG", "LOG_SHARE", "LOG_FEATURES", "LOG_BYTES", "LOG_WRITERS"),
 }
 CLUSTER_WIDE = {"Namespace"}
 CALLED = {  # by jobs, outside of the cluster's own objects

@@ -13,8 +13,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from {{ cookiecutter.package_name }} import artifact, categories, encoder, places, table, versioning
-from {{ cookiecutter.package_name }}.config import Config, Data, InputError, Monitoring, load_config
+from {{ cookiecutter.package_name }} import (
+    artifact,
+    categories,
+    encoder,
+    places,
+    table,
+    versioning,
+)
+from {{ cookiecutter.package_name }}.config import (
+    Config,
+    Data,
+    InputError,
+    Monitoring,
+    load_config,
+)
 from {{ cookiecutter.package_name }}.files import digest_json
 from {{ cookiecutter.package_name }}.operations import drift, experiment, exposure, labels
 from {{ cookiecutter.package_name }}.operations.lines import Left

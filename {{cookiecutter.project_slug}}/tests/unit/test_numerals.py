@@ -13,7 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from {{ cookiecutter.package_name }} import numerals, table, versioning
-from {{ cookiecutter.package_name }}.config import Column, Config, Data, InputError, load_config
+from {{ cookiecutter.package_name }}.config import (
+    Column,
+    Config,
+    Data,
+    InputError,
+    load_config,
+)
 from {{ cookiecutter.package_name }}.operations import labels
 from {{ cookiecutter.package_name }}.pipeline import adopt
 from {{ cookiecutter.package_name }}.serving import rows

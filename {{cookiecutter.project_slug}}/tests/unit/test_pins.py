@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -130,7 +131,8 @@ def test_no_stage_reads_what_is_not_pinned(
     monkeypatch.chdir(trained.folder)
     path = Path(load_config().data.path)
     pin = path.with_name(f"{path.name}.dvc")
-    pin.write_text(f"outs: [{% raw %}{{md5: {'a' * 32}, hash: md5, path: {path.name}}}{% endraw %}]\n")
+    out = {"md5": "a" * 32, "hash": "md5", "path": path.name}
+    pin.write_text(json.dumps({"outs": [out]}))
     with pytest.raises(InputError, match=r"is not what data/small\.parquet\.dvc pins"):
         stage()
     pin.unlink()

@@ -107,7 +107,7 @@ def files(folder: Path) -> dict[Path, bytes]:
 @pytest.mark.parametrize(
     "name",
     [
-        "/tmp/evil.json",  # noqa: S108 - never written
+        "/srv/evil.json",
         "../evil.json",
         "v1/../../evil.json",
         "v1/./evil.json",
