@@ -71,8 +71,8 @@ faults: setup  ## plant every fault, and write docs/figures.md (minutes)
 drill: setup  ## the whole loop on this machine, from nothing to a bad release that goes back (minutes); docs/figures.md
 	PYTHONPATH=tests $(BIN)/python tools/drill.py
 
-rollouts: setup  ## simulate rollouts, run their drills (minutes; on a quiet machine), and write docs/figures.md
-	PYTHONPATH=tests $(BIN)/python tools/rollouts.py
+rollouts: setup  ## simulate rollouts, run their drills (minutes; on a quiet machine), and write docs/figures.md; WORDS=load
+	PYTHONPATH=tests $(BIN)/python tools/rollouts.py $(WORDS)
 
 sync: setup  ## write copier.yml from cookiecutter.json
 	$(BIN)/python tools/sync_copier.py

@@ -36,6 +36,12 @@ def test_every_command_in_the_templates_own_texts_is_there_with_its_keys(
         assert commands.faults(path.read_text(encoding="utf-8"), either) == [], path.name
 
 
+def test_the_first_words_of_a_new_project_are_no_error(project: Path) -> None:
+    done = bake.run("make", "help", cwd=project)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.lstrip().startswith("Daily")
+
+
 @pytest.mark.parametrize(
     "planted",
     [

@@ -1,4 +1,6 @@
-"""Simulate rollouts, run their drills, and write the section `rollouts` of docs/figures.md."""
+"""Simulate rollouts, run their drills, and write the sections `rollouts` and `load` of
+docs/figures.md; `rollouts` or `load` as the only word measures that one.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ import bake
 from figures import machine, section
 
 Drill = dict[str, Any]
+BUSY = "busy_processes"  # in the names of the drills next to them
 
 
 def simulated(folder: Path) -> dict[str, Any]:
@@ -29,13 +32,13 @@ def simulated(folder: Path) -> dict[str, Any]:
     return found
 
 
-def drilled(folder: Path) -> list[Drill]:
-    """The figures of the drills; raises CalledProcessError where one of them fails.
+def drilled(folder: Path, which: str) -> list[Drill]:
+    """The figures of the drills of these names; raises CalledProcessError where one of them fails.
 
     FULL_MATRIX: a healthy release next to busy processes ten times, not once.
     """
     told = folder / "drills.jsonl"
-    command = [sys.executable, "-m", "pytest", "-q", str(bake.ROOT / "tests/test_rollout.py")]
+    command = [sys.executable, "-m", "pytest", "-q", "-k", which, "tests/test_rollout.py"]
     environment = os.environ | {"DRILL_FIGURES": str(told), "FULL_MATRIX": "1"}
     subprocess.run(command, cwd=bake.ROOT, env=environment, check=True)
     return [json.loads(line) for line in told.read_text(encoding="utf-8").splitlines()]
@@ -89,19 +92,18 @@ def others(drills: list[Drill]) -> list[str]:
     lines = ["| drill | figures |", "|---|---|"]
     for drill in drills:
         name = drill["drill"]
-        if not name.startswith(("T50 ", "busy ")):
+        if not name.startswith("T50 "):
             values = {key: value for key, value in drill.items() if key != "drill"}
             told = ", ".join(f"{key.replace('_', ' ')} {v:,.4g}" for key, v in values.items())
             lines.append(f"| {name} | {told} |")
     return lines
 
 
-def text(found: dict[str, Any], drills: list[Drill]) -> str:
-    parts = [simulations(found), releases(drills), busy(drills), others(drills)]
+def text(*parts: list[str]) -> str:
     return "\n\n".join("\n".join(lines) for lines in [[f"{machine()}."], *parts])
 
 
-def main() -> None:
+def main(words: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "home").mkdir()
@@ -110,8 +112,12 @@ def main() -> None:
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         os.environ.clear()
         os.environ.update(environment)
-        section("rollouts", text(simulated(folder), drilled(folder)))
+        if "rollouts" in words:
+            found, drills = simulated(folder), drilled(folder, f"not {BUSY}")
+            section("rollouts", text(simulations(found), releases(drills), others(drills)))
+        if "load" in words:
+            section("load", text(busy(drilled(folder, BUSY))))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or ["rollouts", "load"])

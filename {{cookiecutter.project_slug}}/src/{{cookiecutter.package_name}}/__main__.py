@@ -87,7 +87,6 @@ def main(words: Sequence[str]) -> int:
         print(_help())
         return 0 if names else 2
     settings = dict(word.split("=", 1) for word in words if "=" in word)
-    settings["ALONE"] = "yes" if len(names) == 1 else "no"
     unknown = [name for name in names if name not in STAGES and name != "run"]
     if unknown:
         print(f"ERROR: there is no stage {unknown[0]!r}\n{_help()}", file=sys.stderr)
@@ -95,7 +94,7 @@ def main(words: Sequence[str]) -> int:
     surroundings.settle()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leaves nothing half-written either
     try:
-        return max(_run(name, settings) for name in _expand(names))
+        return max(_run(name, settings, names == [name]) for name in _expand(names))
     except BaseException as error:
         if _interrupted(error):
             said = "interrupted: no half-written result was kept; run again to go on"
@@ -121,10 +120,10 @@ def _expand(names: Sequence[str]) -> list[str]:
     return [stage for name in names for stage in (RUN if name == "run" else [name])]
 
 
-def _run(name: str, settings: dict[str, str]) -> int:
-    """Run one stage; it takes `settings` when its function has a parameter.
+def _run(name: str, settings: dict[str, str], alone: bool) -> int:
+    """Run one stage; it takes `settings`, and `alone`, when its function has such a parameter.
 
-    It may say False, or an exit code of its own.
+    Alone: no other word was given with it. It may say False, or an exit code of its own.
     """
     from .changes import settle
 
@@ -132,10 +131,12 @@ def _run(name: str, settings: dict[str, str]) -> int:
     _limit_threads(name)
     module, function, _ = STAGES[name]
     stage = getattr(importlib.import_module(f".{module}", __package__), function)
-    arguments = [settings] if inspect.signature(stage).parameters else []
+    known = inspect.signature(stage).parameters.keys()
+    arguments = [settings] if known - {"alone"} else []
+    how = {"alone": alone} if "alone" in known else {}
     # A library that put something before stdout or stderr takes it with it when the stage ends.
     with redirect_stdout(sys.stdout), redirect_stderr(sys.stderr):
-        said = _shown(name, lambda: stage(*arguments))
+        said = _shown(name, lambda: stage(*arguments, **how))
     code: int = said if type(said) is int else int(said is False)
     if (name, code) in EVENTS:
         from .operations.notify import tell

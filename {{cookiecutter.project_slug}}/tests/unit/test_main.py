@@ -8,7 +8,8 @@ import pytest
 
 from {{ cookiecutter.package_name }} import __main__ as command
 from {{ cookiecutter.package_name }}.config import InputError
-from {{ cookiecutter.package_name }}.pipeline import summary
+from {{ cookiecutter.package_name }}.operations import experiment
+from {{ cookiecutter.package_name }}.pipeline import adopt, register, summary
 
 
 def ends_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -71,6 +72,20 @@ def test_a_stage_that_refuses_ends_with_1_after_the_others_ran(
 def test_an_unknown_stage_is_named_with_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["trian"]) == 2
     assert "there is no stage 'trian'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("names", [["adopt"], ["abtest"], ["register"], ["register", "adopt"]])
+def test_a_word_is_given_what_was_typed_and_nothing_else(
+    names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(adopt, "run", lambda arguments: given.append(arguments))
+    monkeypatch.setattr(experiment, "run", lambda settings: given.append(settings))
+    monkeypatch.setattr(register, "run", lambda alone: given.append(alone))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert command.main([*names, "DATA=x.csv"]) == 0
+    expected = [len(names) == 1 if name == "register" else {"DATA": "x.csv"} for name in names]
+    assert given == expected
 
 
 def test_help_imports_no_package_that_takes_long() -> None:

@@ -117,21 +117,24 @@ def _inputs(part: list[dict[str, Any]], columns: Mapping[str, Column]) -> Column
 
 
 def _fits(value: Any, column: Column) -> bool:
-    """Whether a logged value is one of `column`; NaN is a missing number."""
+    """Whether a logged value is one of `column`; NaN is a missing number.
+
+    Times are logged in ISO 8601, whatever form they were sent in.
+    """
     if value is None:
         return True
     if column.type in ("numeric", "boolean"):
         return isinstance(value, int | float) and not abs(value) > sys.float_info.max
     if not isinstance(value, str):
         return False
-    return column.type != "datetime" or table.parse_datetime(value, column.format) is not None
+    return column.type != "datetime" or table.parse_datetime(value, None) is not None
 
 
 def _typed(values: list[Any], column: Column) -> np.ndarray:
     if column.type in ("numeric", "boolean"):
         return np.array([np.nan if value is None else float(value) for value in values])
     if column.type == "datetime":
-        moments = [table.parse_datetime(v, column.format) if v else None for v in values]
+        moments = [table.parse_datetime(v, None) if v else None for v in values]
         return np.array([moment or "NaT" for moment in moments], dtype="M8[us]")
     return np.array(values, dtype=object)
 

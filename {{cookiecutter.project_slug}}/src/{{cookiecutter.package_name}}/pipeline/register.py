@@ -23,10 +23,10 @@ from . import gate
 _AGAIN = "run `make gate`"
 
 
-def run(settings: dict[str, str] | None = None) -> bool:
+def run(alone: bool = True) -> bool:
     """False when the candidate was refused, or MLflow could not be told.
 
-    Alone it asks MLflow what it has; among other words (ALONE=no) only where something changed.
+    Alone it asks MLflow what it has; among other words only where something changed.
     """
     settle()
     verdict = champion.read_verdict(VERDICT, _AGAIN)
@@ -37,7 +37,7 @@ def run(settings: dict[str, str] | None = None) -> bool:
     state = point(verdict) if passed else "refused, not registered"
     print(f"register: model {verdict['model'][:16]} {state}")
     try:
-        tracking.mirror(verdict, folder, (settings or {}).get("ALONE") != "no")
+        tracking.mirror(verdict, folder, alone)
     except InputError as error:
         print(f"register: {error}", file=sys.stderr)
         return False
