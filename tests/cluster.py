@@ -29,6 +29,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 from images import Image, built
+from needs import needed
 
 Object = dict[str, Any]
 Key = tuple[str, str, str, str]  # group/version, resource, namespace, name
@@ -603,6 +604,7 @@ def end(pod: Pod) -> None:
 @contextlib.contextmanager
 def cluster(folder: Path, answering: type[Handler] = Handler) -> Iterator[Cluster]:
     """A running cluster whose kubeconfig is in `folder`."""
+    needed("kubectl")
     store = Store()
     handler = type("OneHandler", (answering,), {"store": store})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
