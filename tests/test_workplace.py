@@ -11,16 +11,17 @@ from pathlib import Path
 import bake
 import pytest
 from life import attempt, champion, path_without, twin
+from needs import missing
 
 DEAD = "http://127.0.0.1:9"
 NOBODY = "mount --bind {passwd} /etc/passwd && umask 077 && exec make run"
 
 
 def isolated(*words: str) -> list[str]:
-    """A command with mounts of its own; the test is skipped where that is not allowed."""
+    """A command with mounts of its own; skipped with the reason where that is not allowed."""
     command = ["unshare", "--mount", "--", *words]
     if not shutil.which("unshare") or bake.run(*command[:3], "true", cwd=Path("/")).returncode:
-        pytest.skip("unshare --mount is not allowed here: only root may")
+        missing("unshare --mount is not allowed here: only root may")
     return command
 
 

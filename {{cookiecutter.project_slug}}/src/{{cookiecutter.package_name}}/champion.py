@@ -240,7 +240,7 @@ def earlier(records: list[Record]) -> list[Record]:
 def abort(digest: str, why: str) -> None:
     """List that a rollout of the model `digest` was ended."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    entry = {"digest": digest, "since": now, "by": _who(), "why": " ".join(why.split())}
+    entry = {"digest": digest, "since": now, "by": _who(), "why": line(why)}
     with locked(ABORTED):
         known = ABORTED.read_bytes().decode() if ABORTED.exists() else ""
         write_text(ABORTED, f"{known}{_line(entry)}\n")

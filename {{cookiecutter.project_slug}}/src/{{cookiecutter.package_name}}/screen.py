@@ -80,6 +80,25 @@ def bare(stream: Any) -> Any:
     return stream.bare if isinstance(stream, Screen) else stream
 
 
+def output(
+    command: Sequence[str], seconds: float, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A program at its end, with what it printed; its complaints pass the screen.
+
+    After `seconds` it is ended: raises subprocess.TimeoutExpired.
+    """
+    done = subprocess.run(
+        command,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+        timeout=seconds,
+    )
+    print(done.stderr, end="", file=sys.stderr)
+    return done
+
+
 def run(command: Sequence[str], seconds: float) -> int:
     """Exit code of a program; what it prints passes the screen.
 

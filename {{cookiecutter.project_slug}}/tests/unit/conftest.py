@@ -12,6 +12,7 @@ import pytest
 
 from {{ cookiecutter.package_name }} import tracking
 from {{ cookiecutter.package_name }}.files import digest_json
+from {{ cookiecutter.package_name }}.operations import notify
 from {{ cookiecutter.package_name }}.pipeline import evaluate
 from {{ cookiecutter.package_name }}.pipeline.judgement import measure
 
@@ -80,3 +81,11 @@ def new_candidate(project: Path) -> Callable[[int], str]:
         return str(manifest["digest"])
 
     return make
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What people were told."""
+    texts: list[str] = []
+    monkeypatch.setattr(notify, "send", texts.append)
+    return texts

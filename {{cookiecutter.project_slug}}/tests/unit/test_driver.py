@@ -15,7 +15,6 @@ from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.operations import (
     cluster,
     driver,
-    notify,
     rollout,
     route,
     stable,
@@ -95,13 +94,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Odd:
     monkeypatch.setattr(driver.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(driver.time, "monotonic", lambda: float(next(clock)))
     return made
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    texts: list[str] = []
-    monkeypatch.setattr(notify, "send", texts.append)
-    return texts
 
 
 def canary() -> int:

@@ -20,7 +20,6 @@ from {{ cookiecutter.package_name }}.operations import (
     counts,
     deploy,
     driver,
-    notify,
     rollout,
     route,
     stable,
@@ -94,14 +93,6 @@ def server(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(cluster, "project", lambda: "credit")
     monkeypatch.setattr(cluster, "namespace", lambda settings: SPACE)
     return made
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What people were told."""
-    texts: list[str] = []
-    monkeypatch.setattr(notify, "send", texts.append)
-    return texts
 
 
 def test_share_state_and_mirror_are_written_in_one_step(server: Server) -> None:

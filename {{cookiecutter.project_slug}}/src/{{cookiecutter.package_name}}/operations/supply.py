@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .. import champion, lineage
+from .. import champion, lineage, screen
 from ..champion import CHALLENGER, CHAMPION, Record
 from ..config import InputError
 from ..files import read_json, write_json
@@ -46,16 +46,9 @@ def scan() -> None:
     command = [sys.executable, "-m", "pip_audit", *options, *locks]
     command += ["--format", "json"]
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            encoding="utf-8",
-            errors="backslashreplace",
-            timeout=SECONDS,
-        )
+        done = screen.output(command, SECONDS)
     except subprocess.TimeoutExpired:
         raise InputError(f"scan: not passed: no end within {SECONDS:.0f} s") from None
-    print(done.stderr, end="", file=sys.stderr)
     found = json.loads(done.stdout)["dependencies"] if done.stdout.strip() else []
     for package in found:
         for fault in package.get("vulns", []):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .. import artifact, champion, gates
+from .. import artifact, champion, gates, screen
 from ..config import InputError
 from ..files import read_json, write_json
 from ..operations import web
@@ -103,17 +103,9 @@ def _locust(url: str, words: dict[str, str]) -> dict[str, Any]:
     command += ["--exit-code-on-error", "0", "--loglevel", "ERROR"]
     seconds = int(words["LOAD_DURATION"]) + END_SECONDS
     try:
-        done = subprocess.run(
-            command,
-            env=os.environ | words,
-            capture_output=True,
-            encoding="utf-8",
-            errors="backslashreplace",
-            timeout=seconds,
-        )
+        done = screen.output(command, seconds, os.environ | words)
     except subprocess.TimeoutExpired:
         raise InputError(f"load: locust did not end within {seconds:.0f} s") from None
-    print(done.stderr, end="", file=sys.stderr)
     try:
         entry = next(e for e in json.loads(done.stdout) if e["name"] == "/predict")
     except (ValueError, StopIteration):
