@@ -39,7 +39,7 @@ def test_every_command_in_the_templates_own_texts_is_there_with_its_keys(
 def test_the_first_words_of_a_new_project_are_no_error(project: Path) -> None:
     done = bake.run("make", "help", cwd=project)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.lstrip().startswith("Daily")
+    assert done.stdout.split()[:2] == ["make", "help"]
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def _labels(source: Path, data: Data) -> tuple[dict[Key, str], Left]:
         if not fault and labels.setdefault(key, label) != label:
             unclear.add(key)
             fault = "its id has another label already, so it has none"
-        if fault and not data.labels and _SIGNS.fullmatch(given["label"].strip()):
+        if not label and _SIGNS.fullmatch(given["label"].strip()):
             raise InputError(f"{where}: {fault}")  # large labels alone would be left out
         if fault:
             left.note(where, fault)
@@ -155,19 +155,18 @@ def _label(given: dict[str, str], data: Data) -> tuple[Key, str, str]:
     """Key and label of a line, and what is wrong with it."""
     name, row = category(given["id"].strip()), category(given.get("row", "").strip()) or "0"
     classes, label = data.labels, given["label"].strip()
+    label = spelled(label, spellings(classes)) if classes else _number(label, data.thousands)
     fault = ""
     if not name:
         fault = "it has no id"
     elif not (row.isascii() and row.isdecimal() and len(row) < 10):
         fault, row = "row must be a whole number", "0"
-    elif classes and (label := spelled(label, spellings(classes))) not in classes:
+    elif classes and label not in classes:
         fault = f"label must be one of {', '.join(classes)}"
-    elif not classes and not (number := _number(label, data.thousands)):
+    elif not label:
         grouped = data.thousands in numerals.OTHER
         signs = f" with {data.thousands!r} between thousands" if grouped else ""
         fault = f"label must be a number{signs}"
-    elif not classes:
-        label = number
     return (name, int(row)), label, fault
 
 
