@@ -172,6 +172,13 @@ def _explain(error: Exception) -> str | None:
 
     if isinstance(error, InputError):
         return str(error)
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}: line {error.lineno}: {error.msg}: correct it"
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"{error}: packages of yours go to requirements/extra.in, then `make lock` and "
+            f"`make setup`; {__package__}'s own modules are read from src/"
+        )
     if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
         return f"{error.object[:200]!r} is not UTF-8 text: give it as UTF-8"
     if isinstance(error, OSError) and error.errno in NO_SPACE:

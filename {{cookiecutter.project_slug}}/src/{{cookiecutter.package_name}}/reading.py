@@ -34,7 +34,7 @@ def marked(file: IO[str]) -> str:
 
     `file` stands behind that line afterwards, or at its beginning.
     """
-    found = _MARK.fullmatch(file.readline(16).rstrip("\r\n"))
+    found = _MARK.fullmatch(file.readline(16).removeprefix("\ufeff").rstrip("\r\n"))
     if found is None:
         file.seek(0)
     return found[1] if found else ""

@@ -119,11 +119,11 @@ def test_a_wrong_word_is_refused(wrong: dict[str, str], sheet: Sheet) -> None:
         sheet.score(**wrong)
 
 
-@pytest.mark.parametrize("out", ["in.csv", ".", "in.csv/out.csv", "nowhere/out.csv"])
+@pytest.mark.parametrize("out", ["in.csv", ".", "in.csv/out.csv", "nowhere/out.csv", "out.parquet"])
 def test_a_place_that_cannot_be_written_is_refused_before_a_row_is_read(
     out: str, sheet: Sheet
 ) -> None:
-    with pytest.raises(InputError, match=r"OUT: .*choose another file"):
+    with pytest.raises(InputError, match=r"OUT: .*(choose another file|name it so)"):
         sheet.score(OUT=str(sheet.folder / out))
     assert "probability" not in (sheet.folder / "in.csv").read_text(encoding="utf-8")
 

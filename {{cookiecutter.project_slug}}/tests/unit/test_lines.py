@@ -73,6 +73,8 @@ def test_a_line_that_is_no_record_is_left_out_and_named(name: str, end: bytes) -
         ("id,label\nr0,yes,,\n", ["r0", "yes"]),
         ("id,label\n\nr0,yes\n\n", ["r0", "yes"]),
         ("label,id\nZoë,\U0001f40d\n", ["\U0001f40d", "Zoë"]),
+        ("sep=;\nid;label\nr0;1,5\n", ["r0", "1,5"]),
+        ('\ufeffsep=\t\r\nid\tlabel\r\n"r\n0"\tyes\r\n', ["r\n0", "yes"]),
     ],
 )
 def test_a_record_as_programs_write_it_is_read(content: str, wanted: list[str]) -> None:
@@ -87,7 +89,9 @@ def test_a_record_as_programs_write_it_is_read(content: str, wanted: list[str]) 
     ("content", "message"),
     [
         (b"", "has no column 'id'"),
-        (b"name,label\nr0,yes\n", "has no column 'id'"),
+        (b"name,label\nr0,yes\n", "has no column 'id': add it"),
+        (b"id;label\nr0;yes\n", "has no column 'id': its fields end with ';': save it with commas"),
+        (b"sep=;\nid,label\nr0,yes\n", "has no column 'id': add it"),
         ("id,label\nr0,yes\n".encode("utf-16"), "is not UTF-8 text"),
         (b"id,label\xff\n", "is not UTF-8 text"),
     ],
@@ -115,7 +119,9 @@ def test_many_open_quotes_cost_what_their_lines_cost(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(lines, "MOST_LINES", 10)
     parsed: list[str] = []
     kept = lines._parsed
-    monkeypatch.setattr(lines, "_parsed", lambda text: parsed.append(text) or kept(text))
+    monkeypatch.setattr(
+        lines, "_parsed", lambda text, comma: parsed.append(text) or kept(text, comma)
+    )
     Path("x.csv").write_text("id,label\n" + '"r,yes\n' * 2000)
     left = Left()
     assert list(records(Path("x.csv"), ["id"], left)) == []

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..config import InputError
+from ..reading import marked
 
 MAX_LINE = 1 << 24  # letters
 MOST_OUT = 0.01  # share of the lines
@@ -74,25 +75,31 @@ def records(
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Where it is, and its values by column, of each line of a CSV file with a header.
 
-    A line may end early: what it lacks is empty. Raises InputError where the file cannot be read,
-    its header is no UTF-8 text, or it lacks a column of `needed`.
+    Fields end with a comma, or with what a first line such as `sep=;` names. A line may end early:
+    what it lacks is empty. Raises InputError where the file cannot be read, its header is no UTF-8
+    text, or it lacks a column of `needed`.
     """
     csv.field_size_limit(MAX_LINE)
     with _opened(path, "") as file:
-        lines = deque(itertools.islice(_lines(file), 1))
-        head = _parsed(lines[0][1].removeprefix("\ufeff")) if lines else []
+        mark = marked(file)
+        first = 2 if mark else 1
+        comma = mark or ","
+        lines = deque(itertools.islice(_lines(file, first), 1))
+        head = _parsed(lines[0][1].removeprefix("\ufeff"), comma) if lines else []
         if head is None or not all(map(is_text, head)):
             raise InputError(f"{path} is not UTF-8 text: save it as UTF-8")
         absent = [name for name in needed if name not in head]
         if absent:
-            raise InputError(f"{path} has no column {absent[0]!r}: {remedy}")
+            other = [sign for sign in ";\t|" if sign in "".join(head) and not mark]
+            hint = f"its fields end with {other[0]!r}: save it with commas" if other else remedy
+            raise InputError(f"{path} has no column {absent[0]!r}: {hint}")
         lines.clear()
-        coming = _lines(file, 2)
+        coming = _lines(file, first + 1)
         while line := lines.popleft() if lines else next(coming, None):
             number, text = line
-            values = _parsed(text)
+            values = _parsed(text, comma)
             if values is None:
-                values = _joined(text, lines, coming, len(head))
+                values = _joined(text, lines, coming, comma, len(head))
             if values == []:
                 continue  # an empty line
             left.lines += 1
@@ -135,16 +142,16 @@ def _lines(file: IO[str], first: int = 1) -> Iterator[Numbered]:
         yield number, text
 
 
-def _parsed(text: str) -> list[str] | None:
+def _parsed(text: str, comma: str) -> list[str] | None:
     """The fields of one record; None where it is none, or goes on in the next line."""
     try:
-        return next(csv.reader([text], strict=True), [])
+        return next(csv.reader([text], delimiter=comma, strict=True), [])
     except csv.Error:
         return None
 
 
 def _joined(
-    text: str, lines: deque[Numbered], coming: Iterator[Numbered], fields: int
+    text: str, lines: deque[Numbered], coming: Iterator[Numbered], comma: str, fields: int
 ) -> list[str] | None:
     """A record whose quoted text goes on in the lines that follow: taken only if it is whole."""
     quotes, parts = text.count('"'), [text]
@@ -156,7 +163,7 @@ def _joined(
             lines.append(line)
         parts.append(lines[len(parts) - 1][1])
         quotes += parts[-1].count('"')
-    values = _parsed("".join(parts))
+    values = _parsed("".join(parts), comma)
     if values is None or len(values) != fields:
         return None
     for _ in parts[1:]:

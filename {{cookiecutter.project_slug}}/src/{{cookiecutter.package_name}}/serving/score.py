@@ -37,6 +37,8 @@ def run(settings: dict[str, str]) -> None:
     bad = settings.get("BAD") or "refuse"
     if bad not in ("refuse", "skip"):
         raise InputError(f"BAD={bad}: choose refuse or skip")
+    if target.suffix.lower() in (".parquet", ".pq"):
+        raise InputError(f"OUT: {target}: answers are written as CSV: name it so, OUT=out.csv")
     for path in (target, refused):
         _check_free(path, source)
     model = artifact.load(*which(settings))
