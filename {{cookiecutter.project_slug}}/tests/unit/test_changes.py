@@ -23,6 +23,8 @@ from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.operations import release
 from {{ cookiecutter.package_name }}.pipeline import gate, register
 
+pytestmark = pytest.mark.template
+
 WRITES = {"open", "os.rename", "os.remove", "os.truncate", "os.chmod", "os.rmdir", "os.mkdir"}
 FORK = multiprocessing.get_context("fork")
 

@@ -20,6 +20,8 @@ from {{ cookiecutter.package_name }}.serving.metrics import edges
 
 from .rollouts import GATES, HEALTHY, USUAL, judge, simulate
 
+pytestmark = pytest.mark.template
+
 FAST = {0.005: 900.0, 0.01: 985.0, 0.05: 999.0, 0.25: 1000.0, 1.0: 1000.0, math.inf: 1000.0}
 SLOW = {0.005: 100.0, 0.01: 500.0, 0.05: 900.0, 0.25: 990.0, 1.0: 1000.0, math.inf: 1000.0}
 EVEN = {str(n): 100.0 for n in range(10)}

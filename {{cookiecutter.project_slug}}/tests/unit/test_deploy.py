@@ -13,6 +13,8 @@ import pytest
 from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.operations import cluster, deploy, manifests, supply
 
+pytestmark = pytest.mark.template
+
 NAME = "credit"
 KUBECTL = '''#!PYTHON
 """A cluster in cluster.json: every pod is ready at once, unless `broken` is there."""

@@ -26,6 +26,8 @@ from {{ cookiecutter.package_name }}.operations.route import State
 from .rollouts import GATES
 from .test_rollout import RELEASE, SPACE, STATE, Server
 
+pytestmark = pytest.mark.template
+
 METRICS = """\
 predict_requests_total{code="200"} 40
 predict_seconds_bucket{le="0.1"} 40

@@ -16,6 +16,8 @@ from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.operations import effects, experiment, exposure
 from {{ cookiecutter.package_name }}.operations.lines import Left
 
+pytestmark = pytest.mark.template
+
 PLANNED = {
     "EXPERIMENT": "offer",
     "METRICS": "converted,spent",

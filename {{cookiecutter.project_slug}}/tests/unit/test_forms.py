@@ -13,6 +13,8 @@ from sklearn.naive_bayes import GaussianNB
 from {{ cookiecutter.package_name }} import forms
 from {{ cookiecutter.package_name }}.config import InputError
 
+pytestmark = pytest.mark.template
+
 random = np.random.default_rng(0)
 MATRIX = random.normal(size=(400, 4))
 MATRIX[:, 3] = random.integers(0, 6, 400)

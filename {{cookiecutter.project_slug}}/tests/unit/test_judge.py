@@ -18,6 +18,8 @@ from {{ cookiecutter.package_name }}.operations.route import Route, State
 
 from .rollouts import GATES
 
+pytestmark = pytest.mark.template
+
 MODEL = "1" * 64
 IMAGE = f"registry.example.com/credit@sha256:{'2' * 64}"
 Shown = Callable[..., None]

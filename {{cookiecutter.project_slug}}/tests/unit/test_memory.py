@@ -17,6 +17,8 @@ from {{ cookiecutter.package_name }}.pipeline import adopt
 from {{ cookiecutter.package_name }}.pipeline.adoption import source
 from {{ cookiecutter.package_name }}.serving import rows
 
+pytestmark = pytest.mark.template
+
 ROWS, GROUPS = 500_000, 4
 NEED = memory.TIMES * 2 * 8 * ROWS * GROUPS / 1e9
 

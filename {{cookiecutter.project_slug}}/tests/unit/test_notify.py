@@ -13,6 +13,8 @@ import pytest
 from {{ cookiecutter.package_name }}.operations import notify
 from {{ cookiecutter.package_name }}.pipeline import summary
 
+pytestmark = pytest.mark.template
+
 
 class Hook(http.server.BaseHTTPRequestHandler):
     """Keeps what it is sent and answers with `status`."""

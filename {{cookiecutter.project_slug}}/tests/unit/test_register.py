@@ -18,6 +18,8 @@ from {{ cookiecutter.package_name }}.pipeline.judgement import rival
 
 from .conftest import write_gates
 
+pytestmark = pytest.mark.template
+
 IMPOSSIBLE = "{max_mb: 0.0, max_load_seconds: 100.0, max_memory_mb: 8000.0}"
 
 

@@ -17,6 +17,8 @@ from {{ cookiecutter.package_name }}.pipeline import gate, register
 
 from .conftest import LOOSE, write_gates
 
+pytestmark = pytest.mark.template
+
 Make = Callable[[int], str]
 
 

@@ -16,6 +16,8 @@ import pytest
 
 from {{ cookiecutter.package_name }} import screen
 
+pytestmark = pytest.mark.template
+
 SOURCE = Path(screen.__file__).parents[1]
 PACKAGE = screen.__package__ or ""
 

@@ -12,6 +12,8 @@ from {{ cookiecutter.package_name }} import sharing, versioning
 from {{ cookiecutter.package_name }}.champion import CHAMPION, HISTORY, MODELS
 from {{ cookiecutter.package_name }}.config import InputError
 
+pytestmark = pytest.mark.template
+
 
 class Machines:
     """Two working folders with one DVC remote."""

@@ -17,6 +17,8 @@ from {{ cookiecutter.package_name }}.pipeline import gate, register
 
 from ..conftest import ROOT
 
+pytestmark = pytest.mark.template
+
 VARIABLES = ("NOTIFY_WEBHOOK", "JENKINS_URL", "JENKINS_JOB", "GITHUB_REPOSITORY", "GITHUB_TOKEN")
 
 

@@ -13,6 +13,8 @@ from {{ cookiecutter.package_name }} import champion
 from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.operations import contents, supply
 
+pytestmark = pytest.mark.template
+
 NAME = "registry.example.com/team/model"
 DIGEST = f"sha256:{'d' * 64}"
 IMAGE = f"{NAME}@{DIGEST}"

@@ -13,6 +13,8 @@ import pytest
 from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.operations import notify, prometheus, start, web
 
+pytestmark = pytest.mark.template
+
 HIDDEN = "S3CRET"
 Script = Callable[[socket.socket], None]
 
