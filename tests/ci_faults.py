@@ -143,7 +143,7 @@ FAULTS = [
     Fault("T13 Jenkins: verify taken out before staging", JENKINS, "                            sh 'make verify'\n", "                            sh 'make doctor'\n"),
     Fault("T13 Jenkins: image of another model", JENKINS, "make image MODEL=challenger", "make image"),
     Fault("T13 Jenkins: image of whichever model is challenger", JENKINS, "environment { JUDGED = readFile('reports/judged.txt') }", "environment { OTHER = readFile('reports/judged.txt') }"),
-    Fault("T13 Jenkins: release of a model that was not offered", JENKINS, "                        expression { readFile('reports/offer.txt').contains('release=yes') }\n", ""),
+    Fault("T13 Jenkins: release of a model that was not offered", JENKINS, "when { expression { readFile('reports/offer.txt').contains('release=yes') } }", ""),
     Fault("T13 Jenkins: offer taken out", JENKINS, "                        sh 'make offer'\n", ""),
     Fault("T13 Jenkins: gate beside others", JENKINS, "sh 'make search PART=1'", "sh 'make gate'"),
     Fault("T15 Jenkins: cache with a slip", JENKINS, "skipSave: true", "skipSaving: true"),

@@ -116,7 +116,7 @@ EXPRESSIONS = {
     for fact, number in {"data": 1, "train": 1, "search": 1, "deploy": 2}.items()
 } | {
     "FACTS.contains('search=yes')": 1,
-    "FACTS.contains('release=yes')": 2,
+    "FACTS.contains('release=yes')": 1,
     "readFile('reports/offer.txt').contains('release=yes')": 1,
 }
 AGENTS = {".jenkins/cpu.yaml", ".jenkins/gpu.yaml", "label release"}
