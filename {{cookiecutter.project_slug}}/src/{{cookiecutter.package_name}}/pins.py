@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from .files import digest
 from .strict import read_yaml
 
 _FOLDER = ".dir"  # ends the name of a folder: the digest of the list of its files
+_DIGEST = re.compile("[0-9a-f]{32}")
 _HASH = "md5"  # what is pinned since DVC 3; before, line ends did not count
 
 
@@ -92,16 +94,28 @@ class Pinned:
     def entries(self) -> list[dict[str, str]]:
         """The files of a folder by the list that is kept or, where none is, that of the remote.
 
-        Raises InputError where the latter is not the pinned one.
+        Raises InputError where the latter is not the pinned one, and for a name that leads
+        elsewhere: whoever pinned the folder chose it.
         """
         if self.is_kept():
-            return list(json.loads(self.kept.read_bytes()))
-        if not self.fs.exists(self.place):
+            found = self.kept.read_bytes()
+        elif self.fs.exists(self.place):
+            found = self.fs.cat_file(self.place)
+        else:
             return []
-        found = self.fs.cat_file(self.place)
         if _md5(found) != self.name:
             raise self.fault()
-        return list(json.loads(found))
+        entries = list(json.loads(found))
+        for entry in entries:
+            name = entry["relpath"]
+            inside = "\\" not in name and not {"", ".", ".."}.intersection(name.split("/"))
+            if not inside or not _DIGEST.fullmatch(entry[_HASH]):
+                raise InputError(
+                    f"pull: the list of {os.path.relpath(self.path)} that git pins leads elsewhere "
+                    f"({entry}), and nothing is used: find out who pinned it, and pin the "
+                    f"folder again as it should be"
+                )
+        return entries
 
     def fault(self) -> InputError:
         """What to say where the remote has something else in its place."""

@@ -219,3 +219,45 @@ def test_what_the_remote_lacks_stays_away(machines: Machines) -> None:
     pin(machines, "data/rows.csv", md5(ROWS))
     versioning.pull()
     assert not Path("data/rows.csv").exists()
+
+
+OUTSIDE = ["../evil.csv", "a/../../evil.csv", "/evil.csv", "./evil.csv", "a//evil.csv", "..\\evil.csv"]
+
+
+@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *({"md5": md5(ROWS), "relpath": name} for name in OUTSIDE),
+        {"md5": "ab/../../../../../kept", "relpath": "rows.csv"},
+    ],
+)
+def test_a_pinned_list_of_files_that_leads_out_of_its_folder_is_refused_before_anything_is_written(
+    entry: dict[str, str], cached: bool, machines: Machines
+) -> None:
+    content = json.dumps([entry]).encode()
+    value = md5(content)
+    pin(
+        machines, "data/folder", f"{value}.dir", **{f"_{value}_dir": content, f"_{md5(ROWS)}": ROWS}
+    )
+    write(Path("kept"), "kept")
+    if cached:
+        kept = Path(".dvc/cache/files/md5") / value[:2] / f"{value[2:]}.dir"
+        kept.parent.mkdir(parents=True)
+        kept.write_bytes(content)
+    before = files(machines.folder)
+    with pytest.raises(InputError, match="the list of data/folder that git pins leads elsewhere"):
+        versioning.pull()
+    assert files(machines.folder) == before
+
+
+def test_names_in_a_pinned_folder_may_have_dots_and_folders_of_their_own(
+    machines: Machines,
+) -> None:
+    content = json.dumps([{"md5": md5(ROWS), "relpath": "a..b/.c/größe 1.csv"}]).encode()
+    value = md5(content)
+    pin(
+        machines, "data/folder", f"{value}.dir", **{f"_{value}_dir": content, f"_{md5(ROWS)}": ROWS}
+    )
+    versioning.pull()
+    assert Path("data/folder/a..b/.c/größe 1.csv").read_bytes() == ROWS
