@@ -62,6 +62,7 @@ def reproduce(settings: dict[str, str]) -> None:
         ahead.start()
     try:
         with _repository() as repository:
+            pins.distrust(repository.cache.local)
             repository.reproduce(targets=[settings.get("STAGE", "evaluate")])
     except dvc.exceptions.ReproductionError as error:
         if isinstance(error.__cause__, dvc.stage.exceptions.StageCmdFailedError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from {{ cookiecutter.package_name }} import pins, versioning
 from {{ cookiecutter.package_name }}.config import InputError, load_config
 from {{ cookiecutter.package_name }}.pipeline import prepare
 
-from ..conftest import Trained
+from ..conftest import ROOT, Trained
 
 ROWS = b"a,b\n1,2\n"
 OWN, FOLDER = Path("data/own.csv"), Path("data/folder/own.csv")
@@ -136,3 +137,47 @@ def test_no_stage_reads_what_is_not_pinned(
     with pytest.raises(InputError, match=r"is not what data/small\.parquet\.dvc pins"):
         stage()
     pin.unlink()
+
+
+MADE = Path("made/own.csv")
+STAGE = {
+    "cmd": f"mkdir -p {MADE.parent}; cp {OWN} {MADE.parent}; echo ran >> runs.txt",
+    "deps": [str(OWN)],
+    "outs": [str(MADE.parent)],
+}
+of_dvc_alone = pytest.mark.filterwarnings("ignore:_NoneStep")
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stage has run; where the cache of DVC keeps what it made."""
+    config = load_config(ROOT / "model_config.yaml").model_dump(mode="json", exclude_defaults=True)
+    config["data"]["path"] = str(OWN)
+    Path("model_config.yaml").write_text(json.dumps(config))
+    Path("dvc.yaml").write_text(json.dumps({"stages": {"evaluate": STAGE}}))
+    versioning.reproduce({})
+    shutil.rmtree(MADE.parent)
+    name = hashlib.md5(ROWS, usedforsecurity=False).hexdigest()
+    return Path(".dvc/cache/files/md5", name[:2], name[2:])
+
+
+@of_dvc_alone
+@pytest.mark.parametrize("mode", [0o444, 0o644])
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_file_of_the_cache_that_is_not_what_it_is_called_is_never_used(
+    locked: bool, mode: int, made: Path
+) -> None:
+    made.unlink()
+    changed(made)
+    made.chmod(mode)
+    if not locked:
+        Path("dvc.lock").unlink()  # DVC then knows it from the run that made it
+    versioning.reproduce({})
+    assert MADE.read_bytes() == made.read_bytes() == ROWS
+
+
+@of_dvc_alone
+def test_what_the_cache_holds_whole_is_not_made_again(made: Path) -> None:
+    versioning.reproduce({})
+    assert MADE.read_bytes() == made.read_bytes() == ROWS
+    assert Path("runs.txt").read_text() == "ran\n"
