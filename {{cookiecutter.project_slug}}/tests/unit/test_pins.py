@@ -55,6 +55,84 @@ def test_what_git_pins_is_taken(path: Path) -> None:
     pins.check(path.absolute())
 
 
+def elsewhere() -> Path:
+    pin = Path("pins/own.dvc")
+    pin.parent.mkdir()
+    pin.write_text(Path("data/own.csv.dvc").read_text().replace("own.csv", "../data/own.csv"))
+    Path("data/own.csv.dvc").unlink()
+    return OWN
+
+
+def linked() -> Path:
+    Path("second.csv").symlink_to("data/own.csv")
+    Path("first.csv").symlink_to("second.csv")
+    return Path("first.csv")
+
+
+def in_a_linked_folder() -> Path:
+    Path("tables").symlink_to("data")
+    return Path("tables/own.csv")
+
+
+def in_a_folder_kept_elsewhere() -> Path:
+    shutil.move("data", "../kept")
+    Path("data").symlink_to("../kept")
+    return OWN
+
+
+def in_a_linked_tracked_folder() -> Path:
+    Path("tables").symlink_to("data/folder/deep")
+    return Path("tables/b.csv")
+
+
+@pytest.mark.parametrize(
+    "lead",
+    [elsewhere, linked, in_a_linked_folder, in_a_folder_kept_elsewhere, in_a_linked_tracked_folder],
+)
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_pin_is_found_wherever_it_lies_and_whatever_leads_to_the_file(
+    absolute: bool, lead: Callable[[], Path]
+) -> None:
+    path = lead().absolute() if absolute else lead()
+    pins.check(path)
+    changed(path)
+    with pytest.raises(InputError, match=r"is not what .*\.dvc pins .*run `make pull`"):
+        pins.check(path)
+
+
+def test_a_pin_of_another_file_elsewhere_pins_nothing_here() -> None:
+    Path("free").mkdir()
+    shutil.copy(OWN, "free/own.csv")
+    changed(OWN)
+    pins.check(Path("free/own.csv"))
+
+
+def test_a_change_on_purpose_of_a_file_pinned_elsewhere_is_taken_by_the_remedy() -> None:
+    path = elsewhere()
+    changed(path)
+    dvc("add", str(path))
+    pins.check(path)
+
+
+def test_a_circle_of_links_ends() -> None:
+    Path("a.csv").symlink_to("b.csv")
+    Path("b.csv").symlink_to("a.csv")
+    pins.check(Path("a.csv"))
+
+
+def test_of_a_folder_what_dvc_ignores_does_not_count() -> None:
+    Path(".dvcignore").write_text(".DS_Store\n*.tmp\n")
+    Path("data/folder/.DS_Store").touch()
+    Path("data/folder/deep/half.tmp").write_bytes(b"x")
+    pins.check(FOLDER)
+    pins.check(FOLDER.absolute())
+    dvc("add", str(FOLDER.parent))
+    pins.check(FOLDER)
+    Path("data/folder/other").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"is not what data/folder\.dvc pins"):
+        pins.check(FOLDER)
+
+
 def test_what_nothing_pins_is_taken() -> None:
     Path("data/free.csv").write_bytes(ROWS)
     pins.check(Path("data/free.csv"))
