@@ -144,6 +144,38 @@ def test_a_venv_whose_python_does_not_start_is_made_anew(
     assert started.returncode == 0, started.stderr
 
 
+def of_another_version(site: Path) -> None:
+    site.parent.rename(site.parents[1] / "python3.99")
+
+
+def emptied(site: Path) -> None:
+    for path in site.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def cut_off(site: Path) -> None:
+    emptied(site)
+    (site.parents[2] / ".ready").unlink()
+
+
+@pytest.mark.parametrize("fault", [of_another_version, emptied, cut_off])
+def test_a_venv_whose_python_has_no_packages_gets_them(
+    fault: Callable[[Path], None], index: Path, project: Path, path: str
+) -> None:
+    lock, folder = wheel(index, "good"), index.parent / "project"
+    assert setup(index, lock, path).returncode == 0
+    (site,) = (folder / ".venv/lib").glob("python3*/site-packages")
+    fault(site)
+    shutil.copy(project / "Makefile", folder)
+    places = {f"{tool}_FIND_LINKS": str(index) for tool in ("UV", "PIP")}
+    alone = {"UV_NO_INDEX": "1", "PIP_NO_INDEX": "1", "PATH": path}
+    made = bake.run("make", "setup", cwd=folder, **places, **alone)
+    assert made.returncode == 0, made.stderr
+    started = bake.run(folder / ".venv/bin/python", "-c", "import good", cwd=folder)
+    assert started.returncode == 0, started.stderr
+    assert "setup:" not in bake.run("make", "setup", cwd=folder, **alone).stdout
+
+
 def test_a_venv_that_works_is_left_alone(index: Path, project: Path) -> None:
     lock, folder = wheel(index, "good"), index.parent / "project"
     assert setup(index, lock, os.environ["PATH"]).returncode == 0

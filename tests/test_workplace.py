@@ -72,9 +72,9 @@ def test_a_lock_that_its_process_left_says_its_remedy_or_is_taken_over(
     done = attempt(project, "evaluate")
     assert (done.returncode == 0) == works, done.stderr
     if not works:
-        assert "`rm -f .dvc/tmp/rwlock* .dvc/tmp/lock`" in done.stderr
+        assert "`rm -rf .dvc/tmp/rwlock* .dvc/tmp/lock`" in done.stderr
         assert "Traceback" not in done.stderr
-        assert "rm -f .dvc/tmp/rwlock" in attempt(project, "doctor").stdout
+        assert "rm -rf .dvc/tmp/rwlock" in attempt(project, "doctor").stdout
 
 
 def test_a_checkout_with_line_ends_of_windows_is_the_same_project(

@@ -1,10 +1,13 @@
 # Make .venv from the locks. Usage: sh requirements/setup.sh PYTHON_MINIMUM (from the project folder)
 set -eu
 minimum=$1
-ok="import sys; sys.exit(sys.version_info[:2] < tuple(map(int, '$minimum'.split('.'))) or sys.version_info[:2] > (3, 13))"
+ok="import sys; assert tuple(map(int, '$minimum'.split('.'))) <= sys.version_info[:2] <= (3, 13)"
 
-if { [ -e .venv ] || [ -L .venv ]; } && ! .venv/bin/python -c "$ok" 2>/dev/null; then
-    echo "setup: .venv has no Python from $minimum to 3.13 that starts: it is made anew"
+whole="$ok; import os, sysconfig; assert os.path.isdir(sysconfig.get_path('purelib'))"
+
+if { [ -e .venv ] || [ -L .venv ]; } && ! .venv/bin/python -c "$whole" 2>/dev/null; then
+    echo "setup: .venv has no Python from $minimum to 3.13 that starts and has a place for packages:" \
+        "it is made anew"
     rm -rf .venv
 fi
 if command -v uv >/dev/null 2>&1; then
@@ -13,7 +16,8 @@ if command -v uv >/dev/null 2>&1; then
     uv pip sync --quiet --python .venv/bin/python --require-hashes \
         requirements/dev.txt requirements/extra.txt
 else
-    if [ ! -x .venv/bin/python ]; then
+    # uv, or a setup that was cut off, leaves none with pip.
+    if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
         for python in "python$minimum" python3 python3.13 python3.12 python3.11; do
             if command -v "$python" >/dev/null 2>&1 && "$python" -c "$ok" 2>/dev/null; then
                 found=$python
@@ -25,6 +29,7 @@ else
                 "install it, or install uv" >&2
             exit 1
         fi
+        rm -rf .venv
         "$found" -m venv .venv
     fi
     echo "setup: installing the locked packages with pip (uv is quicker where it is installed)"

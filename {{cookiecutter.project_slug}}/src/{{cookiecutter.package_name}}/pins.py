@@ -8,7 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,8 @@ from .files import digest
 from .strict import read_yaml
 
 _FOLDER = ".dir"  # ends the name of a folder: the digest of the list of its files
+_DIGEST = re.compile("[0-9a-f]{32}")
+_NOT_OURS = (".dvc", ".git", ".venv")  # no pin of the project lies there
 _HASH = "md5"  # what is pinned since DVC 3; before, line ends did not count
 
 
@@ -36,13 +41,35 @@ def check(path: Path) -> None:
 
 def _pins(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Each .dvc file that pins `path` or a folder above it, and what it says of that."""
-    place = Path(os.path.normpath(path))
-    for folder in path.parents:
-        for pin in sorted(each for each in folder.glob("*.dvc") if each.is_file()):
-            outs = read_yaml(pin).get("outs") or []
-            if not isinstance(outs, list) or not all(isinstance(out, dict) for out in outs):
-                raise InputError(f"{pin} is damaged: restore it from git")
-            yield from ((pin, out) for out in outs if place.is_relative_to(_place(pin, out)))
+    names = _names(path)
+    for pin in sorted(_files_of_pins(path)):
+        outs = read_yaml(pin).get("outs") or []
+        if not isinstance(outs, list) or not all(isinstance(out, dict) for out in outs):
+            raise InputError(f"{pin} is damaged: restore it from git")
+        for out in outs:
+            places = _names(_place(pin, out))[:2]
+            if any(name.is_relative_to(place) for name in names for place in places):
+                yield pin, out
+
+
+def _files_of_pins(path: Path) -> set[Path]:
+    """The .dvc files of the project, and of the folders that the data file `path` lies in."""
+    found = {pin for folder in path.parents for pin in folder.glob("*.dvc")}
+    for folder, below, names in os.walk("."):
+        below[:] = [name for name in below if name not in _NOT_OURS]
+        found.update(Path(folder, name) for name in names if name.endswith(".dvc"))
+    return {Path(os.path.relpath(pin)) for pin in found if pin.is_file()}
+
+
+def _names(path: Path) -> list[Path]:
+    """What a file is called, without the links above it too, and what each link to it names."""
+    names, real = [Path(os.path.abspath(path))], path.parent.resolve() / path.name
+    while real not in names[1:]:
+        names.append(real)
+        if real.is_symlink():
+            link = real.parent / real.readlink()
+            real = link.parent.resolve() / link.name
+    return names
 
 
 def _place(pin: Path, out: dict[str, Any]) -> Path:
@@ -52,8 +79,14 @@ def _place(pin: Path, out: dict[str, Any]) -> Path:
 
 
 def _members(path: Path) -> list[Path]:
-    """The files of a folder, or the file itself."""
-    return [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
+    """The files of a folder that DVC does not ignore, or the file itself."""
+    if not path.is_dir():
+        return [path]
+    with redirect_stdout(sys.stdout), redirect_stderr(sys.stderr):  # as versioning does
+        from dvc.fs import localfs
+        from dvc.ignore import DvcIgnoreFilter
+    ignored = DvcIgnoreFilter(localfs, str(Path.cwd()))
+    return [Path(name) for name in ignored.find(localfs, str(path.absolute()))]
 
 
 def _size(path: Path) -> int:
@@ -63,7 +96,7 @@ def _size(path: Path) -> int:
 def _found(path: Path, exact: bool = True) -> list[str]:
     """What DVC calls the file or folder as it is now; not `exact`: or would have before DVC 3."""
     if path.is_dir():
-        names = {each.relative_to(path).as_posix(): each for each in _members(path)}
+        names = {each.relative_to(path.absolute()).as_posix(): each for each in _members(path)}
         files = [{_HASH: digest(names[name], _HASH), "relpath": name} for name in sorted(names)]
         return [_md5(json.dumps(files, sort_keys=True).encode()) + _FOLDER]
     alike = [] if exact else [_md5(path.read_bytes().replace(b"\r\n", b"\n"))]
@@ -72,6 +105,22 @@ def _found(path: Path, exact: bool = True) -> list[str]:
 
 def _md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def distrust(cache: Any) -> None:
+    """Have DVC read each file of its `cache` before it is used; what is not what it is called goes.
+
+    DVC would look only at one that may be written: read-only stands for looked at.
+    """
+    seen = cache.check
+
+    def check(name: str, *words: Any, **settings: Any) -> Any:
+        kept = Path(cache.oid_to_path(name))
+        if kept.is_file() and digest(kept, _HASH) != name.removesuffix(_FOLDER):
+            kept.unlink()
+        return seen(name, *words, **settings)
+
+    cache.check = check
 
 
 @dataclass(frozen=True)
@@ -92,16 +141,28 @@ class Pinned:
     def entries(self) -> list[dict[str, str]]:
         """The files of a folder by the list that is kept or, where none is, that of the remote.
 
-        Raises InputError where the latter is not the pinned one.
+        Raises InputError where the latter is not the pinned one, and for a name that leads
+        elsewhere: whoever pinned the folder chose it.
         """
         if self.is_kept():
-            return list(json.loads(self.kept.read_bytes()))
-        if not self.fs.exists(self.place):
+            found = self.kept.read_bytes()
+        elif self.fs.exists(self.place):
+            found = self.fs.cat_file(self.place)
+        else:
             return []
-        found = self.fs.cat_file(self.place)
         if _md5(found) != self.name:
             raise self.fault()
-        return list(json.loads(found))
+        entries = list(json.loads(found))
+        for entry in entries:
+            name = entry["relpath"]
+            inside = "\\" not in name and not {"", ".", ".."}.intersection(name.split("/"))
+            if not inside or not _DIGEST.fullmatch(entry[_HASH]):
+                raise InputError(
+                    f"pull: the list of {os.path.relpath(self.path)} that git pins leads elsewhere "
+                    f"({entry}), and nothing is used: find out who pinned it, and pin the "
+                    f"folder again as it should be"
+                )
+        return entries
 
     def fault(self) -> InputError:
         """What to say where the remote has something else in its place."""

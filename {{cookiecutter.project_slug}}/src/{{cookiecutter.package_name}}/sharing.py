@@ -18,6 +18,7 @@ from .places import CANDIDATE
 
 _OURS = MODELS / "mlflow.json"  # what this machine told MLflow
 _PLAIN = re.compile(r'[^\x00-\x1f\x7f\\:*?"<>|]+')  # a name that every system takes for one
+_HIDDEN = re.compile(rf"\.(?!\.){_PLAIN.pattern}")  # what systems leave beside files of people
 _REMOVE = "nothing is copied: remove or rename it"
 
 
@@ -49,7 +50,11 @@ def take(remote: Any) -> int:
     fs, done = remote.fs, 0
     if not fs.exists(_there(remote, MODELS)):
         return 0
-    paths = sorted(_path(name) for name in find(remote))
+    names = find(remote)
+    hidden = [name for name in names if _HIDDEN.fullmatch(name.rpartition("/")[2])]
+    if hidden:
+        print(f"pull: hidden files below {MODELS} in the remote stay there: {str(hidden)[1:-1]}")
+    paths = sorted(_path(name) for name in names if name not in hidden)
     for path in paths:
         content = b"" if _changes(path) or path.exists() else _read(fs, _there(remote, path))
         if content:

@@ -21,7 +21,8 @@ def settle() -> None:
     except (KeyError, OSError):
         os.environ["LOGNAME"] = f"user-{os.getuid()}"
     home = os.path.expanduser("~")
-    if not os.path.isdir(home) or (home == "/" and not os.access(home, os.W_OK)):
+    needed = os.R_OK | os.X_OK | (os.W_OK if home == "/" else 0)
+    if not os.path.isdir(home) or not os.access(home, needed):
         os.environ["HOME"] = str(Path(".dvc/tmp/home").absolute())  # ours alone, unlike /tmp
     if any(os.environ.get(name) or os.environ.get(name.upper()) for name in _BEYOND):
         given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
 LOCKED = (
     "DVC is locked here: wait for the `make` that runs; where none does, "
-    "`rm -f .dvc/tmp/rwlock* .dvc/tmp/lock`"
+    "`rm -rf .dvc/tmp/rwlock* .dvc/tmp/lock`"
 )
+_UNSAVED = "Use `--force` to force.\n"  # DVC ends so before the paths that a checkout would remove
 _AHEAD = 3.0  # seconds
 _STORE = "mlflow.store.tracking.sqlalchemy_store"
 
@@ -62,6 +64,7 @@ def reproduce(settings: dict[str, str]) -> None:
         ahead.start()
     try:
         with _repository() as repository:
+            pins.distrust(repository.cache.local)
             repository.reproduce(targets=[settings.get("STAGE", "evaluate")])
     except dvc.exceptions.ReproductionError as error:
         if isinstance(error.__cause__, dvc.stage.exceptions.StageCmdFailedError):
@@ -128,4 +131,11 @@ def _explained(what: str, error: Exception) -> InputError:
     kinds = (lock.LockError, rwlock.RWLockFileCorruptedError, rwlock.RWLockFileFormatError)
     if isinstance(error, kinds):
         return InputError(f"{what}: {LOCKED}")
+    _, unsaved, paths = str(error).partition(_UNSAVED)
+    if unsaved:
+        shown = ", ".join(os.path.relpath(path) for path in paths.splitlines())
+        return InputError(
+            f"{what}: dvc.lock does not know {shown}, and it would be lost: move it elsewhere, or "
+            f"take the dvc.lock that knows it, and do it again"
+        )
     return InputError(f"{what}: {error}")

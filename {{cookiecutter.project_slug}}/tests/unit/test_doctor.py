@@ -164,4 +164,24 @@ def test_a_lock_that_was_left_is_said_with_its_remedy(
         (tmp_path / ".dvc/tmp/rwlock").write_text(content)
     (line,) = [line for line in doctor.lines(configured()) if line[1] == "locks"]
     assert line[0] == free
-    assert ("rm -f" in line[2]) == (not free)
+    assert ("rm -rf" in line[2]) == (not free)
+
+
+def test_a_folder_in_place_of_the_lock_is_said_with_its_remedy(tmp_path: Path) -> None:
+    (tmp_path / ".dvc/tmp/rwlock").mkdir(parents=True)
+    (line,) = [line for line in doctor.lines(configured()) if line[1] == "locks"]
+    assert not line[0]
+    assert "rm -rf" in line[2]
+
+
+@pytest.mark.parametrize(("hardlink", "free"), [("true", False), ("false", True), (None, True)])
+@pytest.mark.parametrize("name", ["lock", "rwlock.lock"])
+def test_a_lock_that_is_a_file_holds_where_dvc_is_told_so(
+    name: str, hardlink: str | None, free: bool, tmp_path: Path
+) -> None:
+    (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    (tmp_path / ".dvc/tmp" / name).touch()
+    if hardlink:
+        (tmp_path / ".dvc/config").write_text(f"[core]\n    hardlink_lock = {hardlink}\n")
+    (line,) = [line for line in doctor.lines(configured()) if line[1] == "locks"]
+    assert line[0] == free

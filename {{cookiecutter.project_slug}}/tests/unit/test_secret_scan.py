@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,12 +44,87 @@ def add(path: Path, content: bytes = b"nothing to see\n") -> None:
 
 
 @pytest.mark.parametrize("name", ["a.txt", "with space.txt", "two\nlines.txt", "--help", "ä.txt"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1"])
 def test_a_secret_is_found_whatever_its_file_is_called_and_encoded(
     name: str, encoding: str, held: Path
 ) -> None:
     add(held / name, f"größe\n{PLANTED}".encode(encoding))
     assert not secret_scan.run()
+
+
+def afresh(**environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Look in a process of its own: the scanner reads its settings once."""
+    word = f"import {secret_scan.__name__} as scan; print(scan.run())"
+    package = {"PYTHONPATH": str(Path(secret_scan.__file__).parents[2])}
+    environment = os.environ | package | environment
+    return subprocess.run([sys.executable, "-c", word], capture_output=True, env=environment)
+
+
+HIDDEN = {
+    "a.ini": f"[part]\nkey = value\n# {PLANTED}",
+    "a.yaml": f"key: value\n# {PLANTED}",
+    "a.png": PLANTED,
+    "swagger.yaml": f"key: value\n{PLANTED.replace('login =', 'login:')}",
+    "latin.bin": f"größe\0\n{PLANTED}",
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_a_secret_that_the_scanner_passes_over_is_found_or_let_pass_by_a_reviewer(
+    name: str, held: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(held / name, HIDDEN[name].encode("latin-1"))
+    assert not secret_scan.run()
+    assert f"Location:    {name}:" in capsys.readouterr().out
+    marked = HIDDEN[name].rstrip("\n") + "  # pragma: allowlist secret\n"
+    add(held / name, marked.encode("latin-1"))
+    assert secret_scan.run()
+
+
+def test_a_secret_that_the_baseline_holds_passes(held: Path) -> None:
+    add(held / "a.txt", PLANTED.encode())
+    words = ("scan", "--slim", "--plugin", "requirements/secret_words.py", "a.txt")
+    program = Path(sys.executable).with_name("detect-secrets")
+    done = subprocess.run([program, *words], check=True, capture_output=True)
+    accepted = {"results": json.loads(done.stdout)["results"]}
+    assert accepted["results"]
+    baseline = json.loads((held / ".secrets.baseline").read_bytes()) | accepted
+    add(held / ".secrets.baseline", json.dumps(baseline).encode())
+    assert secret_scan.run()
+    add(held / "a.txt", (PLANTED + PLANTED.replace("Xv", "Yw")).encode())
+    assert not secret_scan.run()
+
+
+def test_a_secret_is_found_where_the_locale_knows_only_ascii(held: Path) -> None:
+    add(held / "größe.yaml", f"größe: 1\nname: {PLANTED[8:-1]}\n".encode())
+    done = afresh(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert (done.returncode, done.stdout.split()[-1]) == (0, b"False"), done.stderr
+
+
+def no_plugin_file(held: Path) -> None:
+    (held / "requirements/secret_words.py").unlink()
+    git("add", "--all")
+
+
+def no_plugins(held: Path) -> None:
+    baseline = json.loads((held / ".secrets.baseline").read_bytes()) | {"plugins_used": []}
+    add(held / ".secrets.baseline", json.dumps(baseline).encode())
+
+
+def every_line_is_excluded(held: Path) -> None:
+    baseline = json.loads((held / ".secrets.baseline").read_bytes())
+    path = "detect_secrets.filters.regex.should_exclude_line"
+    baseline["filters_used"].append({"path": path, "pattern": [".*"]})
+    add(held / ".secrets.baseline", json.dumps(baseline).encode())
+
+
+@pytest.mark.parametrize("damage", [no_plugin_file, no_plugins, every_line_is_excluded])
+def test_a_scanner_that_finds_nothing_has_not_passed(
+    damage: Callable[[Path], None], held: Path
+) -> None:
+    add(held / "a.txt")
+    damage(held)
+    assert b"InputError: secrets: not passed: the scanner does not find" in afresh().stderr
 
 
 @pytest.mark.parametrize("name", ["a.txt", "with space.txt", "two\nlines.txt", "--help", "ä.txt"])
@@ -73,6 +151,36 @@ def of_another_user(held: Path) -> None:
         os.chown(path, 65534, -1)
 
 
+def committed(held: Path) -> None:
+    git("-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-m", "All", "--quiet")
+
+
+def without_index(held: Path) -> None:
+    committed(held)
+    (held / ".git/index").unlink()
+
+
+def all_taken_out(held: Path) -> None:
+    committed(held)
+    git("rm", "--cached", "-r", "--quiet", ".")
+
+
+def a_pipe(held: Path) -> None:
+    gone(held)
+    os.mkfifo(held / "gone.txt")
+
+
+def a_folder(held: Path) -> None:
+    gone(held)
+    (held / "gone.txt").mkdir()
+    (held / "gone.txt/more.txt").write_text(PLANTED)
+
+
+def a_link(held: Path) -> None:
+    gone(held)
+    (held / "gone.txt").symlink_to("/dev/null")
+
+
 def gone(held: Path) -> None:
     add(held / "gone.txt")
     (held / "gone.txt").unlink()
@@ -91,6 +199,11 @@ def unreadable(held: Path) -> None:
         (damaged_index, "git does not list the files: .*index"),
         (damaged_head, "git does not list the files: .*not a git repository"),
         (of_another_user, "git does not list the files: .*dubious ownership"),
+        (without_index, "its index nothing of it: `git reset`"),
+        (all_taken_out, "its index nothing of it: `git reset`"),
+        (a_pipe, "git holds gone.txt, .*it is no file any more"),
+        (a_folder, "git holds gone.txt, .*it is no file any more"),
+        (a_link, "git holds gone.txt, .*it is no file any more"),
         (gone, "git holds gone.txt, which cannot be read"),
         (unreadable, "git holds closed.txt, which cannot be read"),
     ],

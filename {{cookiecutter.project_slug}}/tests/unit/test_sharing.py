@@ -146,6 +146,21 @@ def test_a_name_that_push_does_not_write_is_refused_before_anything_is_written(
     assert files(machines.folder) == before
 
 
+@pytest.mark.parametrize("name", [".DS_Store", "v1/.DS_Store", "v1/._model.json"])
+def test_a_hidden_file_in_the_remote_stays_there_and_is_named(
+    name: str, machines: Machines, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machines.on("one")
+    crown("a")
+    versioning.push()
+    write(machines.remote / MODELS / name, "of a file manager")
+    machines.on("two")
+    versioning.pull()
+    assert (MODELS / "a/model.json").read_text() == CHAMPION.read_text() == "a"
+    assert not (MODELS / name).exists()
+    assert f"'{name}'" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["v 2/größe (1).json", "v1/deep/er/a.txt", "v1/a..b", "notes.md"])
 def test_other_names_of_people_travel(name: str, machines: Machines) -> None:
     machines.on("one")
@@ -219,3 +234,59 @@ def test_what_the_remote_lacks_stays_away(machines: Machines) -> None:
     pin(machines, "data/rows.csv", md5(ROWS))
     versioning.pull()
     assert not Path("data/rows.csv").exists()
+
+
+OUTSIDE = ["../evil.csv", "a/../../evil.csv", "/evil.csv", "./evil.csv", "a//b.csv", "..\\b.csv"]
+
+
+@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *({"md5": md5(ROWS), "relpath": name} for name in OUTSIDE),
+        {"md5": "ab/../../../../../kept", "relpath": "rows.csv"},
+    ],
+)
+def test_a_pinned_list_of_files_that_leads_out_of_its_folder_is_refused_before_anything_is_written(
+    entry: dict[str, str], cached: bool, machines: Machines
+) -> None:
+    content = json.dumps([entry]).encode()
+    value = md5(content)
+    pin(
+        machines, "data/folder", f"{value}.dir", **{f"_{value}_dir": content, f"_{md5(ROWS)}": ROWS}
+    )
+    write(Path("kept"), "kept")
+    if cached:
+        kept = Path(".dvc/cache/files/md5") / value[:2] / f"{value[2:]}.dir"
+        kept.parent.mkdir(parents=True)
+        kept.write_bytes(content)
+    before = files(machines.folder)
+    with pytest.raises(InputError, match="the list of data/folder that git pins leads elsewhere"):
+        versioning.pull()
+    assert files(machines.folder) == before
+
+
+def test_names_in_a_pinned_folder_may_have_dots_and_folders_of_their_own(
+    machines: Machines,
+) -> None:
+    content = json.dumps([{"md5": md5(ROWS), "relpath": "a..b/.c/größe 1.csv"}]).encode()
+    value = md5(content)
+    pin(
+        machines, "data/folder", f"{value}.dir", **{f"_{value}_dir": content, f"_{md5(ROWS)}": ROWS}
+    )
+    versioning.pull()
+    assert Path("data/folder/a..b/.c/größe 1.csv").read_bytes() == ROWS
+
+
+def test_an_output_that_no_lock_knows_is_named_with_what_to_do(machines: Machines) -> None:
+    pin(machines, "data/rows.csv", md5(ROWS), **{f"_{md5(ROWS)}": ROWS})
+    stage = {"cmd": "true", "outs": ["made.csv"]}
+    write(Path("dvc.yaml"), json.dumps({"stages": {"make": stage}}))
+    write(Path("made.csv"), "unsaved")
+    with pytest.raises(InputError, match=r"pull: dvc\.lock does not know made\.csv.*move") as error:
+        versioning.pull()
+    assert "--force" not in str(error.value)
+    assert Path("made.csv").read_text() == "unsaved"
+    Path("made.csv").rename("kept.csv")
+    versioning.pull()
+    assert Path("data/rows.csv").read_bytes() == ROWS

@@ -66,6 +66,18 @@ def test_a_home_that_is_the_closed_root_is_none(
     assert Path.home() == in_folder / ".dvc/tmp/home"
 
 
+@pytest.mark.parametrize("closed", [os.R_OK, os.X_OK])
+def test_a_home_that_may_not_be_entered_is_none(
+    closed: int, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = in_folder / "somebody"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr(os, "access", lambda path, mode: path != str(home) or not mode & closed)
+    surroundings.settle()
+    assert Path.home() == in_folder / ".dvc/tmp/home"
+
+
 def test_a_name_and_a_home_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "somebody")
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -118,10 +118,13 @@ def _data(config: Config) -> Line:
 def _locks() -> Line:
     """Whether a process of DVC holds something, or has gone and left it so."""
     path = Path(".dvc/tmp/rwlock")
+    held = [path.with_name("lock"), path.with_name("rwlock.lock")]  # by that they are there
+    by_file = _dvc_config().get("core", "hardlink_lock", fallback="").lower() == "true"
     try:
         free = not path.exists() or not any(json.loads(path.read_bytes()).values())
-    except (ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError):
         free = False
+    free = free and not (by_file and any(each.exists() for each in held))
     return free, "locks", "DVC is free" if free else LOCKED
 
 
@@ -136,6 +139,13 @@ def _shown(remote: str) -> str:
 
 def _remote() -> str | None:
     """Address of the default DVC remote, from the project's or the user's settings of it."""
+    parser = _dvc_config()
+    name = parser.get("core", "remote", fallback=None)
+    return parser.get(f"'remote \"{name}\"'", "url", fallback=None) if name else None
+
+
+def _dvc_config() -> configparser.ConfigParser:
+    """The project's and the user's settings of DVC."""
     parser = configparser.ConfigParser(interpolation=None)
     for path in (".dvc/config", ".dvc/config.local"):
         try:
@@ -144,5 +154,4 @@ def _remote() -> str | None:
             raise InputError(
                 f"{path} is damaged: restore it, or write it again: `dvc remote add`"
             ) from None
-    name = parser.get("core", "remote", fallback=None)
-    return parser.get(f"'remote \"{name}\"'", "url", fallback=None) if name else None
+    return parser
