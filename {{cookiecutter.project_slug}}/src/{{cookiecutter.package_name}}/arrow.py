@@ -15,6 +15,7 @@ _BYTES = (
     pa.types.is_binary_view,
     pa.types.is_fixed_size_binary,
 )
+_LONG = (pa.types.is_string, *_BYTES[:-1])  # of any length
 _REST = (pa.types.is_boolean, pa.types.is_null, pa.types.is_string, pa.types.is_time)
 
 
@@ -30,6 +31,16 @@ def is_number(kind: pa.DataType) -> bool:
 def is_moment(kind: pa.DataType) -> bool:
     """Whether a column is stored as days or moments."""
     return pa.types.is_timestamp(kind) or pa.types.is_date(kind)
+
+
+def is_written_out(kind: pa.DataType) -> bool:
+    """Whether texts or bytes in a column stand one by one, not as codes of a dictionary."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return is_written_out(kind.storage_type)
+    if pa.types.is_dictionary(kind):
+        return False
+    parts = [kind.field(at).type for at in range(kind.num_fields)]
+    return any(map(is_written_out, parts)) or any(check(kind) for check in _LONG)
 
 
 def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -59,7 +70,7 @@ def _plain(array: pa.Array) -> pa.Array:
     if pa.types.is_float16(kind):
         return array.cast(pa.float32())
     if not (is_number(kind) or is_moment(kind) or any(check(kind) for check in _REST)):
-        raise UnfitError(f"holds {kind}, which is no number, time or text")
+        raise UnfitError(f"holds {str(kind).partition('<')[0]}, which is no number, time or text")
     return array
 
 

@@ -131,6 +131,23 @@ def test_a_column_of_any_writer_is_read_alike(tmp_path: Path, kind: str, values:
         assert scored(path, settings) == answers
 
 
+@pytest.mark.parametrize("encoding", ["DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY", "PLAIN"])
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.binary()])
+def test_texts_that_are_stored_as_differences_are_read_alike(
+    tmp_path: Path, encoding: str, kind: pa.DataType
+) -> None:
+    path = tmp_path / "x.parquet"
+    target = pa.array(["no" if at % 2 else "yes" for at in range(N)])
+    part = pa.table({"x": pa.array(LETTERS, kind), "y": target})
+    pq.write_table(part, path, use_dictionary=False, column_encoding=encoding)
+    assert columns.infer("x", source.read(path, ""), set()).column == Column(
+        type="categorical", missing=True, values=("a", "b", "c")
+    )
+    settings = config(path, {"type": "categorical"})
+    assert table.columns_of(table.read_raw(settings))["x"].tolist() == LETTERS
+    assert scored(path, settings) == LETTERS
+
+
 MOMENTS = pa.array([0] * (N - 1) + [900_000_000_000], pa.int64())
 UNFIT: dict[str, pa.Array] = {
     "nested in a list": pa.array([[1, 2]] * N),
