@@ -7,16 +7,15 @@ import pyarrow.compute as pc
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 FIRST, LAST = -62_135_596_800, 253_402_300_799  # seconds: the years 1 to 9999
-_BYTES = (
+_LONG = (  # texts and bytes of any length
+    pa.types.is_string,
     pa.types.is_large_string,
     pa.types.is_string_view,
     pa.types.is_binary,
     pa.types.is_large_binary,
     pa.types.is_binary_view,
-    pa.types.is_fixed_size_binary,
 )
-_LONG = (pa.types.is_string, *_BYTES[:-1])  # of any length
-_REST = (pa.types.is_boolean, pa.types.is_null, pa.types.is_string, pa.types.is_time)
+_REST = (pa.types.is_boolean, pa.types.is_null, pa.types.is_time)
 
 
 class UnfitError(Exception):
@@ -46,7 +45,7 @@ def is_written_out(kind: pa.DataType) -> bool:
 def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """The values of `column` (n,) without the wrapping of its writer; TEXT where texts repeat.
 
-    Raises UnfitError for what is nested, bytes that are no UTF-8, and lengths of time.
+    Raises UnfitError for what is nested, texts or bytes that are no UTF-8, and lengths of time.
     """
     return pa.chunked_array([_plain(chunk) for chunk in column.chunks or [column.combine_chunks()]])
 
@@ -62,16 +61,22 @@ def _plain(array: pa.Array) -> pa.Array:
         return _plain(pc.run_end_decode(array))
     if pa.types.is_dictionary(kind):
         return _looked_up(array.indices.cast(pa.int32()), _plain(array.dictionary))
-    if any(check(kind) for check in _BYTES):
-        try:
-            return array.cast(pa.string())
-        except pa.ArrowInvalid:
-            raise UnfitError(f"holds {kind} that is no UTF-8 text") from None
+    if any(check(kind) for check in _LONG) or pa.types.is_fixed_size_binary(kind):
+        return _decoded(array)
     if pa.types.is_float16(kind):
         return array.cast(pa.float32())
     if not (is_number(kind) or is_moment(kind) or any(check(kind) for check in _REST)):
         raise UnfitError(f"holds {str(kind).partition('<')[0]}, which is no number, time or text")
     return array
+
+
+def _decoded(array: pa.Array) -> pa.Array:
+    try:
+        texts = array.cast(pa.string())
+        texts.validate(full=True)  # a writer may not have looked, and a cast does not
+    except pa.ArrowInvalid:
+        raise UnfitError(f"holds {array.type} that is no UTF-8 text") from None
+    return texts
 
 
 def _looked_up(codes: pa.Array, values: pa.Array) -> pa.Array:

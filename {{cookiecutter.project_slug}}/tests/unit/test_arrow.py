@@ -16,7 +16,7 @@ import pytest
 
 from {{ cookiecutter.package_name }} import table
 from {{ cookiecutter.package_name }}.config import Column, Config, InputError
-from {{ cookiecutter.package_name }}.pipeline.adoption import columns, source
+from {{ cookiecutter.package_name }}.pipeline.adoption import columns, source, target
 from {{ cookiecutter.package_name }}.pipeline.validation import table_checks
 from {{ cookiecutter.package_name }}.serving import rows
 
@@ -97,8 +97,8 @@ def config(path: Path, spec: dict[str, Any]) -> Config:
 
 def written(folder: Path, values: pa.Array) -> Path:
     path = folder / "x.parquet"
-    target = pa.array([at // 3 % 2 for at in range(len(values))])
-    pq.write_table(pa.table({"x": values, "y": target}), path)
+    labels = pa.array([at // 3 % 2 for at in range(len(values))])
+    pq.write_table(pa.table({"x": values, "y": labels}), path)
     return path
 
 
@@ -137,8 +137,8 @@ def test_texts_that_are_stored_as_differences_are_read_alike(
     tmp_path: Path, encoding: str, kind: pa.DataType
 ) -> None:
     path = tmp_path / "x.parquet"
-    target = pa.array(["no" if at % 2 else "yes" for at in range(N)])
-    part = pa.table({"x": pa.array(LETTERS, kind), "y": target})
+    labels = pa.array(["no" if at % 2 else "yes" for at in range(N)])
+    part = pa.table({"x": pa.array(LETTERS, kind), "y": labels})
     pq.write_table(part, path, use_dictionary=False, column_encoding=encoding)
     assert columns.infer("x", source.read(path, ""), set()).column == Column(
         type="categorical", missing=True, values=("a", "b", "c")
@@ -149,6 +149,7 @@ def test_texts_that_are_stored_as_differences_are_read_alike(
 
 
 MOMENTS = pa.array([0] * (N - 1) + [900_000_000_000], pa.int64())
+LATIN = pa.array([b"a", b"Zo\xeb"] * (N // 2), pa.large_binary())
 UNFIT: dict[str, pa.Array] = {
     "nested in a list": pa.array([[1, 2]] * N),
     "a struct": pa.array([{"a": 1}] * N),
@@ -156,6 +157,10 @@ UNFIT: dict[str, pa.Array] = {
     "lengths of time": pa.array([datetime.timedelta(at % 5) for at in range(N)]),
     "bytes": pa.array([b"\xff\x00"] * N),
     "bytes of one length": pa.array([b"\xff\xfe"] * N, pa.binary(2)),
+    "texts of another encoding": pa.array([b"a", b"Zo\xeb"] * (N // 2)).view(pa.string()),
+    "half a letter": pa.array([b"a", b"\xed\xa0\x80"] * (N // 2)).view(pa.string()),
+    "large texts of another encoding": LATIN.view(pa.large_string()),
+    "texts of another encoding in a view": LATIN.cast(pa.binary_view()).view(pa.string_view()),
     "times that no datetime can say": MOMENTS.cast(pa.timestamp("s")),
     "days that no date can say": pa.array([0] * (N - 1) + [2**30], pa.int32()).cast(pa.date32()),
 }
@@ -169,12 +174,22 @@ def test_what_is_no_number_time_or_text_is_left_out_and_refused_by_name(
     found = columns.infer("x", source.read(path, ""), set())
     assert found.column is None
     assert found.reason.startswith("it holds")
+    assert "dictionary" not in found.reason
     for kind in ("numeric", "categorical", "datetime", "boolean", "text"):
         settings = config(path, {"type": kind})
         with pytest.raises(InputError, match=r"x\.parquet: column 'x' holds"):
             table.read_raw(settings)
         with pytest.raises(InputError, match=r"x\.parquet: column 'x' holds"):
             scored(path, settings)
+
+
+def test_a_target_that_is_no_utf_8_is_refused_by_name(tmp_path: Path) -> None:
+    path = written(tmp_path, LATIN.view(pa.large_string()))
+    with pytest.raises(InputError, match=r"target 'x' holds string that is no UTF-8 text: classes"):
+        target.decide("x", source.read(path, ""), set(), "")
+    whole = pa.array(["a", "Zo\u00eb \U0001f600"] * (N // 2), pa.large_string())
+    found = target.decide("x", source.read(written(tmp_path, whole), ""), set(), "")
+    assert sorted(found.classes) == ["Zo\u00eb \U0001f600", "a"]
 
 
 def test_a_column_without_any_value_is_left_out_and_may_be_read(tmp_path: Path) -> None:
@@ -258,8 +273,8 @@ def test_no_rows_are_named(tmp_path: Path) -> None:
 
 def test_a_name_that_stands_twice_is_refused_and_one_nobody_needs_is_not(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
-    values, target = pa.array(SEVEN), pa.array([0, 1] * 20)
-    pq.write_table(pa.Table.from_arrays([values, values, target], ["x", "x", "y"]), path)
+    values, labels = pa.array(SEVEN), pa.array([0, 1] * 20)
+    pq.write_table(pa.Table.from_arrays([values, values, labels], ["x", "x", "y"]), path)
     settings = config(path, {"type": "numeric"})
     for read in (
         lambda: source.read(path, ""),
@@ -269,7 +284,7 @@ def test_a_name_that_stands_twice_is_refused_and_one_nobody_needs_is_not(tmp_pat
         with pytest.raises(InputError, match=r"x\.parquet: the column 'x' stands twice"):
             read()
     pq.write_table(
-        pa.Table.from_arrays([values, values, values, target], ["z", "z", "x", "y"]), path
+        pa.Table.from_arrays([values, values, values, labels], ["z", "z", "x", "y"]), path
     )
     assert table.read_raw(settings).num_rows == N
     assert len(scored(path, settings)) == N
