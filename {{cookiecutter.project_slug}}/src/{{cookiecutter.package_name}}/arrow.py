@@ -116,4 +116,16 @@ def typed(column: pa.ChunkedArray, wanted: str) -> pa.ChunkedArray:
         return column
     if pa.types.is_floating(kind):  # not a number is no label
         column = pc.if_else(pc.is_nan(column), None, column)
-    return column.cast(pa.string()).dictionary_encode()
+    return as_written(column).dictionary_encode()
+
+
+def as_written(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values of `column` (n,) as string, as a CSV file has them.
+
+    A whole number below 2**53 has all its digits: 123456789012, not 1.23456789012e+11.
+    """
+    if not pa.types.is_floating(column.type):
+        return column.cast(pa.string())
+    whole = pc.and_(pc.equal(column, pc.floor(column)), pc.less(pc.abs(column), 2.0**53))
+    digits = pc.if_else(whole, column, 0.0).cast(pa.int64()).cast(pa.string())
+    return pc.if_else(whole, digits, column.cast(pa.string()))

@@ -249,6 +249,28 @@ def test_not_a_number_is_missing_in_labels_for_score_too(tmp_path: Path) -> None
     assert table.columns_of(table.read_raw(settings))["x"][:2].tolist() == [None, "1.5"]
 
 
+CODES = ["123456789012", "-40123456789", "9007199254740991", "7", "0", "0.5"]
+
+
+@pytest.mark.parametrize("codes", [CODES[:-1], CODES], ids=["whole", "one is none"])
+def test_long_codes_stored_as_floats_are_the_texts_of_a_csv_file(
+    tmp_path: Path, codes: list[str]
+) -> None:
+    texts = [None if at == 3 else codes[at % len(codes)] for at in range(N)]
+    path = written(tmp_path, pa.array([np.nan if v is None else float(v) for v in texts]))
+    assert set(source.read(path, "").texts("x").values) == {*codes, "nan"}
+    settings = config(path, {"type": "categorical"})
+    assert scored(path, settings) == texts
+    assert table.columns_of(table.read_raw(settings))["x"].tolist() == texts
+
+
+def test_floats_that_hold_no_exact_whole_number_keep_their_form(tmp_path: Path) -> None:
+    values = pa.array([1e16, 2.5e-7, float("inf"), None] * 10)
+    path = written(tmp_path, values)
+    sent = scored(path, config(path, {"type": "categorical"}))
+    assert sent[:4] == ["1e+16", "2.5e-7", "inf", None]
+
+
 def test_row_groups_without_rows_and_another_ending_are_no_matter(tmp_path: Path) -> None:
     path = tmp_path / "x.pq"
     part = pa.table({"x": SEVEN, "y": [at // 3 % 2 for at in range(N)]})

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from ... import memory, reading
-from ...arrow import TEXT, UnfitError, plain
+from ...arrow import TEXT, UnfitError, as_written, plain
 from ...categories import category
 from ...config import InputError
 from ...numerals import OTHER, Thousands, is_grouped, number
@@ -129,7 +129,7 @@ def is_text(kind: pa.DataType) -> bool:
 def as_texts(column: pa.ChunkedArray) -> Texts:
     """Different trimmed values of `column` (n,), numbers or texts, and the index of each row."""
     if not pa.types.is_dictionary(column.type):
-        column = column.cast(pa.string()).dictionary_encode()
+        column = as_written(column).dictionary_encode()
     array = column.unify_dictionaries().combine_chunks()
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks)
