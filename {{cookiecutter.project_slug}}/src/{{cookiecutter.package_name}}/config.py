@@ -40,7 +40,7 @@ class Data(Strict):
     decimal: Literal[".", ","] = "."
     thousands: Thousands = None  # of the target, where that is a number
     encoding: str = "utf-8"
-    memory_gb: Annotated[float, Field(gt=0)] | None = None  # a table may need; null: the machine's
+    memory_gb: Annotated[Number, Field(gt=0)] | None = None  # a table may need; null: the machine's
 
     @model_validator(mode="after")
     def _labels(self) -> Data:
@@ -137,7 +137,7 @@ class Search(Strict):
 class Compute(Strict):
     """Threads of training (more can change the last bits of a model), and where CI trains."""
 
-    threads: Annotated[int, Field(ge=1)] = 1
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
     runner: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "ubuntu-latest"
     gpu: bool = False
 
@@ -157,7 +157,7 @@ class Report(Strict):
 class Sample(Strict):
     """Size of the SYNTHETIC starter table."""
 
-    rows: Annotated[int, Field(ge=100)] = 10_000
+    rows: Annotated[int, Field(ge=100, le=100_000_000)] = 10_000
 
 
 class Freshness(Strict):

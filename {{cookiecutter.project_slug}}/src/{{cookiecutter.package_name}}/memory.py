@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .arrow import is_written_out
 from .strict import InputError
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ GB = 1e9
 TIMES = 5  # so much of its unpacked size a table takes while it is read and looked at
 CELL = 8  # bytes of a number
 _HEAD = 1 << 20
+_PART = 64  # rows
+_FEWER = "give fewer rows or columns, take a larger machine"
 _CGROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
@@ -26,25 +29,45 @@ def require_room(path: Path, unpacked: int, allowed: float | None) -> None:
     limit = machine() / GB if allowed is None else allowed
     if need > limit:
         raise InputError(
-            f"{path} would need about {need:,.1f} GB of memory, {limit:,.1f} GB are allowed: give "
-            f"fewer rows or columns, take a larger machine, or raise data.memory_gb in "
-            f"model_config.yaml (MEMORY_GB= for adopt)"
+            f"{path} would need about {need:,.1f} GB of memory, {limit:,.1f} GB are allowed: "
+            f"{_FEWER}, or raise data.memory_gb in model_config.yaml (MEMORY_GB= for adopt)"
         )
 
 
+def spent(path: Path) -> InputError:
+    """What to say where memory ended while `path` was read."""
+    return InputError(f"{path} needs more memory than there is: {_FEWER}")
+
+
 def of_parquet(file: pq.ParquetFile, names: Collection[str]) -> int:
-    """Unpacked bytes of the columns `names`: what a few repeated bytes stand for counts in full."""
+    """Unpacked bytes of the columns `names`: what a few repeated bytes stand for counts in full.
+
+    Texts that come without a dictionary are read for that, a few rows at a time: their pages may
+    say "as before" of a long one, which no size in the file tells.
+    """
     facts = file.metadata
-    size = dict.fromkeys(names, CELL * facts.num_rows)
-    stored = dict.fromkeys(names, 0)
-    for group in range(facts.num_row_groups):
-        for at in range(facts.num_columns):
-            column = facts.row_group(group).column(at)
-            name = column.path_in_schema
-            name = name if name in stored else name.split(".")[0]
-            if name in stored:
-                stored[name] += column.total_uncompressed_size
-    return sum(max(size[name], stored[name]) for name in names)
+    size = dict.fromkeys(names, 0)
+    leaves = [file.schema.column(at) for at in range(facts.num_columns)]
+    parts = [(at, leaf, _owner(leaf.path, size)) for at, leaf in enumerate(leaves)]
+    for number in range(facts.num_row_groups):
+        group = facts.row_group(number)
+        for at, leaf, name in parts:
+            if name is not None:
+                column = group.column(at)
+                cells = max(CELL, leaf.length) * column.num_values
+                size[name] += max(cells, column.total_uncompressed_size)
+    for field in file.schema_arrow:
+        if field.name in size and is_written_out(field.type):
+            batches = file.iter_batches(_PART, columns=[field.name])
+            size[field.name] = max(size[field.name], sum(batch.nbytes for batch in batches))
+    return sum(size.values())
+
+
+def _owner(path: str, names: Collection[str]) -> str | None:
+    """The column that a leaf such as `x.list.element` belongs to, where it is one of `names`."""
+    steps = path.split(".")
+    prefixes = (".".join(steps[:end]) for end in range(len(steps), 0, -1))
+    return next((name for name in prefixes if name in names), None)
 
 
 def of_csv(path: Path, delimiter: str) -> int:

@@ -171,22 +171,35 @@ def read_parquet(config: Config, wanted: dict[str, Column]) -> pa.Table:
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
-    """A Parquet file whose texts stay a dictionary: a long one that repeats is kept once."""
+    """A Parquet file whose texts stay a dictionary: a long one that repeats is kept once.
+
+    Not those with pages of differences (DELTA_): Arrow reads them without a dictionary only.
+    """
     try:
-        fields = pq.ParquetFile(path).schema_arrow
-        texts = [field.name for field in fields if pa.types.is_string(field.type)]
-        return pq.ParquetFile(path, read_dictionary=texts)
+        file = pq.ParquetFile(path)
+        leaves = [file.schema.column(at) for at in range(len(file.schema))]
+        texts = {at for at, leaf in enumerate(leaves) if leaf.physical_type == "BYTE_ARRAY"}
+        for number in range(file.metadata.num_row_groups):
+            group = file.metadata.row_group(number)
+            texts = {at for at in texts if not _has_differences(group.column(at).encodings)}
+        return pq.ParquetFile(path, read_dictionary=[leaves[at].path for at in sorted(texts)])
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _not_whole(path, error) from None
+
+
+def _has_differences(encodings: Iterable[str]) -> bool:
+    return any(encoding.startswith("DELTA_") for encoding in encodings)
 
 
 def parquet_table(
     path: Path, file: pq.ParquetFile, names: list[str], memory_gb: float | None
 ) -> pa.Table:
     """Columns `names` of an open Parquet file; InputError where memory cannot hold them."""
-    memory.require_room(path, memory.of_parquet(file, names), memory_gb)
     try:
+        memory.require_room(path, memory.of_parquet(file, names), memory_gb)
         return file.read(columns=names)
+    except MemoryError:
+        raise memory.spent(path) from None
     except (pa.ArrowException, OSError) as error:
         raise _not_whole(path, error) from None
 

@@ -35,6 +35,7 @@ MOST_BYTES = 16 << 20
 MOST_DEEP = 50
 MOST_VALUES = 1_000_000
 MOST_SHOWN = 40
+LARGEST = 2**63 - 1  # of a whole number: what other libraries take as one
 _MERGE = "tag:yaml.org,2002:merge"
 _COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _OTHER_BASE = re.compile(r"[-+]?(0[0-7_]+|.*:.*)")  # 017 is 15, and 1:30 is 90
@@ -143,10 +144,11 @@ def _scalar(path: Path, loader: _Loader, node: yaml.ScalarNode) -> Any:
     text = _shown(node.value)
     try:
         value = loader.construct_object(node)
-        float(value if isinstance(value, int) else 0)
     except (ArithmeticError, AttributeError, LookupError, ValueError):  # of the loader's parsers
         kind = node.tag.rpartition(":")[2]
         raise _fault(path, node, f"{text} is no {kind} that can be read: correct it") from None
+    if isinstance(value, int) and not -LARGEST <= value <= LARGEST:
+        raise _fault(path, node, f"{text} is beyond 64 bits: write a smaller number, or 1.0e+20")
     if not isinstance(value, str | int | float | None):
         raise _fault(path, node, f"{text} is read as {type(value).__name__}: write it in quotes")
     if not isinstance(value, str) and _OTHER_BASE.fullmatch(node.value):

@@ -16,7 +16,7 @@ import pytest
 
 from {{ cookiecutter.package_name }} import table
 from {{ cookiecutter.package_name }}.config import Column, Config, InputError
-from {{ cookiecutter.package_name }}.pipeline.adoption import columns, source
+from {{ cookiecutter.package_name }}.pipeline.adoption import columns, source, target
 from {{ cookiecutter.package_name }}.pipeline.validation import table_checks
 from {{ cookiecutter.package_name }}.serving import rows
 
@@ -97,8 +97,8 @@ def config(path: Path, spec: dict[str, Any]) -> Config:
 
 def written(folder: Path, values: pa.Array) -> Path:
     path = folder / "x.parquet"
-    target = pa.array([at // 3 % 2 for at in range(len(values))])
-    pq.write_table(pa.table({"x": values, "y": target}), path)
+    labels = pa.array([at // 3 % 2 for at in range(len(values))])
+    pq.write_table(pa.table({"x": values, "y": labels}), path)
     return path
 
 
@@ -131,7 +131,25 @@ def test_a_column_of_any_writer_is_read_alike(tmp_path: Path, kind: str, values:
         assert scored(path, settings) == answers
 
 
+@pytest.mark.parametrize("encoding", ["DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY", "PLAIN"])
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.binary()])
+def test_texts_that_are_stored_as_differences_are_read_alike(
+    tmp_path: Path, encoding: str, kind: pa.DataType
+) -> None:
+    path = tmp_path / "x.parquet"
+    labels = pa.array(["no" if at % 2 else "yes" for at in range(N)])
+    part = pa.table({"x": pa.array(LETTERS, kind), "y": labels})
+    pq.write_table(part, path, use_dictionary=False, column_encoding=encoding)
+    assert columns.infer("x", source.read(path, ""), set()).column == Column(
+        type="categorical", missing=True, values=("a", "b", "c")
+    )
+    settings = config(path, {"type": "categorical"})
+    assert table.columns_of(table.read_raw(settings))["x"].tolist() == LETTERS
+    assert scored(path, settings) == LETTERS
+
+
 MOMENTS = pa.array([0] * (N - 1) + [900_000_000_000], pa.int64())
+LATIN = pa.array([b"a", b"Zo\xeb"] * (N // 2), pa.large_binary())
 UNFIT: dict[str, pa.Array] = {
     "nested in a list": pa.array([[1, 2]] * N),
     "a struct": pa.array([{"a": 1}] * N),
@@ -139,6 +157,10 @@ UNFIT: dict[str, pa.Array] = {
     "lengths of time": pa.array([datetime.timedelta(at % 5) for at in range(N)]),
     "bytes": pa.array([b"\xff\x00"] * N),
     "bytes of one length": pa.array([b"\xff\xfe"] * N, pa.binary(2)),
+    "texts of another encoding": pa.array([b"a", b"Zo\xeb"] * (N // 2)).view(pa.string()),
+    "half a letter": pa.array([b"a", b"\xed\xa0\x80"] * (N // 2)).view(pa.string()),
+    "large texts of another encoding": LATIN.view(pa.large_string()),
+    "texts of another encoding in a view": LATIN.cast(pa.binary_view()).view(pa.string_view()),
     "times that no datetime can say": MOMENTS.cast(pa.timestamp("s")),
     "days that no date can say": pa.array([0] * (N - 1) + [2**30], pa.int32()).cast(pa.date32()),
 }
@@ -152,12 +174,22 @@ def test_what_is_no_number_time_or_text_is_left_out_and_refused_by_name(
     found = columns.infer("x", source.read(path, ""), set())
     assert found.column is None
     assert found.reason.startswith("it holds")
+    assert "dictionary" not in found.reason
     for kind in ("numeric", "categorical", "datetime", "boolean", "text"):
         settings = config(path, {"type": kind})
         with pytest.raises(InputError, match=r"x\.parquet: column 'x' holds"):
             table.read_raw(settings)
         with pytest.raises(InputError, match=r"x\.parquet: column 'x' holds"):
             scored(path, settings)
+
+
+def test_a_target_that_is_no_utf_8_is_refused_by_name(tmp_path: Path) -> None:
+    path = written(tmp_path, LATIN.view(pa.large_string()))
+    with pytest.raises(InputError, match=r"target 'x' holds string that is no UTF-8 text: classes"):
+        target.decide("x", source.read(path, ""), set(), "")
+    whole = pa.array(["a", "Zo\u00eb \U0001f600"] * (N // 2), pa.large_string())
+    found = target.decide("x", source.read(written(tmp_path, whole), ""), set(), "")
+    assert sorted(found.classes) == ["Zo\u00eb \U0001f600", "a"]
 
 
 def test_a_column_without_any_value_is_left_out_and_may_be_read(tmp_path: Path) -> None:
@@ -217,6 +249,28 @@ def test_not_a_number_is_missing_in_labels_for_score_too(tmp_path: Path) -> None
     assert table.columns_of(table.read_raw(settings))["x"][:2].tolist() == [None, "1.5"]
 
 
+CODES = ["123456789012", "-40123456789", "9007199254740991", "7", "0", "0.5"]
+
+
+@pytest.mark.parametrize("codes", [CODES[:-1], CODES], ids=["whole", "one is none"])
+def test_long_codes_stored_as_floats_are_the_texts_of_a_csv_file(
+    tmp_path: Path, codes: list[str]
+) -> None:
+    texts = [None if at == 3 else codes[at % len(codes)] for at in range(N)]
+    path = written(tmp_path, pa.array([np.nan if v is None else float(v) for v in texts]))
+    assert set(source.read(path, "").texts("x").values) == {*codes, "nan"}
+    settings = config(path, {"type": "categorical"})
+    assert scored(path, settings) == texts
+    assert table.columns_of(table.read_raw(settings))["x"].tolist() == texts
+
+
+def test_floats_that_hold_no_exact_whole_number_keep_their_form(tmp_path: Path) -> None:
+    values = pa.array([1e16, 2.5e-7, float("inf"), None] * 10)
+    path = written(tmp_path, values)
+    sent = scored(path, config(path, {"type": "categorical"}))
+    assert sent[:4] == ["1e+16", "2.5e-7", "inf", None]
+
+
 def test_row_groups_without_rows_and_another_ending_are_no_matter(tmp_path: Path) -> None:
     path = tmp_path / "x.pq"
     part = pa.table({"x": SEVEN, "y": [at // 3 % 2 for at in range(N)]})
@@ -241,8 +295,8 @@ def test_no_rows_are_named(tmp_path: Path) -> None:
 
 def test_a_name_that_stands_twice_is_refused_and_one_nobody_needs_is_not(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
-    values, target = pa.array(SEVEN), pa.array([0, 1] * 20)
-    pq.write_table(pa.Table.from_arrays([values, values, target], ["x", "x", "y"]), path)
+    values, labels = pa.array(SEVEN), pa.array([0, 1] * 20)
+    pq.write_table(pa.Table.from_arrays([values, values, labels], ["x", "x", "y"]), path)
     settings = config(path, {"type": "numeric"})
     for read in (
         lambda: source.read(path, ""),
@@ -252,7 +306,7 @@ def test_a_name_that_stands_twice_is_refused_and_one_nobody_needs_is_not(tmp_pat
         with pytest.raises(InputError, match=r"x\.parquet: the column 'x' stands twice"):
             read()
     pq.write_table(
-        pa.Table.from_arrays([values, values, values, target], ["z", "z", "x", "y"]), path
+        pa.Table.from_arrays([values, values, values, labels], ["z", "z", "x", "y"]), path
     )
     assert table.read_raw(settings).num_rows == N
     assert len(scored(path, settings)) == N

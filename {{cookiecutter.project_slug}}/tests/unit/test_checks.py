@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from {{ cookiecutter.package_name }}.config import InputError
+from {{ cookiecutter.package_name }}.config import Config, InputError
 from {{ cookiecutter.package_name }}.pipeline.validation import personal, rules
-from {{ cookiecutter.package_name }}.pipeline.validation.table_checks import repeated
+from {{ cookiecutter.package_name }}.pipeline.validation.table_checks import fresh_until, repeated
 
 COLUMNS = {
     "a": np.array([1.0, 2.0, 3.0, np.nan]),
@@ -84,3 +84,24 @@ def test_a_row_repeats_an_earlier_one_with_the_same_gaps() -> None:
         "y": np.array(["a", None, "a", "b"], dtype=object),
     }
     assert repeated(columns).tolist() == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("newest", "days", "until"),
+    [
+        ("2024-02-28", 2, "2024-03-01"),
+        ("2024-02-28", 2**63 - 1, "9999-12-31"),
+        ("9999-12-31", 30, "9999-12-31"),
+    ],
+)
+def test_a_table_is_fresh_until_a_day_that_a_calendar_has(
+    newest: str, days: int, until: str
+) -> None:
+    config = Config.model_validate(
+        {
+            "data": {"path": "x.csv", "target": "y", "task": "regression"},
+            "columns": {"x": {"type": "numeric"}, "day": {"type": "datetime", "feature": False}},
+            "checks": {"freshness": {"column": "day", "max_days": days}},
+        }
+    )
+    assert fresh_until({"day": np.array([newest, "NaT"], "M8[us]")}, config) == until

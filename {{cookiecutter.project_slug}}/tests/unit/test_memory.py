@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,7 +12,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
-from {{ cookiecutter.package_name }} import memory, table
+from {{ cookiecutter.package_name }} import memory, reading, table
 from {{ cookiecutter.package_name }}.config import Config, InputError
 from {{ cookiecutter.package_name }}.pipeline import adopt
 from {{ cookiecutter.package_name }}.pipeline.adoption import source
@@ -101,6 +102,78 @@ def test_a_long_text_that_repeats_is_kept_once(tmp_path: Path) -> None:
         sum(len(str(record["x"])) > 9 for _, record in sent if isinstance(record, dict)) == 50_000
     )
     assert pa.default_memory_pool().max_memory() < max(before, 1 << 30)
+
+
+LONG = "a" * 10_000
+REPEATED: dict[str, pa.Array] = {
+    **{str(kind): pa.array([LONG] * 500, kind) for kind in (pa.string(), pa.large_string())},
+    "string_view": pa.array([LONG] * 500, pa.string_view()),
+    "binary": pa.array([LONG.encode()] * 500),
+    "large_binary": pa.array([LONG.encode()] * 500, pa.large_binary()),
+    "texts in a list": pa.array([[LONG]] * 500),
+    "texts in a struct": pa.array([{"a": LONG}] * 500, pa.struct({"a": pa.large_string()})),
+}
+
+
+@pytest.mark.parametrize("values", REPEATED.values(), ids=REPEATED)
+def test_a_long_text_of_any_type_that_repeats_is_kept_once(
+    tmp_path: Path, values: pa.Array
+) -> None:
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"x": values}), path)
+    read = reading.parquet_table(path, reading.open_parquet(path), ["x"], 0.001)
+    assert read.nbytes < 100_000
+
+
+ONE = [0] * 1000
+UNPACKED: dict[str, pa.Array] = {
+    "bytes of one length": pa.array([LONG.encode()] * 500, pa.binary(10_000)),
+    "a list": pa.array([ONE] * 500),
+    "a struct": pa.array([{f"a{at}": 0 for at in range(30)}] * 9_000),
+    "json": pa.array([LONG] * 500, pa.json_()),
+    "long decimals": pa.array([decimal.Decimal(1)] * 90_000, pa.decimal256(76, 0)),
+}
+
+
+def packed(path: Path, **columns: pa.Array) -> Path:
+    pq.write_table(pa.table(columns), path, compression="zstd")
+    return path
+
+
+@pytest.mark.parametrize("values", UNPACKED.values(), ids=UNPACKED)
+def test_a_small_file_of_any_type_counts_as_what_it_stands_for(
+    tmp_path: Path, values: pa.Array
+) -> None:
+    path = packed(tmp_path / "x.parquet", **{"x.y": values, "z": pa.array([1] * len(values))})
+    assert path.stat().st_size < 100_000
+    assert memory.of_parquet(reading.open_parquet(path), ["x.y"]) > 0.9 * values.nbytes > 1e6
+    assert memory.of_parquet(reading.open_parquet(path), ["z"]) < 1e6
+    with pytest.raises(InputError, match=r"x\.parquet would need"):
+        source.read(path, "", 0.005)
+
+
+def test_texts_that_are_stored_as_differences_count_as_what_they_stand_for(tmp_path: Path) -> None:
+    path, values = tmp_path / "x.parquet", pa.array([LONG] * 500)
+    pq.write_table(
+        pa.table({"x": values}), path, use_dictionary=False, column_encoding="DELTA_BYTE_ARRAY"
+    )
+    assert path.stat().st_size < 100_000
+    assert memory.of_parquet(reading.open_parquet(path), ["x"]) >= values.nbytes
+
+
+@pytest.mark.parametrize("word", readings(Path(), None))
+def test_memory_that_ends_while_a_file_is_read_is_no_fault_of_the_file(
+    tmp_path: Path, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends(*_: Any, **__: Any) -> NoReturn:
+        raise pa.ArrowMemoryError("malloc of size 99 failed")
+
+    path = packed(tmp_path / "x.parquet", x=pa.array([1] * 50), y=pa.array([0, 1] * 25))
+    assert readings(path, None)[word]()
+    for name in ("read", "iter_batches"):
+        monkeypatch.setattr(pq.ParquetFile, name, ends)
+    with pytest.raises(InputError, match=r"x\.parquet needs more memory than there is: give fewer"):
+        readings(path, None)[word]()
 
 
 def test_nested_columns_count_with_all_their_parts(tmp_path: Path) -> None:

@@ -135,9 +135,9 @@ def _parquet(source: Path, values: _Values, needed: list[str]) -> Iterator[Row]:
     names = [name for name in dict.fromkeys(there) if name in values.columns]
     _require(source, names, needed)
     reading.require(source, there, names)
-    memory.require_room(source, memory.of_parquet(file, names), values.data.memory_gb)
     row, name = 0, ""
     try:
+        memory.require_room(source, memory.of_parquet(file, names), values.data.memory_gb)
         for batch in file.iter_batches(PART, columns=names):
             parts = []
             for name in names:
@@ -147,6 +147,8 @@ def _parquet(source: Path, values: _Values, needed: list[str]) -> Iterator[Row]:
                 yield row, values.record(names, texts)
     except UnfitError as error:
         raise InputError(f"{source}: column {name!r} {error}: correct the table") from None
+    except MemoryError:
+        raise memory.spent(source) from None
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{source} cannot be read ({reason}): export it again") from None

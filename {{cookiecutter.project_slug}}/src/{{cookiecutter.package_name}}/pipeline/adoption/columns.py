@@ -84,13 +84,13 @@ def infer(name: str, source: Source, missing: set[str]) -> Found:
         return Found(reason="its name is the one of the row numbers here: rename it to use it")
     if INDEX.fullmatch(name):
         return Found(reason="it is the index that pandas kept: rename it to use it")
+    if name in source.unfit:
+        return Found(reason=f"it {source.unfit[name]}")
     stored = source.columns[name]
     if is_number(stored.type):
         return _stored_number(name, stored)
     if is_moment(stored.type):
         return _stored_moments(stored)
-    if not is_text(stored.type):
-        return Found(reason=f"it holds {stored.type}, which is no number, time, or category")
     texts = as_texts(stored).without(missing)
     return _without_value(texts) or _split_mark(name, texts) or _typed(name, texts, source)
 

@@ -6,8 +6,8 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from ... import memory, reading
-from ...arrow import TEXT, UnfitError, plain
+from ...arrow import TEXT, UnfitError, as_written, plain
 from ...categories import category
 from ...config import InputError
 from ...numerals import OTHER, Thousands, is_grouped, number
@@ -74,7 +74,10 @@ class Texts:
 
 @dataclass(frozen=True)
 class Source:
-    """A data file as arrow columns (text for CSV, as stored for Parquet), and how it is read."""
+    """A data file as arrow columns (text for CSV, as stored for Parquet), and how it is read.
+
+    A column that cannot be looked at is null in `columns`, and `unfit` has why: `holds ...`.
+    """
 
     path: Path
     columns: dict[str, pa.ChunkedArray]
@@ -84,6 +87,7 @@ class Source:
     encoding: str = "utf-8"
     unnamed: int = 0
     memory_gb: float | None = None
+    unfit: Mapping[str, str] = field(default_factory=dict)
 
     def texts(self, name: str) -> Texts:
         """The column as texts; see `as_texts`."""
@@ -125,7 +129,7 @@ def is_text(kind: pa.DataType) -> bool:
 def as_texts(column: pa.ChunkedArray) -> Texts:
     """Different trimmed values of `column` (n,), numbers or texts, and the index of each row."""
     if not pa.types.is_dictionary(column.type):
-        column = column.cast(pa.string()).dictionary_encode()
+        column = as_written(column).dictionary_encode()
     array = column.unify_dictionaries().combine_chunks()
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks)
@@ -178,15 +182,15 @@ def _read_parquet(path: Path, memory_gb: float | None) -> Source:
     file = reading.open_parquet(path)
     names = list(dict.fromkeys(file.schema_arrow.names))
     table = reading.parquet_table(path, file, names, memory_gb)
-    columns = [_plain(column) for column in table.columns]
-    return _source(path, table.column_names, columns, table.num_rows, memory_gb=memory_gb)
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    try:
-        return plain(column)
-    except UnfitError:  # it is left out, or refused as the target
-        return column
+    columns, unfit = [], {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        try:
+            columns.append(plain(column))
+        except UnfitError as error:  # it is left out, or refused as the target
+            columns.append(pa.chunked_array([pa.nulls(table.num_rows)]))
+            unfit[name] = str(error)
+    how = {"memory_gb": memory_gb, "unfit": unfit}
+    return _source(path, table.column_names, columns, table.num_rows, **how)
 
 
 def _source(

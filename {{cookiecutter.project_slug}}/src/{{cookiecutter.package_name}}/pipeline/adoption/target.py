@@ -68,8 +68,9 @@ def decide(name: str, source: Source, missing: set[str], task: str) -> Target:
 
 def _texts(where: str, source: Source, name: str, missing: set[str]) -> Texts:
     kind = source.columns[name].type
-    if not (is_text(kind) or is_number(kind)):
-        raise InputError(f"{where} holds {kind}: classes or numbers are needed")
+    if name in source.unfit or not (is_text(kind) or is_number(kind)):
+        holds = source.unfit.get(name, f"holds {kind}")
+        raise InputError(f"{where} {holds}: classes or numbers are needed")
     texts = source.texts(name).without(missing | {"nan"} if is_number(kind) else missing)
     if not texts.values:
         raise InputError(f"{where} holds no value: choose another TARGET")

@@ -7,7 +7,7 @@ of them by their number in the data file (1 = the first after the header).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,8 @@ def fresh_until(columns: Columns, config: Config) -> str | None:
     newest = np.nanmax(columns[fresh.column].astype("M8[D]"))
     if np.isnat(newest):
         return "0001-01-01"
-    return (newest.item() + timedelta(days=fresh.max_days)).isoformat()
+    last = min(newest.item().toordinal() + fresh.max_days, date.max.toordinal())
+    return date.fromordinal(last).isoformat()
 
 
 def freshness(columns: Columns, config: Config) -> Findings:
