@@ -26,12 +26,13 @@ JUDGED = REPORTS / "judged.txt"
 def offer(settings: dict[str, str]) -> None:
     """What this run may release: the model it judged, by digest; or nothing, said with the reason.
 
-    Nothing where that model is the champion, or was taken back and WHY gives no reason. Written to
-    OFFER and JUDGED, and on GitHub to the outputs of the step. Raises InputError where another
-    model is challenger.
+    Nothing where that model was refused, is the champion, or was taken back and WHY gives no
+    reason. Written to OFFER and JUDGED, and on GitHub to the outputs of the step. Raises InputError
+    where another model is challenger.
     """
-    model = str(champion.read_verdict(VERDICT, "run `make gate`")["model"])
-    said = _nothing(model, settings.get("WHY", ""))
+    verdict = champion.read_verdict(VERDICT, "run `make gate`")
+    model = str(verdict["model"])
+    said = _nothing(model, verdict["verdict"], settings.get("WHY", ""))
     challenger = champion.read(CHALLENGER)
     if not said and (challenger is None or challenger["digest"] != model):
         other = challenger["digest"][:16] if challenger else "none"
@@ -48,8 +49,10 @@ def offer(settings: dict[str, str]) -> None:
             file.write(facts)
 
 
-def _nothing(model: str, why: str) -> str:
+def _nothing(model: str, verdict: str, why: str) -> str:
     """Why `model` is not to go out; empty where it is."""
+    if verdict == "refused":
+        return f"model {model[:16]} was refused by the gate, see {VERDICT}"
     current = champion.read(CHAMPION)
     if current and current["digest"] == model:
         return f"model {model[:16]} is the champion"
