@@ -106,11 +106,7 @@ def _allowed(verdict: Record, challenger: Record, current: Record | None, why: s
     So too for a model that was taken back, without a reason.
     """
     name = challenger["digest"][:16]
-    if not why.strip() and (taken_back := champion.withdrawn(challenger["digest"])):
-        raise InputError(
-            f"model {name} was {taken_back}: nothing was done; say why it is good now: the same "
-            f'with WHY="..."'
-        )
+    champion.reasoned(challenger["digest"], why)
     if verdict["inputs"]["gates"] != digest(GATES_FILE):
         raise InputError(
             f"{GATES_FILE} changed after model {name} was judged: run `make gate register`"
@@ -138,7 +134,7 @@ def rollback(settings: dict[str, str]) -> bool:
     env = settings.get("ENV")
     if env and (state := stable.withdraw(settings)):
         print(f"rollback: {env}: everyone is at stable; model {state.model[:16]} is not tried")
-        print("rollback: it will not be tried again: train another one (make run)")
+        print('rollback: it is tried again for a reason only, WHY="..."; or train another one')
         return True
     with changing():
         done = _rollback(settings)
