@@ -420,6 +420,19 @@ def test_jenkins_gets_the_work_where_it_is_connected(healthy: Path, tmp_path: Pa
     }
 
 
+@pytest.mark.parametrize("why", ["", "it was the table"])
+def test_a_push_is_no_reason_for_jenkins_to_let_out_what_was_taken_back(
+    why: str, healthy: Path, tmp_path: Path
+) -> None:
+    given = {"vars": {"JENKINS_JOB": "https://example.com/job"}, "inputs": {"why": why}}
+    event = {**MAIN, "event": "workflow_dispatch"} if why else MAIN
+    jobs = on_github(healthy, tmp_path, {**event, **given})
+    (told,) = [
+        step["env"] for job in jobs for step in job["steps"] if step.get("run") == "make start"
+    ]
+    assert told["WHY"] == why
+
+
 def test_a_login_that_is_set_up_is_used_and_no_other(healthy: Path, tmp_path: Path) -> None:
     jobs = on_github(healthy, tmp_path, {**MAIN, "vars": {"AWS_ROLE": "arn:aws:iam::1:role/x"}})
     used = {

@@ -235,7 +235,8 @@ def figure(name: str, **values: Any) -> None:
 
 
 def rest(world: World) -> None:
-    """Back to stable alone, with no state."""
+    """Back to stable alone, with no state and no model that was taken back."""
+    (world.project / "models/aborted.jsonl").unlink(missing_ok=True)
     world.deploy("good")
     with world.cluster.store.lock:
         found = world.object("httproutes", world.name)

@@ -5,7 +5,7 @@ models/verdicts/<first 16 of its digest>.json. A pointer holds {digest, model, v
 since, by, why, action, image}; image is the container image that serves it, by digest, or null.
 models/history.jsonl has one line for each pointer that was champion, with its seal: the digest of
 the pointer and of the seal before. Lines of older versions have none until one with a seal follows.
-models/aborted.jsonl has one for each rollout that was ended by what the model answered.
+models/aborted.jsonl has one for each rollout ended by what the model answered, or by hand.
 """
 
 from __future__ import annotations
@@ -257,6 +257,11 @@ def _aborted() -> list[Record]:
     return entries
 
 
+def listed(digest: str) -> bool:
+    """Whether a rollout of the model `digest` was ended, be it champion since or not."""
+    return any(entry["digest"] == digest for entry in _aborted())
+
+
 def taken_back() -> dict[str, str]:
     """How models were taken back, by digest: they go out again for a reason only.
 
@@ -279,6 +284,15 @@ def taken_back() -> dict[str, str]:
 def withdrawn(digest: str) -> str:
     """How that model was taken back; empty where it was not."""
     return taken_back().get(digest, "")
+
+
+def reasoned(digest: str, why: str) -> None:
+    """Raise InputError where that model was taken back and `why` gives no reason to let it out."""
+    if not why.strip() and (how := withdrawn(digest)):
+        raise InputError(
+            f"model {digest[:16]} was {how}: nothing was done; say why it is good now: the same "
+            f'with WHY="..."'
+        )
 
 
 def judged(digest: str) -> None:

@@ -1,7 +1,8 @@
 """models/ beside DVC's files in the remote: a fresh machine knows the champion and its history.
 
 Kept versions and verdicts never change and are copied once. What points to them is copied last, and
-is taken only where the remote's history goes on from ours: nobody's promotion is lost.
+is taken only where the remote's history goes on from ours: nobody's promotion is lost. Of the
+models that were taken back each side keeps the other's lines too.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .champion import CHAMPION, HISTORY, MODELS
+from .champion import ABORTED, CHAMPION, HISTORY, MODELS
 from .changes import changing, replace
 from .config import InputError
-from .files import new_file
+from .files import locked, new_file
 from .places import CANDIDATE
 
 _OURS = MODELS / "mlflow.json"  # what this machine told MLflow
@@ -33,6 +34,7 @@ def give(remote: Any) -> int:
         )
     paths = _files()
     done = sum(_put(fs, path, _there(remote, path)) for path in paths if not _changes(path))
+    _unite(remote)
     with changing():  # what points to versions goes out as one state
         return done + sum(_put(fs, path, _there(remote, path)) for path in paths if _changes(path))
 
@@ -61,6 +63,7 @@ def take(remote: Any) -> int:
             with new_file(path) as new:
                 new.write_bytes(content)
             done += 1
+    done += _unite(remote)
     with changing():
         follow = _read(fs, _there(remote, HISTORY)).startswith(_own(HISTORY))
         if not follow:
@@ -75,6 +78,19 @@ def take(remote: Any) -> int:
                 news[path] = content.decode()
         replace(news)
     return done + len(news)
+
+
+def _unite(remote: Any) -> bool:
+    """Add the remote's lines to ABORTED here; whether there were new ones."""
+    with locked(ABORTED):
+        own = _own(ABORTED).splitlines()
+        theirs = _read(remote.fs, _there(remote, ABORTED)).splitlines()
+        if set(theirs) <= set(own):
+            return False
+        lines = dict.fromkeys(theirs + own)
+        with new_file(ABORTED) as new:
+            new.write_bytes(b"".join(line + b"\n" for line in lines))
+    return True
 
 
 def find(remote: Any) -> list[str]:

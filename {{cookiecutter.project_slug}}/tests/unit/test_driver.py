@@ -7,6 +7,7 @@ import itertools
 import json
 import sys
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,7 +83,7 @@ def deployment(strategy: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Odd:
+def server(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Odd:
     """Everyone gets what the rollout needs, but for so many answers that it is ever decided."""
     made, clock = Odd(), itertools.count()
     assert GATES.rollout

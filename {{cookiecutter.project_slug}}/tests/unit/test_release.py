@@ -403,6 +403,16 @@ def test_a_run_offers_the_model_it_judged_and_no_other(
         release.offer({})
 
 
+@pytest.mark.parametrize(("limit", "refused"), [("900.0", False), ("0.001", True)])
+def test_a_challenger_that_this_run_refused_is_not_offered(
+    limit: str, refused: bool, models: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_gates(size=LOOSE["size"].replace("1000.0", limit))
+    assert gate.run() != refused
+    assert offered(WHY="asked") == ("" if refused else models[1])
+    assert ("was refused by the gate" in capsys.readouterr().out) == refused
+
+
 def test_words_that_release_refuse_another_model_than_the_one_judged(
     models: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,6 +168,7 @@ def test_a_rollout_withdrawn_by_hand_is_ended_and_says_why(
     state = stable.withdraw({"ENV": "staging", "WHY": "complaints"})
     assert state
     assert (state.phase, state.reason, server.weights) == ("aborted", "complaints", [100, 0])
+    assert champion.withdrawn(STATE.model).endswith(": complaints")
     assert told[0].endswith("aborted: complaints")
     with pytest.raises(InputError, match="everyone is at stable; to bring stable itself"):
         stable.withdraw({"ENV": "staging"})
@@ -322,7 +323,9 @@ def drive(server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch) -> C
     monkeypatch.setattr(cluster, "get", lambda kind, *_: server.found(kind))
     monkeypatch.setattr(driver.time, "sleep", lambda seconds: None)
 
-    def go(*looks: Answers, strategy: str = "canary", bad: int = 0, **more: Any) -> int:
+    def go(
+        *looks: Answers, strategy: str = "canary", bad: int = 0, why: str = "", **more: Any
+    ) -> int:
         seen = itertools.chain(looks, itertools.repeat(looks[-1], 3))
 
         def look(space: str, state: State) -> counts.Look:
@@ -337,7 +340,7 @@ def drive(server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch) -> C
             return Decision("abort", "failed: 5 %") if next(numbers) == bad else judged(*sides)
 
         monkeypatch.setattr(driver, "decide", decided)
-        return rollout.canary({"ENV": "staging"})
+        return rollout.canary({"ENV": "staging", "WHY": why})
 
     return go
 
@@ -459,3 +462,32 @@ def test_a_rollout_that_ended_for_want_of_data_takes_no_model_back(
     ended(SPACE, "staging", OVER)
     assert champion.withdrawn(OVER.model) == ""
     assert len(told) == 1
+
+
+def test_a_model_that_was_taken_back_is_not_tried_without_a_reason(
+    drive: Callable[..., int], server: Server
+) -> None:
+    champion.abort(RELEASE.model, "failed: 5 %")
+    with pytest.raises(InputError, match=r"ended in its rollout .*: failed: 5 %: nothing was done"):
+        drive((100, 0))
+    assert (route.read(SPACE).state, server.weights) == (None, [100, 0])
+    assert drive((100, 0), (105, 5), (112, 12), why="the network was at fault") == 0
+
+
+def test_a_rollout_that_runs_goes_on_though_its_model_was_taken_back_elsewhere(
+    drive: Callable[..., int], server: Server
+) -> None:
+    champion.abort(RELEASE.model, "failed: 5 %")
+    route.write(route.read(SPACE), 50, replace(STATE, step=0, base={"stable": {}, "canary": {}}))
+    assert drive((50, 50)) == 0
+
+
+@pytest.mark.parametrize("evidence", [True, False])
+def test_an_end_that_another_machine_noted_is_listed_here_once(
+    evidence: bool, drive: Callable[..., int], server: Server
+) -> None:
+    route.settle(SPACE, replace(OVER, told=True, evidence=evidence))
+    for _ in range(2):
+        assert drive((100, 0)) == ABORTED
+    lines = champion.ABORTED.read_text().splitlines() if champion.ABORTED.exists() else []
+    assert len(lines) == evidence

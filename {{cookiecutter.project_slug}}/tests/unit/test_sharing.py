@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from {{ cookiecutter.package_name }} import sharing, versioning
-from {{ cookiecutter.package_name }}.champion import CHAMPION, HISTORY, MODELS
+from {{ cookiecutter.package_name }} import champion, sharing, versioning
+from {{ cookiecutter.package_name }}.champion import ABORTED, CHAMPION, HISTORY, MODELS
 from {{ cookiecutter.package_name }}.config import InputError
 
 pytestmark = pytest.mark.template
@@ -80,6 +80,34 @@ def test_two_promotions_at_once_lose_neither(
     assert (CHAMPION.read_text(), HISTORY.read_text()) == ("two", "two\n")
     assert (machines.remote / CHAMPION).read_text() == "one"
     assert (MODELS / "one/model.json").exists()
+
+
+def test_models_taken_back_on_two_machines_are_known_to_both(machines: Machines) -> None:
+    for name, digest in (("one", "1"), ("two", "2")):
+        machines.on(name)
+        champion.abort(digest * 64, "failed: 5 %")
+        versioning.push()
+    machines.on("one")
+    for _ in range(2):
+        versioning.pull()
+        versioning.push()
+    assert all(champion.listed(digest * 64) for digest in "12")
+    assert (machines.remote / ABORTED).read_bytes() == ABORTED.read_bytes()
+    assert len(ABORTED.read_bytes().splitlines()) == 2
+
+
+def test_models_taken_back_elsewhere_are_known_where_another_was_promoted_too(
+    machines: Machines,
+) -> None:
+    for name in ("one", "two"):
+        machines.on(name)
+        crown(name)
+        champion.abort(name, "failed: 5 %")
+        if name == "one":
+            versioning.push()
+    versioning.pull()
+    assert all(map(champion.listed, ("one", "two")))
+    assert CHAMPION.read_text() == "two"
 
 
 def test_a_version_that_is_kept_here_is_never_overwritten(machines: Machines) -> None:

@@ -19,7 +19,10 @@ from ..conftest import ROOT
 
 pytestmark = pytest.mark.template
 
-VARIABLES = ("NOTIFY_WEBHOOK", "JENKINS_URL", "JENKINS_JOB", "GITHUB_REPOSITORY", "GITHUB_TOKEN")
+VARIABLES = (
+    *("NOTIFY_WEBHOOK", "JENKINS_URL", "JENKINS_JOB", "GITHUB_REPOSITORY", "GITHUB_TOKEN"),
+    "GITHUB_EVENT_NAME",
+)
 
 
 class Server(ThreadingHTTPServer):
@@ -123,10 +126,24 @@ def test_without_ci_it_says_what_to_set() -> None:
         start.run({"WHY": "drift"})
 
 
-def test_training_without_a_reason_is_refused(on_github: Server) -> None:
+@pytest.mark.parametrize("event", ["", "workflow_dispatch"])
+def test_training_without_a_reason_is_refused(
+    event: str, on_github: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_EVENT_NAME", event)
     with pytest.raises(InputError, match="WHY"):
         start.run({"WHY": "  "})
     assert on_github.told == []
+
+
+def test_a_push_starts_training_and_gives_no_reason(
+    on_github: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "push")
+    monkeypatch.setenv("JENKINS_JOB", f"{on_github.url}/job/model")
+    start.run({"WHY": ""})
+    ((path, _, _),) = on_github.told
+    assert path == "/job/model/buildWithParameters?WHY="
 
 
 @pytest.fixture

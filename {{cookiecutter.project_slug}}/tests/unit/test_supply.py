@@ -30,6 +30,7 @@ LISTING = {
         "\nPackage: gone\nStatus: deinstall ok config-files\nVersion: 1\n"
     ),
 }
+SIGNED = json.dumps([{"critical": {"identity": {"docker-reference": NAME}}}])
 Program = Callable[..., None]
 
 
@@ -70,8 +71,7 @@ def bench(tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch) -> 
     Path("reports").mkdir()
     supply.IMAGE.write_text(json.dumps({"tag": "model:1", "model": MODEL}), encoding="utf-8")
     program("docker", push=f"1: digest: {DIGEST} size: 1", run=json.dumps(LISTING))
-    signed = {"critical": {"identity": {"docker-reference": NAME}}}
-    program("cosign", version='{"gitVersion": "v2.5.0"}', verify=json.dumps([signed]))
+    program("cosign", version='{"gitVersion": "v2.5.0"}', verify=SIGNED)
     program("cosign", verify_attestation=statement(LINEAGE))
     return tmp_path
 
@@ -149,9 +149,12 @@ def test_a_step_that_fails_leaves_no_signed_image_behind(
     assert "image" not in json.loads(supply.IMAGE.read_bytes())
 
 
-def test_another_cosign_than_version_2_is_refused(bench: Path, program: Program) -> None:
-    program("cosign", version='{"gitVersion": "v3.0.2"}')
-    with pytest.raises(InputError, match=r"v3\.0\.2 is not version 2"):
+@pytest.mark.parametrize("version", ["v3.0.2", "3.0.2", "v20.0.0"])
+def test_another_cosign_than_version_2_is_refused(
+    version: str, bench: Path, program: Program
+) -> None:
+    program("cosign", version=json.dumps({"gitVersion": version}))
+    with pytest.raises(InputError, match=f"{version} is not version 2"):
         supply.verified(IMAGE)
 
 
@@ -196,6 +199,8 @@ def test_what_is_not_named_by_digest_alone_is_refused(tag: str, bench: Path) -> 
         (statement(LINEAGE, "registry.example.com/other"), "not attested once"),
         (statement(LINEAGE) * 2, "not attested once"),
         (statement("?"), "lineage is damaged"),
+        (statement(LINEAGE | {"model": None}), "lineage is damaged"),
+        (statement(LINEAGE | {"verdict": []}), "lineage is damaged"),
         ("", "not attested once"),
     ],
 )
@@ -205,6 +210,46 @@ def test_lineage_of_another_image_or_model_is_refused(
     program("cosign", verify_attestation=attested)
     with pytest.raises(InputError, match=why):
         supply.verified(IMAGE)
+
+
+DEEP, PAYLOAD = "[" * 100_000, '{"payload": null}'
+
+
+@pytest.mark.parametrize(
+    ("word", "printed"),
+    [
+        *(("verify", text) for text in ("null", "[null]", "5", f"WARNING: x\n{SIGNED}", DEEP)),
+        ("verify", '[{"critical": {"identity": {"docker-reference": []}}}]'),
+        *(("verify_attestation", text) for text in ("null", "[null]", "WARNING: x", DEEP)),
+        *(
+            ("verify_attestation", PAYLOAD.replace("null", text))
+            for text in ("null", '"?"', '"bnVsbA=="')
+        ),
+        *(("version", text) for text in ("", "{}", "null", '{"gitVersion": null}', DEEP)),
+    ],
+)
+def test_what_cosign_prints_in_another_form_is_refused_in_one_line(
+    word: str, printed: str, bench: Path, program: Program
+) -> None:
+    program("cosign", **{word: printed})
+    with pytest.raises(InputError, match=r"printed cannot be read .*install cosign 2\.5"):
+        supply.verified(IMAGE)
+
+
+@pytest.mark.parametrize("printed", ['""', "[]"])
+def test_an_empty_list_of_signatures_is_none(printed: str, bench: Path, program: Program) -> None:
+    program("cosign", verify=printed)
+    with pytest.raises(InputError, match=r"its signature was made for \[\]"):
+        supply.verified(IMAGE)
+
+
+@pytest.mark.parametrize("version", ["v2.5.0", "2.5.0", "devel"])
+def test_a_blank_line_and_a_version_without_v_are_no_hindrance(
+    version: str, bench: Path, program: Program
+) -> None:
+    attested = f"{statement(LINEAGE)}\n"
+    program("cosign", version=json.dumps({"gitVersion": version}), verify_attestation=attested)
+    assert supply.verified(IMAGE)["model"] == MODEL
 
 
 def test_a_signature_made_for_another_repository_is_refused(bench: Path, program: Program) -> None:

@@ -26,12 +26,13 @@ JUDGED = REPORTS / "judged.txt"
 def offer(settings: dict[str, str]) -> None:
     """What this run may release: the model it judged, by digest; or nothing, said with the reason.
 
-    Nothing where that model is the champion, or was taken back and WHY gives no reason. Written to
-    OFFER and JUDGED, and on GitHub to the outputs of the step. Raises InputError where another
-    model is challenger.
+    Nothing where that model was refused, is the champion, or was taken back and WHY gives no
+    reason. Written to OFFER and JUDGED, and on GitHub to the outputs of the step. Raises InputError
+    where another model is challenger.
     """
-    model = str(champion.read_verdict(VERDICT, "run `make gate`")["model"])
-    said = _nothing(model, settings.get("WHY", ""))
+    verdict = champion.read_verdict(VERDICT, "run `make gate`")
+    model = str(verdict["model"])
+    said = _nothing(model, verdict["verdict"], settings.get("WHY", ""))
     challenger = champion.read(CHALLENGER)
     if not said and (challenger is None or challenger["digest"] != model):
         other = challenger["digest"][:16] if challenger else "none"
@@ -48,8 +49,10 @@ def offer(settings: dict[str, str]) -> None:
             file.write(facts)
 
 
-def _nothing(model: str, why: str) -> str:
+def _nothing(model: str, verdict: str, why: str) -> str:
     """Why `model` is not to go out; empty where it is."""
+    if verdict == "refused":
+        return f"model {model[:16]} was refused by the gate, see {VERDICT}"
     current = champion.read(CHAMPION)
     if current and current["digest"] == model:
         return f"model {model[:16]} is the champion"
@@ -103,11 +106,7 @@ def _allowed(verdict: Record, challenger: Record, current: Record | None, why: s
     So too for a model that was taken back, without a reason.
     """
     name = challenger["digest"][:16]
-    if not why.strip() and (taken_back := champion.withdrawn(challenger["digest"])):
-        raise InputError(
-            f"model {name} was {taken_back}: nothing was done; say why it is good now: the same "
-            f'with WHY="..."'
-        )
+    champion.reasoned(challenger["digest"], why)
     if verdict["inputs"]["gates"] != digest(GATES_FILE):
         raise InputError(
             f"{GATES_FILE} changed after model {name} was judged: run `make gate register`"
@@ -135,7 +134,7 @@ def rollback(settings: dict[str, str]) -> bool:
     env = settings.get("ENV")
     if env and (state := stable.withdraw(settings)):
         print(f"rollback: {env}: everyone is at stable; model {state.model[:16]} is not tried")
-        print("rollback: it will not be tried again: train another one (make run)")
+        print('rollback: it is tried again for a reason only, WHY="..."; or train another one')
         return True
     with changing():
         done = _rollback(settings)

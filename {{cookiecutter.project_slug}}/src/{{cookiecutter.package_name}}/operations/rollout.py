@@ -24,7 +24,7 @@ SHARES: dict[str, Steps] = {"canary": (), "bluegreen": (100,), "shadow": (0,)}  
 def canary(settings: dict[str, str]) -> int:
     """ENV: start or resume the rollout of the release that is tried, by the strategy of `deploy`.
 
-    One that was ended is tried again for a reason only: WHY.
+    One that was ended, or whose model was taken back, is tried again for a reason only: WHY.
 
     Exit code 0: passed, it has its share and waits for `make promote`, or it is stable already;
     3: aborted, everyone is back at stable; 1: it could not be driven, or another one drives it;
@@ -46,12 +46,19 @@ def canary(settings: dict[str, str]) -> int:
         steps = tuple(min(share, driver.MOST) for share in SHARES[strategy] or gates.rollout.steps)
         release = tried(space)
         champion.judged(release.model)
-        state = _begun(now, release, strategy, len(steps), settings.get("WHY", "").strip())
+        why = settings.get("WHY", "").strip()
+        state = _begun(now, release, strategy, len(steps), why)
         if state.phase == "aborted":
             print(f"canary: model {state.model[:16]} was aborted: {state.reason}: try a new model")
-            return driver.ended(space, settings["ENV"], state)
+            code = driver.ended(space, settings["ENV"], state)
+            # another machine, or a job whose volume is gone, ended it
+            if state.told and state.evidence and not champion.listed(state.model):
+                champion.abort(state.model, state.reason)
+            return code
         if state.phase == "passed":
             return driver.passed(state, settings["ENV"])
+        if state is not now.state:  # one that runs is not left without a driver
+            champion.reasoned(release.model, why)
         state = replace(state, driver=name, phase="running")
         share = steps[state.step] if state.step >= 0 else 0
         try:  # from here on the driver before, if it lives, cannot write

@@ -36,7 +36,7 @@ class State:
     `model`: digest. `step`: number of the step it is in, -1 while its pods are not ready.
     `elapsed`: seconds in that step while a driver lived. `base`: counters of the pods of each track
     when the step began. `driver`: who may write. `told`: people know that it was aborted.
-    `evidence`: it was aborted for what the model did, not for want of data or a gateway.
+    `evidence`: for what the model did, or by hand; not for want of data or a gateway.
     Interrupted: its driver was told to end, everyone is at stable until the next one goes on.
     """
 

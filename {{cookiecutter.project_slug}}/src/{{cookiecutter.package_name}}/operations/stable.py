@@ -87,8 +87,9 @@ def _patch(space: str, release: Release) -> None:
 def withdraw(settings: dict[str, str]) -> State | None:
     """End the rollout that runs, or has passed and was not promoted; None where there is none.
 
-    Everyone goes to stable first. One whose end was not finished, because its driver or this was
-    killed, is finished. Raises InputError after an abort, unless APPLY=yes: stable is not at fault.
+    Everyone goes to stable first; its model goes out again for a reason only. One whose end was not
+    finished, because its driver or this was killed, is finished. Raises InputError after an abort,
+    unless APPLY=yes: stable is not at fault.
     """
     space = cluster.namespace(settings)
     try:
@@ -108,7 +109,7 @@ def withdraw(settings: dict[str, str]) -> State | None:
             f"stable; to bring stable itself one release back: the same with APPLY=yes"
         )
     reason = settings.get("WHY") or "rolled back by hand"
-    state = replace(state, phase="aborted", driver="", reason=reason, base={})
+    state = replace(state, phase="aborted", driver="", reason=reason, evidence=True, base={})
     route.settle(space, state)
     driver.ended(space, settings["ENV"], state)
     return state

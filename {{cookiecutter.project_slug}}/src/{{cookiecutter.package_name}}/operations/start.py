@@ -23,12 +23,15 @@ def run(settings: dict[str, str]) -> None:
 
 
 def elsewhere(why: str) -> str | None:
-    """Start training where the environment says it runs, and say where; None: nowhere but here."""
+    """Start training where the environment says it runs, and say where; None: nowhere but here.
+
+    Raises InputError where it refuses, and without a reason `why` unless a push starts it.
+    """
     why = line(why)[:200]
     job, repository = os.environ.get("JENKINS_JOB"), os.environ.get("GITHUB_REPOSITORY")
     if not job and not (repository and os.environ.get("GITHUB_TOKEN")):
         return None
-    if not why:
+    if not why and os.environ.get("GITHUB_EVENT_NAME") != "push":
         raise InputError('start: WHY="..." is needed: it stands in the log and in the message')
     if job:
         refused, place = _jenkins(job, why), "Jenkins"

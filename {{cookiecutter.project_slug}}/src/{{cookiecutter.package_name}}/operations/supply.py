@@ -144,12 +144,16 @@ def signed(reference: str) -> Record:
     name = reference.partition("@")[0]
     with _login(shutil.which("docker"), reference) as environment:
         said = _cosign(environment, "verify", "--output", "json", *trust, reference)
-        names = {each["critical"]["identity"]["docker-reference"] for each in json.loads(said)}
-        if names != {name}:
-            raise InputError(f"{reference}: its signature was made for {sorted(names)}, not {name}")
+        with _read("verify", reference):
+            signatures = json.loads(said)
+            names = sorted({s["critical"]["identity"]["docker-reference"] for s in signatures})
+        if names != [name]:
+            raise InputError(f"{reference}: its signature was made for {names}, not {name}")
         _attested(environment, trust, "cyclonedx", reference)
         facts = _attested(environment, trust, LINEAGE, reference)
-    if not isinstance(facts, dict) or not facts.keys() >= {"model", "verdict", "commit"}:
+    if not isinstance(facts, dict) or not (
+        "commit" in facts and all(isinstance(facts.get(key), str) for key in ("model", "verdict"))
+    ):
         raise InputError(f"{reference}: its lineage is damaged: run `make sign` again")
     return facts | {"image": reference}
 
@@ -202,22 +206,37 @@ def _attested(environment: dict[str, str], trust: list[str], kind: str, referenc
     except InputError as error:
         raise InputError(f"{error} no trusted {ATTESTED[kind]}: run `make sign` again") from None
     name, _, digest = reference.partition("@sha256:")
-    found = [
-        json.loads(base64.b64decode(json.loads(line)["payload"])) for line in said.splitlines()
-    ]
+    with _read("verify-attestation", reference):
+        lines = [json.loads(line) for line in said.splitlines() if line.strip()]
+        found = [json.loads(base64.b64decode(line["payload"])) for line in lines]
+        about = [(each["subject"], each["predicate"]) for each in found]
     subject = {"name": name, "digest": {"sha256": digest}}
-    if len(found) != 1 or found[0]["subject"] != [subject]:
+    if len(about) != 1 or about[0][0] != [subject]:
         raise InputError(
             f"{reference}: {ATTESTED[kind]} not attested once, for it: run `make sign` again"
         )
-    return found[0]["predicate"]
+    return about[0][1]
+
+
+@contextlib.contextmanager
+def _read(word: str, about: str) -> Iterator[None]:
+    """Raises InputError where what cosign printed for `word` has another form than expected."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{about}: what cosign {word} printed cannot be read ({type(error).__name__}: "
+            f"{error}): install cosign 2.5, and run `make sign` again"
+        ) from None
 
 
 def _cosign(environment: dict[str, str], *words: str) -> str:
     """What cosign 2 prints: others store signatures elsewhere, and would find none."""
     cosign = _program("cosign")
-    version = json.loads(engine(cosign, "version", "--json"))["gitVersion"]
-    if version.startswith("v") and not version.startswith("v2."):  # Debian's says "devel"
+    with _read("version", cosign):
+        version = json.loads(engine(cosign, "version", "--json"))["gitVersion"]
+        number = re.match(r"v?(\d+)", version)  # Debian's says "devel"
+    if number and number[1] != "2":
         raise InputError(f"cosign {version} is not version 2: install cosign 2.5")
     try:
         return engine(cosign, *words, environment=environment)
