@@ -92,7 +92,9 @@ def main(words: Sequence[str]) -> int:
         print(f"ERROR: there is no stage {unknown[0]!r}\n{_help()}", file=sys.stderr)
         return 2
     surroundings.settle()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leaves nothing half-written either
+    for number in (signal.SIGTERM, signal.SIGHUP):  # they leave nothing half-written either
+        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(number, signal.default_int_handler)
     try:
         return max(_run(name, settings, names == [name]) for name in _expand(names))
     except BaseException as error:

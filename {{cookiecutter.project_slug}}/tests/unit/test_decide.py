@@ -324,3 +324,33 @@ def test_next_to_few_times_of_the_same_minutes_a_much_slower_canary_is_ended() -
     assert said.reason == (
         "slow: 100 % of the canary's answers take more than 250 ms, 0 % of stable's more than 50 ms"
     )
+
+
+STEP = cast(Any, GATES.rollout).seconds.step
+LOADED = {edge: 20.0 * n for edge, n in SLOW.items()}  # as any model answers under the whole load
+
+
+@pytest.mark.parametrize("elapsed", [STEP, 10 * STEP])
+def test_the_whole_load_makes_a_canary_slower_than_the_idle_stable_and_is_no_reason(
+    elapsed: float,
+) -> None:
+    canary = replace(GOOD, seconds=LOADED)
+    assert decide(GOOD, canary, GATES, elapsed).verdict == "abort"
+    assert decide(GOOD, canary, GATES, elapsed, usual=SLOW).verdict == "promote"
+
+
+@pytest.mark.parametrize("usual", [FAST, {}, dict.fromkeys(FAST, 1.0)])
+def test_a_canary_slower_than_stable_ever_was_is_held_and_ended_without_evidence(
+    usual: dict[float, float],
+) -> None:
+    canary = replace(GOOD, seconds=LOADED)
+    assert decide(GOOD, canary, GATES, STEP, usual).verdict == "hold"
+    last = decide(GOOD, canary, GATES, rules.PATIENCE * STEP, usual)
+    assert (last.verdict, last.evidence) == ("abort", False)
+    assert last.reason.startswith("slow: ")
+
+
+def test_a_last_step_lets_no_other_fault_pass() -> None:
+    failing = replace(GOOD, seconds=LOADED, codes={"200": 950.0, "500": 50.0})
+    said = decide(GOOD, failing, GATES, STEP, usual=SLOW)
+    assert (said.verdict, said.evidence) == ("abort", True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import json
+import signal
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -52,12 +54,12 @@ class Odd(Server):
         self.asked += 1
         kind = words[0] if words[0] != "get" else words[1]
         odd = self.odd.get(kind) if self.asked > self.after else None
-        said = "" if odd is not None and not self.taken else self.usual(kind, *words)
+        said = "" if odd is not None and not self.taken else self.usual(kind, *words, stdin=stdin)
         if isinstance(odd, Exception):
             raise odd
         return said if odd is None else odd
 
-    def usual(self, kind: str, *words: str) -> str:
+    def usual(self, kind: str, *words: str, stdin: str | None = None) -> str:
         if kind == "--raw":
             return METRICS
         if kind == "pods":
@@ -65,7 +67,7 @@ class Odd(Server):
             return json.dumps({"items": [pod(model)]})
         if kind == "deployment":
             return json.dumps(deployment("canary" if words[2].endswith("-canary") else ""))
-        return super().ask(*words)
+        return super().ask(*words, stdin=stdin)
 
 
 def pod(model: str, **status: Any) -> dict[str, Any]:
@@ -191,8 +193,8 @@ def test_a_patch_that_was_made_but_not_answered_is_not_taken_for_that_of_another
     server.odd["patch"] = odd
     heal = server.usual
 
-    def usual(kind: str, *words: str) -> str:
-        said = heal(kind, *words)
+    def usual(kind: str, *words: str, stdin: str | None = None) -> str:
+        said = heal(kind, *words, stdin=stdin)
         if kind == "patch" and server.asked > server.after + 40:
             server.odd = {}
         return said
@@ -311,3 +313,121 @@ def test_an_abort_is_told_once_though_its_note_cannot_be_written_at_first(
     monkeypatch.setattr(route, "write", stumbling)
     assert canary() == ABORTED
     assert (len(told), kept(server)) == (1, replace(kept(server), told=True))
+
+
+def test_an_abort_that_cannot_be_listed_is_told_with_the_list_and_its_pods_go(
+    server: Odd, told: list[str], in_folder: Path
+) -> None:
+    (in_folder / "models/aborted.jsonl").mkdir(parents=True)
+    restarted = pod("1" * 64, containerStatuses=[{"restartCount": 3}])
+    server.odd = {"pods": json.dumps({"items": [restarted]})}
+    assert canary() == ABORTED
+    assert (server.weights, kept(server).told, len(told)) == ([100, 0], True, 1)
+    assert "restarted 3 times" in told[0]
+    assert "it is not listed" in told[0]
+    assert server.scaled
+
+
+@pytest.mark.parametrize("number", driver.ENDS)
+def test_a_second_signal_waits_until_the_end_is_written_and_told(
+    number: int, server: Odd, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = signal.signal(number, signal.default_int_handler)
+    write = route.write
+
+    def hit(now: route.Route, weight: int, state: State, mirror: bool = False) -> route.Route:
+        if state.phase == "interrupted":
+            signal.raise_signal(number)
+        return write(now, weight, state, mirror)
+
+    def end(seconds: float) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(route, "write", hit)
+    monkeypatch.setattr(driver.time, "sleep", end)
+    with pytest.raises(KeyboardInterrupt):
+        canary()
+    assert signal.signal(number, heard) is signal.default_int_handler
+    assert (server.weights, kept(server).phase, len(told)) == ([100, 0], "interrupted", 1)
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_driver_that_is_ended_while_it_takes_over_leaves_everyone_at_stable(
+    written: bool, server: Odd, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert GATES.rollout
+    going = replace(STATE, strategy="canary", step=1, base={"stable": {}, "canary": {}})
+    route.write(route.read(SPACE), GATES.rollout.steps[1], going)
+    write, first = route.write, iter([True])
+
+    def ended(now: route.Route, weight: int, state: State, mirror: bool = False) -> route.Route:
+        if not next(first, False):
+            return write(now, weight, state, mirror)
+        if written:
+            write(now, weight, state, mirror)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(route, "write", ended)
+    with pytest.raises(KeyboardInterrupt):
+        canary()
+    assert (server.weights, kept(server).phase, len(told)) == ([100, 0], "interrupted", 1)
+
+
+def test_counters_longer_than_a_word_of_a_command_are_written(
+    server: Odd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+    ask = server.ask
+
+    def measured(*words: str, stdin: str | None = None) -> str:
+        seen.append((max(map(len, words)), len(stdin or "")))
+        return ask(*words, stdin=stdin)
+
+    monkeypatch.setattr(cluster, "ask", measured)
+    answers = {f"predict_answers_total|{'x' * 40}{n}": 1 for n in range(90)}
+    pods = {f"pod-{n}": answers for n in range(30)}
+    route.write(route.read(SPACE), 0, replace(STATE, base={"canary": pods}))
+    assert max(length for length, _ in seen) < 1000
+    assert max(length for _, length in seen) > 1 << 17
+
+
+def test_an_interrupt_is_written_though_the_counters_cannot_be(
+    server: Odd, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = route.write
+
+    def refused(now: route.Route, weight: int, state: State, mirror: bool = False) -> route.Route:
+        if state.phase == "interrupted" and state.base:
+            raise NoAnswerError("annotations: Too long: must have at most 262144 bytes")
+        return write(now, weight, state, mirror)
+
+    def end(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(route, "write", refused)
+    monkeypatch.setattr(driver.time, "sleep", end)
+    with pytest.raises(KeyboardInterrupt):
+        canary()
+    assert (server.weights, kept(server).phase, len(told)) == ([100, 0], "interrupted", 1)
+
+
+def test_what_passed_is_said_and_ends_well_on_a_full_disk(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert driver.passed(STATE, "staging") == 0
+    assert "make promote ENV=staging" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdout", Full())
+    monkeypatch.setattr(sys, "stderr", Full())
+    assert driver.passed(STATE, "staging") == 0
+
+
+def test_a_pyproject_that_is_being_merged_does_not_end_a_rollout(in_folder: Path) -> None:
+    (in_folder / "pyproject.toml").write_text('[project]\nname = "credit"\n')
+    assert cluster.project() == "credit"
+    (in_folder / "pyproject.toml").write_text("<<<<<<< HEAD\n")
+    assert cluster.project() == "credit"

@@ -1,5 +1,6 @@
 import errno
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,23 @@ def test_a_fault_is_one_message_without_a_traceback(
     said = capsys.readouterr().err
     assert says in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_a_word_interrupts_it_unless_it_was_told_not_to_hear(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(summary, "run", lambda: signal.raise_signal(number))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        assert command.main(["summary"]) == 130
+        signal.signal(number, signal.SIG_IGN)
+        assert command.main(["summary"]) == 0
+    finally:
+        for each, heard in before.items():
+            signal.signal(each, heard)
+    assert "interrupted" in capsys.readouterr().err
 
 
 def test_a_fault_of_the_code_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ class Server:
         elif words[0] == "patch" and self.stumbles and self.stumbles.pop(0):
             raise InputError("no answer")
         elif words[0] == "patch":
-            change = json.loads(words[-1].removeprefix("--patch="))
+            change = json.loads(stdin or "")
             meta = self.route["metadata"]
             if change["metadata"].pop("resourceVersion") != meta["resourceVersion"]:
                 raise ConflictError("the object has been modified")
@@ -345,7 +345,9 @@ def drive(server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch) -> C
     return go
 
 
-def judged(stable: Counts, tried: Counts, gates: Gates, elapsed: float) -> Decision:
+def judged(
+    stable: Counts, tried: Counts, gates: Gates, elapsed: float, usual: dict[float, float] | None
+) -> Decision:
     """Ten answers of each pass."""
     both = (stable.of(""), tried.of(""))
     return Decision("promote" if min(both) >= 10 else "hold", f"{both}")

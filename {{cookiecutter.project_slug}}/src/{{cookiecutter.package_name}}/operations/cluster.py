@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -78,7 +79,13 @@ class NoAnswerError(InputError):
 
 def project() -> str:
     """Name of the project: of its Deployment, Service and HTTPRoute, and of its namespaces."""
-    facts = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    return _named(Path.cwd())
+
+
+@cache
+def _named(folder: Path) -> str:
+    """Read once: a file that is edited meanwhile does not end who works with a cluster."""
+    facts = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
     return str(facts["project"]["name"])
 
 

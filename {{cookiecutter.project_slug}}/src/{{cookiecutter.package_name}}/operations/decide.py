@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ TESTS = 4  # failed, refused, slow, each output: what alpha is divided by, with 
 LOOKS = 1000  # at the outputs in one step: their test is not sequential by itself
 ANSWERS = "predict_answers"  # the one output that is counted by class, not by bucket
 SLOW_SECONDS = 0.01  # an answer within this is never called slow
+PATIENCE = 2  # steps' time that a canary may be slow where its load or machine may be the reason
 
 Range = tuple[float, float]  # low, high
 
@@ -58,10 +59,17 @@ class Decision(NamedTuple):
     evidence: bool = False
 
 
-def decide(stable: Counts, canary: Counts, gates: Gates, elapsed: float) -> Decision:
+def decide(
+    stable: Counts,
+    canary: Counts,
+    gates: Gates,
+    elapsed: float,
+    usual: Mapping[float, float] | None = None,
+) -> Decision:
     """Whether this step of a rollout was passed, goes on, or ends it; `elapsed` seconds into it.
 
     Counts or times that cannot be (NaN, negative: a counter or clock went back) never promote.
+    `usual` in a last step, where stable is all but idle: its `seconds` when it carried the load.
     """
     rollout = gates.rollout
     if rollout is None:
@@ -76,10 +84,16 @@ def decide(stable: Counts, canary: Counts, gates: Gates, elapsed: float) -> Deci
     if not _possible(stable) or not _possible(canary):
         return Decision("hold", "a count is negative or not a number: a process began anew")
     alpha = level(gates)
-    for worse in (_errors, _slow, _shifted, _heavy, _mistaken):
+    tests = (_errors, _shifted, _heavy, _mistaken) + ((_slow,) if usual is None else ())
+    for worse in tests:
         reason = worse(stable, canary, gates, alpha)
         if reason:
             return Decision("abort", reason, evidence=True)
+    reason = "" if usual is None else _slow_under_load(stable, canary, gates, alpha, usual)
+    if reason and elapsed < PATIENCE * rollout.seconds.step:
+        return Decision("hold", reason)
+    if reason:
+        return Decision("abort", f"{reason}, for {elapsed:.0f} seconds")
     return _ripe(stable, canary, gates, elapsed)
 
 
@@ -175,6 +189,20 @@ def _slow(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:
     if logsumexp(ratios) - math.log(len(SHARES)) < -math.log(alpha):
         return ""
     return f"{_late(slow, all_, bound)}, p99 of stable is {1000 * usual:.3g} ms"
+
+
+def _slow_under_load(
+    stable: Counts, canary: Counts, gates: Gates, alpha: float, usual: Mapping[float, float]
+) -> str:
+    """Slower than the idle stable, and than stable was when its pods had the canary's load.
+
+    The load makes any model slower than an idle one, and the machine any model than it was before:
+    so both are needed, and together they are no proof.
+    """
+    reason = _slow(stable, canary, gates, alpha)
+    before = replace(stable, seconds=usual)
+    known = max(usual.values(), default=0.0) >= _needed(gates)
+    return "" if known and not _slow(before, canary, gates, alpha) else reason
 
 
 def _slower(stable: Counts, canary: Counts, gates: Gates, alpha: float) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from .. import champion
 from ..config import InputError
 from ..gates import Gates, Rollout
 from . import cluster, counts, notify, route
-from .decide import Decision, decide
+from .decide import Counts, Decision, decide
 from .route import Route, State
 
 ABORTED = 3  # exit code
@@ -23,6 +26,8 @@ MIRROR_SECONDS = 5.0  # without any answer of stable after which a mirror is tak
 
 # stable answers 1 % until it is promoted: times are compared with those of the same minutes
 MOST = 99
+USUAL = "usual"  # in the state's base: how long stable took when it had nearly all requests
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Steps = tuple[int, ...]  # the canary's share of the answers in per cent, step by step
 
@@ -42,6 +47,7 @@ class Driver:
         self.pause = min(max(rollout.seconds.step / 24, 0.25), 5.0)
         self.seen = counts.Look()
         self.heard: tuple[float, float] | None = None  # seconds into the step, answers of stable
+        self.answered = Counts({})  # of stable, since the step began
         self.alarmed = False  # people know that an abort cannot be written
 
     def drive(self) -> int:
@@ -60,6 +66,16 @@ class Driver:
             self.interrupted()
             raise
         return code
+
+    def take(self, share: int) -> None:
+        """Become the only one who may write; raises ConflictError where the route was changed."""
+        self.asked.add(share)
+        try:
+            self.route = route.write(self.route, share, self.state, mirrored(self.state))
+        except KeyboardInterrupt:
+            self.interrupted()
+            raise
+        self.asked = set()
 
     def turn(self) -> int | None:
         """Look, decide and do it; the exit code where the rollout ends with it."""
@@ -115,9 +131,12 @@ class Driver:
             self.say(f"no labels: {self.seen.unread}")
         if not self.state.base:
             self.state = replace(self.state, base={"stable": counts.kept(self.seen.stable)})
-        base = self.state.base
+        base, usual = self.state.base, None
         stable, mine = self.seen.since(base)
-        found = decide(stable, mine, self.gates, self.state.elapsed)
+        self.answered = stable
+        if self.state.step >= 0 and self.steps[self.state.step] == MOST:
+            usual = {float(edge): n for edge, n in base.get(USUAL, {}).get("", {}).items()}
+        found = decide(stable, mine, self.gates, self.state.elapsed, usual)
         if mirrored(self.state) and self.silenced(stable.of("")):
             # a gateway that does not know the filter answers nobody, and says so in its log only
             return Decision("abort", "stable gets no requests: can your gateway RequestMirror?")
@@ -152,9 +171,9 @@ class Driver:
         """The counters that `step` begins with.
 
         Where stable gets next to no requests any more, what it answered since `before` is the
-        reference; but not for times, which the load of the machine makes.
+        reference; but not for times, which the load of the machine makes: see `decide`.
         """
-        mine = {"canary": counts.kept(self.seen.canary)}
+        mine = {"canary": counts.kept(self.seen.canary), USUAL: self.state.base.get(USUAL, {})}
         if step < 0 or self.steps[step] < MOST:
             return mine | {"stable": counts.kept(self.seen.stable)}
         return mine | {"stable": before, "times": self.seen.times()}
@@ -162,6 +181,8 @@ class Driver:
     def advance(self, reason: str) -> None:
         step = self.state.step + 1
         base = self.base(self.state.base.get("stable", {}), step)
+        if step <= 1:  # in the steps before stable had all requests, or nearly all
+            base[USUAL] = {"": {str(edge): n for edge, n in self.answered.seconds.items()}}
         self.write(self.steps[step], replace(self.state, step=step, elapsed=0.0, base=base))
         mirrored = ", mirrored" if self.state.strategy == "shadow" else ""
         self.say(f"promote: {reason}; now at {self.steps[step]} %{mirrored}")
@@ -197,14 +218,24 @@ class Driver:
     def interrupted(self) -> None:
         """Nobody watches until the next driver: everyone is at stable until then."""
         how = "everyone is at stable"
+        with unhindered():
+            try:
+                if self.state.phase == "running":
+                    self.leave()
+            except Exception as error:
+                share = max(self.route.weight, *self.asked, 0)
+                how = f"{share} % may still go to the canary: {said(error)}"
+            how = f"interrupted: {how} until `make canary ENV={self.env}` goes on"
+            self.say(how)
+            notify.send(f"{cluster.project()}: {self.env}: model {self.state.model[:16]}: {how}")
+
+    def leave(self) -> None:
+        """Everyone to stable, with the counters if they are not what cannot be written."""
+        state = replace(self.state, phase="interrupted")
         try:
-            if self.state.phase == "running":
-                self.write(0, replace(self.state, phase="interrupted"))
-        except Exception as error:
-            how = f"{self.route.weight} % may still go to the canary: {said(error)}"
-        how = f"interrupted: {how} until `make canary ENV={self.env}` goes on"
-        self.say(how)
-        notify.send(f"{cluster.project()}: {self.env}: model {self.state.model[:16]}: {how}")
+            self.write(0, state)
+        except cluster.NoAnswerError:
+            self.write(0, replace(state, base={}))
 
     def write(self, weight: int, state: State) -> None:
         self.asked.add(weight)
@@ -213,10 +244,29 @@ class Driver:
 
     def say(self, text: str) -> None:
         clock, model = time.strftime("%H:%M:%S"), self.state.model[:16]
+        say(f"{clock} canary: {model} {self.route.weight:>3} %: {text}")
+
+
+@contextmanager
+def unhindered() -> Iterator[None]:
+    """What is begun is ended: a second Ctrl-C, or whoever ends this process, waits for it."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDS}
+    try:
+        yield
+    finally:
+        for number, heard in before.items():
+            signal.signal(number, heard)
+
+
+def say(text: str) -> None:
+    """Print it, on stderr where stdout is gone or its disk is full; the route tells in any case."""
+    for stream in (sys.stdout, sys.stderr):
         try:
-            print(f"{clock} canary: {model} {self.route.weight:>3} %: {text}", flush=True)
-        except OSError:  # who listened is gone; the route and the messages still tell
+            print(text, file=stream, flush=True)
+        except OSError:
             sys.stdout = sys.stderr
+        else:
+            return
 
 
 def said(error: Exception) -> str:
@@ -235,8 +285,8 @@ def mirrored(state: State) -> bool:
 
 def passed(state: State, env: str) -> int:
     """Say what follows a rollout that passed; exit code 0."""
-    print(f"canary: model {state.model[:16]} passed: `make promote ENV={env}` makes it stable")
-    print(f"canary: to undo it: make rollback ENV={env}")
+    say(f"canary: model {state.model[:16]} passed: `make promote ENV={env}` makes it stable")
+    say(f"canary: to undo it: make rollback ENV={env}")
     return 0
 
 
@@ -254,10 +304,14 @@ def ended(space: str, env: str, state: State) -> int:
 
 def tell(env: str, state: State) -> None:
     """Tell people of an abort; where the model's answers made it, the model is taken back."""
-    if state.evidence:
-        champion.abort(state.model, state.reason)
-    name = cluster.project()
-    notify.send(f"{name}: {env}: rollout of model {state.model[:16]} aborted: {state.reason}")
+    listed = ""
+    try:
+        if state.evidence:
+            champion.abort(state.model, state.reason)
+    except Exception as error:  # a list that cannot be written keeps nobody untold
+        listed = f"; `make offer` may offer it again, it is not listed: {said(error)}"
+    name, model = cluster.project(), state.model[:16]
+    notify.send(f"{name}: {env}: rollout of model {model} aborted: {state.reason}{listed}")
 
 
 def scale_down(space: str) -> None:

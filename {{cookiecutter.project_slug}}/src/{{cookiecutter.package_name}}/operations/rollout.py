@@ -61,11 +61,12 @@ def canary(settings: dict[str, str]) -> int:
             champion.reasoned(release.model, why)
         state = replace(state, driver=name, phase="running")
         share = steps[state.step] if state.step >= 0 else 0
+        mine = Driver(settings["ENV"], gates, gates.rollout, steps, now, state)
         try:  # from here on the driver before, if it lives, cannot write
-            now = route.write(now, share, state, driver.mirrored(state))
+            mine.take(share)
         except cluster.ConflictError:
             continue
-        return Driver(settings["ENV"], gates, gates.rollout, steps, now, state).drive()
+        return mine.drive()
     raise route.contested(space)
 
 

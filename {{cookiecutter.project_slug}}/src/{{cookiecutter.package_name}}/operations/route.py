@@ -131,7 +131,9 @@ def write(route: Route, weight: int, state: State | None, mirror: bool = False) 
     metadata = {"resourceVersion": route.version, "annotations": {ANNOTATION: text}}
     change = {"metadata": metadata, "spec": {"rules": rules}}
     words = ("--namespace", route.space, "--type=merge", "--output=json")
-    told = cluster.ask("patch", "httproute", name, *words, f"--patch={json.dumps(change)}")
+    # on stdin: a word of a command is shorter than an annotation may be
+    text = json.dumps(change)
+    told = cluster.ask("patch", "httproute", name, *words, "--patch-file=/dev/stdin", stdin=text)
     try:
         now = _parsed(route.space, cluster.read(told, "httproute"))
     except DamagedError as error:
