@@ -104,6 +104,14 @@ def _server() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or LOCAL
 
 
+def unfit(server: str | None = None) -> str:
+    """Why a local MLflow cannot be made in this folder; empty where it can."""
+    here = str(Path.cwd())
+    if not (server or _server()).startswith("sqlite") or not {"'", '"'} <= set(here):
+        return ""
+    return f"{here}: MLflow takes no path with both kinds of quotes: move the project elsewhere"
+
+
 def _without_user(server: str) -> str:
     parts = urlsplit(server)
     return server.replace(parts.netloc, parts.netloc.rpartition("@")[2]) if parts.netloc else server
@@ -165,10 +173,13 @@ class Book:
     """One experiment and one registered model of an MLflow server, both named like the project.
 
     `made`: what it did not have. Raises InputError where the experiment was deleted, which keeps
-    its name, and only a person can restore it.
+    its name, and only a person can restore it; where its files lay in a folder that is gone; and
+    where MLflow cannot work in this folder.
     """
 
     def __init__(self, server: str) -> None:
+        if fault := unfit(server):
+            raise InputError(fault)
         for name, value in _CLIENT.items():
             os.environ.setdefault(name, value)
         from mlflow import MlflowClient
