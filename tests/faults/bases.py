@@ -32,14 +32,16 @@ def default(lab: Lab) -> None:
 
 
 def graded(lab: Lab) -> None:
-    """The starter project with two more numbers that have few different values."""
+    """The starter project with two more numbers of few different values, and one of zeros often."""
     with lab.edited("model_config.yaml") as config:
         config["sample"]["rows"] = ROWS
-        config["columns"] |= {"grade": {"type": "numeric"}, "flag": {"type": "numeric"}}
+        config["columns"] |= {name: {"type": "numeric"} for name in ("grade", "flag", "bonus")}
     passed(lab, "sample")
-    more = [(lab.random.randint(1, 5), lab.random.randint(0, 1)) for _ in range(ROWS)]
-    rows = zip(lab.rows(), more, strict=True)
-    lab.write_rows([row | {"grade": str(grade), "flag": str(flag)} for row, (grade, flag) in rows])
+    draw, rows = lab.random, lab.rows()
+    for row in rows:
+        row |= {"grade": str(draw.randint(1, 5)), "flag": str(draw.randint(0, 1))}
+        row["bonus"] = str(draw.choice((0, 0, 0, round(draw.lognormvariate(8, 1), 2))))
+    lab.write_rows(rows)
     passed(lab, *LIFE)
 
 

@@ -210,7 +210,8 @@ def answers(lab: Lab) -> None:
     write(lab, entries)
 
 
-# A number of few values, each row planted in a window that was steady before: the redraw itself.
+# A number of few or of frequent values, each row planted in a window that was steady before: the
+# redraw itself.
 NEVER = r"drifts: \d+\.\d% are values training never had: 1 of them"
 FEW: dict[str, tuple[str, str, Callable[[int, float], float | None]]] = {
     "0 and 1 become 0 and 100": ("flag", NEVER, lambda _, value: value * 100),
@@ -232,6 +233,9 @@ FEW: dict[str, tuple[str, str, Callable[[int, float], float | None]]] = {
     ),
     "a value between 2 and 3 in one of 250": (
         "grade", NEVER, lambda at, value: value if at % 250 else 2.5,
+    ),
+    "each 0 of a number that is often 0 becomes 0.5": (
+        "bonus", r"one value went from 7\d\.\d% to 0\.0%", lambda _, value: value or 0.5,
     ),
 }  # fmt: skip
 

@@ -18,6 +18,10 @@ BINS = 10
 CUTS = 49  # inner cut points of a number: every fifth one is a decile
 DISCRETE = 20  # up to so many different numbers are each a bin of their own
 MAX_LABELS = 50
+FREQUENT = 0.01  # share of the rows from which on a number of many is kept with its rows
+LEAST = 10  # rows of one: fewer tell of single people
+SAME = 1e-6  # of a number or of the least gap: what a float32 or another order of sums changes
+FLOAT32 = 2**-24  # of a number: the most that rounding to a float32 moves it
 
 Profile = dict[str, dict[str, Any]]
 
@@ -55,7 +59,7 @@ def column_profile(values: np.ndarray, texts: bool = False) -> dict[str, Any]:
         kind, number = "datetime", values.astype("datetime64[s]").astype(np.float64)
         number[np.isnat(values)] = np.nan
     else:
-        kind, number = "number", values
+        kind, number = "number", values.astype(np.float64)
     present = np.sort(number[~np.isnan(number)])
     facts: dict[str, Any] = {
         "kind": kind,
@@ -72,7 +76,38 @@ def column_profile(values: np.ndarray, texts: bool = False) -> dict[str, Any]:
         "edges": edges.tolist(),
         "cuts": cuts.tolist(),
         "below": np.searchsorted(present, cuts, side="right").tolist(),
+        **(_frequent(number) if kind == "number" else {}),
     }
+
+
+def _frequent(number: np.ndarray) -> dict[str, list[float] | list[int] | int]:
+    """Numbers that are frequent in half of the rows of `number` (n,), and their rows in the others.
+
+    The rows that chose a number cannot count it: what was often by chance is not so in a window.
+    """
+    first, there = np.random.default_rng(0).random(len(number)) < 1 / 2, ~np.isnan(number)
+    chosen, counted = number[first & there], number[~first & there]
+    values, rows = np.unique(chosen, return_counts=True)
+    most = np.argsort(-rows, kind="stable")[:MAX_LABELS]
+    kept = np.sort(values[most[rows[most] >= max(FREQUENT * len(chosen), LEAST)]])
+    counts, rest = matches(kept, counted)
+    return {"frequent": kept.tolist(), "frequent_rows": counts.tolist(), "other_rows": len(rest)}
+
+
+def matches(before: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many (k,) of `values` (n,) are each of the sorted numbers `before` (k,), and the others.
+
+    A float32 of a number is that number wherever it can tell it from its neighbours.
+    """
+    if len(before) == 0:
+        return np.empty(0, dtype=int), values
+    at = np.searchsorted((before[1:] + before[:-1]) / 2, values)
+    size = abs(before[at])
+    gap = np.diff(before).min(initial=np.inf)
+    close = SAME * (np.maximum(size, gap) if np.isfinite(gap) else size)
+    close = np.minimum(close, np.maximum(gap / 100, np.minimum(FLOAT32 * size, gap / 2)))
+    same = abs(values - before[at]) <= close
+    return np.bincount(at[same], minlength=len(before)), values[~same]
 
 
 def _cuts(present: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import tempfile
 import threading
 import time
 import tomllib
@@ -18,19 +19,22 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from .champion import CHALLENGER, CHAMPION, MODELS, Record, read, verify
 from .config import InputError
 from .files import read_json, write_json
+from .manifest import FILE
 
 MIRRORED = MODELS / "mlflow.json"
 LOCAL = "sqlite:///mlflow.db"
+_SPOILT = ("file is not a database", "disk image is malformed")  # what SQLite says
 DEADLINE = 120  # seconds for all that is written in one go
 _CLIENT = {  # the environment has the last word
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 
 
@@ -65,9 +69,11 @@ def mirror(verdict: Record | None = None, folder: Path | None = None, ask: bool 
     except Exception as error:
         reason = " ".join(str(error).split()).replace(server, _without_user(server))[:300]
         reason = reason or type(error).__name__
+        spoilt = server.startswith("sqlite") and any(word in reason for word in _SPOILT)
+        then = _move_away(server) if spoilt else "the next `make register` tells MLflow"
         raise InputError(
             f"MLflow ({_without_user(server)}) was not written: {reason}\n"
-            f"{MODELS} is complete, serving is not affected; the next `make register` tells MLflow"
+            f"{MODELS} is complete, serving is not affected; {then}"
         ) from error
     if known and book.made:
         print(
@@ -98,6 +104,14 @@ def _server() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or LOCAL
 
 
+def unfit(server: str | None = None) -> str:
+    """Why a local MLflow cannot be made in this folder; empty where it can."""
+    here = str(Path.cwd())
+    if not (server or _server()).startswith("sqlite") or not {"'", '"'} <= set(here):
+        return ""
+    return f"{here}: MLflow takes no path with both kinds of quotes: move the project elsewhere"
+
+
 def _without_user(server: str) -> str:
     parts = urlsplit(server)
     return server.replace(parts.netloc, parts.netloc.rpartition("@")[2]) if parts.netloc else server
@@ -122,6 +136,26 @@ def _deadline(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def _stays(server: str, location: str) -> None:
+    """Raise InputError where the files of a local MLflow lay in a folder that is not there now.
+
+    Addresses in it are absolute: what is written next would make that folder anew.
+    """
+    if not server.startswith("sqlite") or not location.startswith(("file:", "/")):
+        return
+    folder = Path(unquote(urlsplit(location).path))
+    if not folder.exists() and not folder.is_relative_to(Path.cwd()):
+        raise InputError(
+            f"MLflow ({server}) keeps its files in {folder}, which is not there: was the project "
+            f"moved? Move it back, or {_move_away(server)}"
+        )
+
+
+def _move_away(server: str) -> str:
+    path = server.removeprefix("sqlite:///")
+    return f"move {path} away (`mv {path} {path}.old`), and `make register` makes it anew"
+
+
 @cache
 def _take_any_path() -> None:
     """Let a % stand in the path of .venv: MLflow hands it on as it is, and alembic expands %."""
@@ -139,10 +173,13 @@ class Book:
     """One experiment and one registered model of an MLflow server, both named like the project.
 
     `made`: what it did not have. Raises InputError where the experiment was deleted, which keeps
-    its name, and only a person can restore it.
+    its name, and only a person can restore it; where its files lay in a folder that is gone; and
+    where MLflow cannot work in this folder.
     """
 
     def __init__(self, server: str) -> None:
+        if fault := unfit(server):
+            raise InputError(fault)
         for name, value in _CLIENT.items():
             os.environ.setdefault(name, value)
         from mlflow import MlflowClient
@@ -168,6 +205,7 @@ class Book:
             )
         else:
             self.experiment = experiment.experiment_id
+            _stays(server, experiment.artifact_location)
         self.absent = MlflowException, "RESOURCE_DOES_NOT_EXIST"
         model = self._found(self.client.get_registered_model, self.name)
         if model is None:
@@ -213,14 +251,33 @@ class Book:
         return str(made.version)
 
     def _whole(self, run: Any, folder: Path | None) -> None:
-        """Restore the run where it was deleted, and the files of `folder` where they are gone."""
+        """Restore the run where it was deleted or not ended, and the files of `folder`."""
         name = run.info.run_id
         if run.info.lifecycle_stage == "deleted":
             self.client.restore_run(name)
             self.made.append(f"run {name}")
-        if folder and not self.client.list_artifacts(name, "model"):
+        if folder and not self._holds(name, folder):
             self.client.log_artifacts(name, str(folder), "model")
             self.made.append(f"files of run {name}")
+        if run.info.status != "FINISHED":  # a version is made of a finished run only
+            self.client.set_terminated(name, "FINISHED")
+            self.made.append(f"end of run {name}, which was {run.info.status}")
+
+    def _holds(self, run: str, folder: Path) -> bool:
+        """Whether the run has the files of `folder`, of their sizes, and what makes the model."""
+        identity = read_json(folder / FILE, "run `make register`")["identity"]
+        sizes = {file.path: file.file_size for file in self.client.list_artifacts(run, "model")}
+        wanted = {f"model/{name}": facts["bytes"] for name, facts in identity["files"].items()}
+        if f"model/{FILE}" not in sizes or any(
+            sizes.get(name, -1) not in (size, None) for name, size in wanted.items()
+        ):
+            return False
+        with tempfile.TemporaryDirectory() as place:  # another machine's has other times in it
+            try:
+                path = Path(self.client.download_artifacts(run, f"model/{FILE}", place))
+                return bool(read_json(path, "")["identity"] == identity)
+            except (InputError, KeyError, TypeError):
+                return False
 
     def run(self, verdict: Record, folder: Path) -> Any:
         """The finished run of `verdict`; one that was cut short is deleted and made again."""

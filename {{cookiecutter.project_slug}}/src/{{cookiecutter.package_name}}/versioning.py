@@ -28,8 +28,21 @@ _AHEAD = 3.0  # seconds
 _STORE = "mlflow.store.tracking.sqlalchemy_store"
 
 
+def unfit() -> str:
+    """Why DVC cannot work in this folder; empty where it can."""
+    here = str(Path.cwd())
+    if not {"{", "}"} & set(here):
+        return ""
+    return f"{here}: DVC cannot work where a path has a curly bracket: move the project elsewhere"
+
+
 def _dvc() -> ModuleType:
-    """DVC, without colorama in the place of stdout: it would read what we print as orders."""
+    """DVC, without colorama in the place of stdout: it would read what we print as orders.
+
+    Raises InputError where it cannot work in this folder.
+    """
+    if fault := unfit():
+        raise InputError(fault)
     with redirect_stdout(sys.stdout), redirect_stderr(sys.stderr):
         import dvc.repo
         import dvc.stage.exceptions

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from {{ cookiecutter.package_name }} import tracking, versioning
 from {{ cookiecutter.package_name }}.config import Config, InputError, load_config
 from {{ cookiecutter.package_name }}.operations import doctor
 
 ROOT = Path(__file__).parents[2]
 NAMED = [name for name, _, _ in (*doctor.SETTINGS, *doctor.BOUND)]
-VARIABLES = ("CI", "GITHUB_ACTIONS", "CLOUD_LOGIN", *NAMED)
+VARIABLES = ("CI", "MLFLOW_TRACKING_URI", "GITHUB_ACTIONS", "CLOUD_LOGIN", *NAMED)
 HIDDEN = "S3CRET"
 WRITTEN = ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
 
@@ -50,6 +51,34 @@ def test_what_is_set_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBERNETES", "yes")
     facts = doctor.facts(configured(runner="gpu-large"))
     assert (facts["release"], facts["deploy"], facts["runner"]) == ("yes", "yes", "gpu-large")
+
+
+@pytest.mark.parametrize(
+    ("name", "tool"), [("a{b", "DVC"), ("}", "DVC"), ("o'q\"", "MLflow"), ("o'q", ""), ('q"', "")]
+)
+def test_a_folder_that_does_not_suit_a_tool_is_named(
+    name: str, tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    ((ready, text),) = [(r, text) for r, of, text in doctor.lines(configured()) if of == "folder"]
+    assert ready == (not tool)
+    assert (f"{tmp_path / name}: {tool} " in text) == bool(tool)
+
+
+def test_the_word_that_fails_names_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "{").mkdir()
+    (tmp_path / "'\"").mkdir()
+    monkeypatch.chdir(tmp_path / "{")
+    for word in (versioning.pull, versioning.push, lambda: versioning.add(Path("data/own.csv"))):
+        with pytest.raises(InputError, match=r"\{: DVC cannot work .* move the project"):
+            word()
+    monkeypatch.chdir(tmp_path / "'\"")
+    with pytest.raises(InputError, match=r"'\": MLflow takes no path .* move the project"):
+        tracking.Book(tracking.LOCAL)
+    assert not tracking.unfit("https://mlflow.example.com")
 
 
 def test_a_table_that_is_out_of_reach_is_said(tmp_path: Path) -> None:

@@ -125,6 +125,9 @@ GRADES = DRAW.integers(1, 6, 8000).astype(np.float64)
 FLAGS = DRAW.integers(0, 2, 8000).astype(np.float64)
 SKEWED = DRAW.geometric(0.5, 8000).clip(max=12).astype(np.float64)
 HOURS = DRAW.integers(0, 24, 8000).astype(np.float64)
+CODES = DRAW.integers(1_000_001, 1_000_005, 8000).astype(np.float64)
+DATES = DRAW.integers(20240101, 20240111, 8000).astype(np.float64)
+DAYS = 1.7e9 + 86400 * DRAW.integers(0, 10, 8000)
 Change = Callable[[np.ndarray], np.ndarray]
 
 
@@ -150,6 +153,10 @@ def one(before: np.ndarray, now: np.ndarray) -> dict[str, Any]:
         (SKEWED / 1e6, lambda v: np.where(v == v.min(), 0, v), "never had"),
         (SKEWED * 1e9, lambda v: v + 1e8, "never had"),
         (np.full(8000, 7.0), lambda v: np.where(np.arange(len(v)) % 10 == 0, 8, v), "10.0% are"),
+        (CODES, lambda v: np.where(v == 1_000_004, 1_000_005, v), "never had: 1 of them"),
+        (DATES, lambda v: np.where(v == 20240110, 20240120, v), "never had: 1 of them"),
+        (DAYS, lambda v: v + 1200, "never had: 10 of them"),
+        (GRADES.astype(np.float32) / 10, lambda v: v * 10, "never had"),
     ],
 )
 @pytest.mark.parametrize("rows", [500, 1000, 5000])
@@ -168,6 +175,9 @@ def test_a_number_of_few_values_drifts_where_its_values_are_others(
     ("before", "change"),
     [
         (GRADES / 10, lambda v: v.astype(np.float32).astype(np.float64)),
+        (CODES + 0.25, lambda v: v.astype(np.float32).astype(np.float64)),
+        (CODES / 10, lambda v: v.astype(np.float32).astype(np.float64)),
+        (DAYS, lambda v: v.astype(np.float32).astype(np.float64)),
         (GRADES, lambda v: v * (1 + 1e-12) + 1e-13),
         (FLAGS, lambda v: v + 1e-12),
         (GRADES, lambda v: np.where(np.arange(len(v)) == 9, 99, v)),
@@ -180,6 +190,50 @@ def test_a_number_of_few_values_drifts_where_its_values_are_others(
 def test_the_same_few_values_are_steady(before: np.ndarray, change: Change) -> None:
     now = np.random.default_rng(7).choice(before, 1000)
     assert one(before, change(now))["verdict"] == "steady"
+
+
+ZEROS = np.where(DRAW.random(8000) < 0.6, 0, DRAW.lognormal(8, 1, 8000))
+SIX_HUNDRED = np.where(DRAW.random(8000) < 0.5, 600, DRAW.normal(600, 50, 8000))
+CAPPED = np.minimum(DRAW.lognormal(0, 1, 8000), 1.5)
+MANY_GRADES = np.where(DRAW.random(8000) < 0.7, 0.0, DRAW.integers(1, 25, 8000))
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "named"),
+    [
+        (ZEROS, lambda v: np.where(v == 0, -1, v), "0.0"),
+        (ZEROS, lambda v: np.where(v == 0, 0.5, v), "0.0"),
+        (SIX_HUNDRED, lambda v: np.where(v == 600, 599.999, v), "600.0"),
+        (SIX_HUNDRED, lambda v: np.where(v == 600, 600 + DRAW.normal(size=len(v)), v), "600.0"),
+        (CAPPED, lambda v: np.where(v == 1.5, 99, v), "1.5"),
+        (MANY_GRADES, lambda v: np.where(v == 0, -1, v), None),
+        (MANY_GRADES, lambda v: np.where(v > 0, v - 0.5, v), None),
+    ],
+)
+def test_a_number_of_many_values_drifts_where_its_frequent_ones_are_others(
+    before: np.ndarray, change: Change, named: str | None
+) -> None:
+    now = np.random.default_rng(3).choice(before, 1000)
+    assert one(before, now)["verdict"] == "steady"
+    assert one(before, now.astype(np.float32).astype(np.float64))["verdict"] == "steady"
+    found = one(before, change(now))
+    assert found["verdict"] == "drift"
+    assert found["p"] < 1e-4
+    assert re.fullmatch(r"mean moved by \S+ sd, .* (to 0\.0%|of them)", found["reason"])
+    assert named is None or found["values"] == [named]
+
+
+def test_a_profile_without_frequent_values_is_compared_at_its_cut_points() -> None:
+    old = column_profile(ZEROS)
+    for name in ("frequent", "frequent_rows", "other_rows"):
+        del old[name]
+    found = drift.compare({"c": old}, {"c": np.where(ZEROS == 0, -1, ZEROS)}, Monitoring())[0]
+    assert found["test"] == "Kolmogorov-Smirnov"
+
+
+def test_a_value_of_few_rows_is_not_kept_as_a_frequent_one() -> None:
+    many = np.where(np.arange(300) < 12, 7.0, DRAW.random(300))
+    assert column_profile(many)["frequent"] == []
 
 
 def test_a_profile_made_before_this_test_knows_its_values_too() -> None:
@@ -207,6 +261,21 @@ def test_a_profile_made_before_this_test_knows_its_values_too() -> None:
 )
 def test_values_between_the_cut_points_are_known_to_be_there(many: np.ndarray) -> None:
     assert known(column_profile(many))[0].tolist() == []
+
+
+def test_harmless_windows_of_frequent_values_are_seldom_called_drift() -> None:
+    draw = np.random.default_rng(9)
+    columns: list[Callable[[int], np.ndarray]] = [
+        lambda n: draw.integers(0, 120, n) * 1.0,
+        lambda n: np.round(draw.normal(50, 15, n)),
+        lambda n: np.where(draw.random(n) < 0.6, 0, draw.lognormal(0, 5, n)),
+        lambda n: np.where(np.arange(n) % 2, 0, draw.normal(1e9, 100, n)),
+    ]
+    wrong = [
+        one(column(m), column(n))["verdict"] == "drift"
+        for column in columns for m in (150, 1000, 8000) for n in (500, 2000) for _ in range(12)
+    ]  # fmt: skip
+    assert sum(wrong) <= 0.02 * len(wrong)
 
 
 def test_harmless_windows_of_few_values_are_seldom_called_drift() -> None:

@@ -213,11 +213,6 @@ def test_arms_of_few_units_are_judged_and_their_figures_are_not_shown() -> None:
     assert "fewer than 10 exposed" in experiment.PAGE.read_text(encoding="utf-8")
 
 
-def test_nobody_exposed_is_too_early() -> None:
-    observed(exposed(0))
-    assert judged()[0] == experiment.TOO_EARLY
-
-
 def test_the_first_verdict_stands_whatever_comes_later(capsys: pytest.CaptureFixture[str]) -> None:
     log = exposed()
     observed(log)
@@ -456,6 +451,31 @@ def test_outcomes_of_which_no_unit_was_exposed_are_an_error(form: str, remedy: s
         judged()
     assert remedy in str(error.value)
     assert not experiment.REPORT.exists()
+
+
+@pytest.mark.parametrize(
+    ("form", "remedy"),
+    [("U{}", "case, quotes, spaces or leading zeros"), ("x{}", "something else")],
+)
+def test_outcomes_of_which_hardly_a_unit_was_exposed_are_an_error(form: str, remedy: str) -> None:
+    first, *others = exposed(1200)
+    observed([first, *([form.format(unit[1:]), arm, ""] for unit, arm, _ in others)])
+    with pytest.raises(InputError, match=rf"only 1 of its 1,200 units .* in log\.csv: .*{remedy}"):
+        judged()
+    assert not experiment.REPORT.exists()
+
+
+@pytest.mark.parametrize("name", ["outcomes.csv", "log.csv"])
+def test_a_file_with_nothing_but_its_header_is_an_error(name: str) -> None:
+    observed(exposed(50))
+    Path(name).write_text(Path(name).read_text().splitlines()[0] + "\n")
+    with pytest.raises(InputError, match=rf"{name} has no unit: name one a line"):
+        judged()
+
+
+def test_outcomes_of_many_who_were_not_exposed_are_no_error() -> None:
+    observed([*exposed(20), *([f"s{n}", "b", ""] for n in range(2500))])
+    assert judged()[0] == experiment.TOO_EARLY
 
 
 def test_a_few_outcomes_without_exposure_are_told(capsys: pytest.CaptureFixture[str]) -> None:

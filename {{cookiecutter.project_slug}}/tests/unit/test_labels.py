@@ -110,6 +110,32 @@ def test_ids_of_which_none_is_logged_are_an_error_that_says_what_they_are(
     assert not labels.LABELLED.exists()
 
 
+@pytest.mark.parametrize(
+    ("prefix", "remedy"), [("X", "case, quotes, spaces or leading zeros"), ("y", "something else")]
+)
+def test_ids_of_which_hardly_one_is_logged_are_an_error(
+    prefix: str, remedy: str, label: str
+) -> None:
+    """One in three thousand may be chance."""
+    folder = log([ENTRY | {"id": f"x{n}"} for n in range(3000)])
+    names = ["x0", *(f"{prefix}{n}" for n in range(1, 3000))]
+    Path("labels.csv").write_text("id,label\n" + "".join(f"{name},{label}\n" for name in names))
+    with pytest.raises(InputError, match=rf"only 1 of its 3,000 ids is .*{remedy}"):
+        labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    assert not labels.LABELLED.exists()
+
+
+@pytest.mark.parametrize(("answers", "given"), [(30, 3000), (3000, 30), (3000, 3000)])
+def test_labels_of_a_short_log_and_the_first_of_a_long_one_are_joined(
+    answers: int, given: int, label: str
+) -> None:
+    folder = log([ENTRY | {"id": f"x{n}"} for n in range(answers)])
+    ids = range(answers - 30, answers - 30 + given)
+    Path("labels.csv").write_text("id,label\n" + "".join(f"x{n},{label}\n" for n in ids))
+    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    assert len(joined()) == 30
+
+
 def test_rows_that_are_not_those_of_the_request_are_an_error(label: str) -> None:
     folder = log([ENTRY])
     Path("labels.csv").write_text(f"id,row,label\nx,1,{label}\n")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from {{ cookiecutter.package_name }} import __main__, champion, places, table
-from {{ cookiecutter.package_name }}.config import InputError, load_config
+from {{ cookiecutter.package_name }}.config import Column, InputError, load_config
 from {{ cookiecutter.package_name }}.files import digest_json, locked
 from {{ cookiecutter.package_name }}.operations import monitor, release, watch
 from {{ cookiecutter.package_name }}.pipeline import gate, register
@@ -85,13 +85,30 @@ def test_a_champion_of_another_table_is_named_with_the_remedy(
     """What `make adopt` of another table leaves: its configuration, and the champion of before."""
     config = load_config()
     others = {f"other {name}": column for name, column in config.columns.items()}
+    retyped = {name: of_another_type(column) for name, column in config.columns.items()}
     data = config.data.model_copy(update={"target": "another"})
-    for change in ({"columns": others}, {"data": data}):
+    for change in ({"columns": others}, {"columns": retyped}, {"data": data}):
         now = config.model_copy(update=change)
         monkeypatch.setattr(watch, "load_config", lambda now=now: now)
         with pytest.raises(InputError, match=r"is of another table than .*`make run`"):
             monitor.run({})
     assert not monitor.REPORT.exists()
+
+
+def of_another_type(column: Column) -> Column:
+    return Column(type="categorical" if column.type in ("numeric", "boolean") else "numeric")
+
+
+def test_a_column_of_another_type_is_named_before_a_table_is_read(
+    served: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_config()
+    name = next(iter(config.features))
+    columns = config.columns | {name: of_another_type(config.columns[name])}
+    now = config.model_copy(update={"columns": columns})
+    monkeypatch.setattr(watch, "load_config", lambda: now)
+    with pytest.raises(InputError, match=rf"column '{re.escape(name)}' of type \w+, not \w+"):
+        monitor.run({"DATA": config.data.path})
 
 
 def logged(folder: Path, count: int, **change: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from {{ cookiecutter.package_name }} import artifact, champion, tracking
+from {{ cookiecutter.package_name }} import artifact, champion, manifest, tracking
 from {{ cookiecutter.package_name }}.champion import CHALLENGER, CHAMPION
 from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.operations import release
@@ -230,6 +230,29 @@ def lose_files(client: Any, name: str) -> None:
     shutil.rmtree("mlartifacts")
 
 
+def kept_file(client: Any, name: str, pattern: str) -> Path:
+    run = client.get_model_version_by_alias(name, "champion").run_id
+    (path,) = Path("mlartifacts").glob(f"{run}/artifacts/model/{pattern}")
+    return path
+
+
+def lose_manifest(client: Any, name: str) -> None:
+    kept_file(client, name, "model.json").unlink()
+
+
+def spoil_manifest(client: Any, name: str) -> None:
+    kept_file(client, name, "model.json").write_text("{}")
+
+
+def spoil_encoder(client: Any, name: str) -> None:
+    with kept_file(client, name, "encoder.json").open("a") as file:
+        file.write(" ")
+
+
+def fail_run(client: Any, name: str) -> None:
+    client.set_terminated(client.get_model_version_by_alias(name, "champion").run_id, "FAILED")
+
+
 def lose_file(client: Any, name: str) -> None:
     Path("mlflow.db").unlink()
 
@@ -254,6 +277,10 @@ def point_elsewhere(client: Any, name: str) -> None:
         (lose_model, "registered model"),
         (lose_run, "run "),
         (lose_files, "files of run"),
+        (lose_manifest, "files of run"),
+        (spoil_manifest, "files of run"),
+        (spoil_encoder, "files of run"),
+        (fail_run, "which was FAILED"),
         (point_elsewhere, "was at 2"),
         (lose_file, ""),
         (lose_memory, ""),
@@ -276,8 +303,9 @@ def test_what_mlflow_lost_it_is_told_again(
     client, digest = tracking.Book(server).client, (champion.read(CHAMPION) or {})["digest"]
     found = client.get_model_version_by_alias(book.name, "champion")
     assert found.tags["digest"] == digest
-    assert client.get_run(found.run_id).info.lifecycle_stage == "active"
-    assert client.list_artifacts(found.run_id, "model")
+    info = client.get_run(found.run_id).info
+    assert (info.lifecycle_stage, info.status) == ("active", "FINISHED")
+    manifest.read(kept_file(client, book.name, "model.json").parent, digest)
     assert register.run()
     assert "had lost" not in capsys.readouterr().out
 
@@ -295,6 +323,32 @@ def test_a_deleted_experiment_is_named_with_its_remedy(
     assert f"mlflow experiments restore --experiment-id {book.experiment}" in error
     book.client.restore_experiment(book.experiment)
     assert register.run()
+
+
+@pytest.mark.filterwarnings("ignore")  # of MLflow's own dependencies
+def test_a_project_that_was_moved_does_not_make_its_old_folder_again(
+    server: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judge_and_register()
+    moved = project.rename(project.with_name(f"{project.name}-moved"))
+    monkeypatch.chdir(moved)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.LOCAL)
+    assert not register.run()
+    error = capsys.readouterr().err
+    assert f"{project}/mlartifacts, which is not there" in error
+    assert not project.exists()
+
+
+@pytest.mark.filterwarnings("ignore")  # of MLflow's own dependencies
+def test_a_damaged_file_of_mlflow_is_named_with_its_remedy(
+    server: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judge_and_register()
+    path = Path("mlflow.db")
+    path.write_bytes(bytes(range(256)) * 16)
+    assert not register.run()
+    error = capsys.readouterr().err
+    assert f"`mv {path.absolute()} {path.absolute()}.old`" in error
 
 
 def unreachable(server: str) -> None:

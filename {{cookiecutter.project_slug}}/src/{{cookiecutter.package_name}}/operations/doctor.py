@@ -9,12 +9,11 @@ import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .. import lineage
+from .. import lineage, tracking, versioning
 from ..config import Config, InputError, load_config
 from ..files import write_text
 from ..places import REPORTS, STARTER
 from ..text import markdown
-from ..versioning import LOCKED
 
 Line = tuple[bool, str, str]  # ready, of what, and what is so or what to set
 
@@ -66,6 +65,7 @@ def lines(config: Config) -> list[Line]:
             "git",
             commit["reason"] or f"commit {commit['commit'][:12]}",
         ),
+        _folder(),
         _data(config),
         _locks(),
         _set("MLFLOW_TRACKING_URI", "runs", "a local SQLite file keeps them"),
@@ -115,6 +115,11 @@ def _data(config: Config) -> Line:
     return False, "data", f"{path} is at {shown}: log in, say so with CLOUD_LOGIN=yes, `make pull`"
 
 
+def _folder() -> Line:
+    fault = versioning.unfit() or tracking.unfit()
+    return not fault, "folder", fault or "its path suits DVC and MLflow"
+
+
 def _locks() -> Line:
     """Whether a process of DVC holds something, or has gone and left it so."""
     path = Path(".dvc/tmp/rwlock")
@@ -125,7 +130,7 @@ def _locks() -> Line:
     except (OSError, ValueError, AttributeError):
         free = False
     free = free and not (by_file and any(each.exists() for each in held))
-    return free, "locks", "DVC is free" if free else LOCKED
+    return free, "locks", "DVC is free" if free else versioning.LOCKED
 
 
 def _shown(remote: str) -> str:

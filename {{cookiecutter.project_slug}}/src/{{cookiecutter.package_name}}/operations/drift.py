@@ -4,9 +4,11 @@ Numbers: two-sample Kolmogorov-Smirnov at the stored cut points (Kolmogorov's as
 conservative, because the largest distance may lie between two cut points). Labels: chi-square of
 homogeneity, rare labels together. Numbers of few different values are labels, and what is none of
 them has an exact test of its own (hypergeometric), as a distance at cut points cannot see where
-between two of them it lies. Missing rate: chi-square of two rates. Each p-value is compared
-with alpha divided by the number of tests in the window (Bonferroni), and counts only together with
-an effect: PSI, sum of (p - q) ln(p / q) over deciles or labels (Siddiqi 2006), at least `min_psi`.
+between two of them it lies. The frequent ones of many are tested like that too, and the clearer of
+both tests counts, at twice its p-value. Missing rate: chi-square of two rates. Each p-value is
+compared with alpha divided by the number of tests in the window (Bonferroni), and counts only
+together with an effect: PSI, sum of (p - q) ln(p / q) over deciles or labels (Siddiqi 2006), at
+least `min_psi`.
 
 A `reason` goes to people and to CI: it has no value of the data. `values` are for the local page.
 """
@@ -22,13 +24,12 @@ from scipy import stats
 
 from .. import arrays, categories, small
 from ..config import Monitoring, Report
-from ..profile import known
+from ..profile import known, matches
 from ..table import Columns
 
 Result = dict[str, Any]  # column, verdict, reason, values, test, statistic, p, psi, missing
 FEW = 5  # expected rows of a label; rarer ones are put together (Cochran's rule)
 MISSING_EFFECT = 0.05  # smallest difference of missing rates that counts
-SAME = 1e-6  # of a number or of the least gap: what a float32 or another order of sums changes
 ONE_VALUE = "it has one value only"
 
 
@@ -77,7 +78,7 @@ def _column(
         return result | {"verdict": "not enough data", "reason": reason}
     if facts["kind"] == "label":
         return result | _label(facts, present, least)
-    return result | _number(facts, present.astype(np.float64))
+    return result | _number(facts, present.astype(np.float64), settings.min_psi, least)
 
 
 def _rates(before: int, rows: int, now: int, n: int) -> float:
@@ -88,13 +89,21 @@ def _rates(before: int, rows: int, now: int, n: int) -> float:
     return float(stats.chi2_contingency(table, correction=True).pvalue)
 
 
-def _number(facts: dict[str, Any], values: np.ndarray) -> Result:
-    values_before, rows = known(facts)
-    found = _few(values_before, rows, values) if len(rows) else _many(facts, values)
+def _number(facts: dict[str, Any], values: np.ndarray, min_psi: float, least: int) -> Result:
+    shift = (values.mean() - facts["mean"]) / facts["sd"] if facts.get("sd") else 0.0
+    moved: Result = {"reason": f"mean moved by {shift:+.2f} sd", "values": []}
+    before, rows = known(facts)
+    found = moved | (_few(before, rows, 0, values, least) if len(rows) else _many(facts, values))
+    if not len(rows) and facts.get("frequent"):
+        before, rows = np.array(facts["frequent"]), np.array(facts["frequent_rows"])
+        frequent = moved | _few(before, rows, facts["other_rows"], values, least)
+        if frequent["reason"] != moved["reason"]:
+            frequent["reason"] = f"{moved['reason']}, {frequent['reason']}"
+        found = max((frequent, found), key=lambda test: (test["psi"] >= min_psi, -test["p"]))
+        found["p"] = min(1.0, 2 * found["p"])
     if len(facts["cuts"]) and (values == values[0]).all():
         return found | {"reason": ONE_VALUE, "values": [str(values[0])]}
-    shift = (values.mean() - facts["mean"]) / facts["sd"] if facts.get("sd") else 0.0
-    return {"reason": f"mean moved by {shift:+.2f} sd", "values": []} | found
+    return found
 
 
 def _many(facts: dict[str, Any], values: np.ndarray) -> Result:
@@ -108,25 +117,28 @@ def _many(facts: dict[str, Any], values: np.ndarray) -> Result:
     return {"test": "Kolmogorov-Smirnov", "statistic": distance, "p": p, "psi": size}
 
 
-def _few(before: np.ndarray, rows: np.ndarray, values: np.ndarray) -> Result:
-    """Rows (k,) of the numbers `before` (k,) and of none of them, then and now.
+def _few(before: np.ndarray, rows: np.ndarray, rest: int, values: np.ndarray, least: int) -> Result:
+    """Rows (k,) of the numbers `before` (k,) and `rest` rows of none of them, then and now.
 
     A row whose value no other row had counts as none of them then: as many new ones are usual.
     """
-    at = np.searchsorted((before[1:] + before[:-1]) / 2, values)
-    nearest, gap = before[at], min(np.diff(before), default=0.0)
-    is_new = abs(values - nearest) > SAME * (abs(nearest) + gap)
-    now = np.bincount(at[~is_new], minlength=len(rows))
-    m, n, once, new = int(rows.sum()), len(values), int((rows == 1).sum()), int(is_new.sum())
-    pairs = [*zip(np.where(rows == 1, 0, rows).tolist(), now.tolist(), strict=True), (once, new)]
+    now, others = matches(before, values)
+    m, n, new = int(rows.sum()) + rest, len(values), len(others)
+    none = rest + int((rows == 1).sum())
+    pairs = [*zip(np.where(rows == 1, 0, rows).tolist(), now.tolist(), strict=True), (none, new)]
     statistic, p = _homogeneous(pairs)
-    p_new = float(stats.hypergeom.sf(new - 1, m + n, once + new, n))
+    p_new = float(stats.hypergeom.sf(new - 1, m + n, none + new, n))
     counts = np.array(pairs, dtype=np.float64)
     result = {"test": "chi-square", "statistic": statistic, "p": min(1.0, 2 * min(p, p_new))}
     result["psi"] = psi(*counts.T)
     moved = counts[:, 1] / n - counts[:, 0] / m
-    if new and moved[-1] >= abs(moved).sum() / 4:  # half of what moved went there
-        names, often = np.unique(values[is_new], return_counts=True)
+    if rest:
+        at = (abs(moved) / np.sqrt(counts[:, 0] + 1))[:-1].argmax()
+        was, is_ = _part(int(rows[at]), m, least), _part(int(now[at]), n, least)
+        reason = f"one value went from {was} to {is_}"
+        result |= {"reason": reason, "values": [str(before[at])]}
+    elif new and moved[-1] >= abs(moved).sum() / 4:  # half of what moved went there
+        names, often = np.unique(others, return_counts=True)
         most = names[np.argsort(-often, kind="stable")][:3]
         reason = f"{new / n:.1%} are values training never had: {len(names):,} of them"
         result |= {"reason": reason, "values": [str(value) for value in most]}

@@ -20,7 +20,7 @@ from ..files import locked, write_json, write_text
 from . import effects, experiment_page
 from .experiment_plan import PLAN, Plan, load_plan, log, note_verdict, write_plan
 from .exposure import Seen, add, exposures, lines, outcomes
-from .labels import alike
+from .labels import alike, few, hardly
 from .lines import Left
 
 REPORT = Path("reports/experiment.json")
@@ -93,10 +93,14 @@ def _judge(settings: dict[str, str]) -> int:
     log, source, left = _log(settings, plan), Path(settings["DATA"]), (Left(), Left())
     seen = exposures(log, left[0])
     known = outcomes(source, (*plan.metrics, *plan.guard), left[1])
-    if not known.keys() & seen.keys() and (known or left[1].out):
+    for path, units, out in ((log, seen, left[0]), (source, known, left[1])):
+        if not units:
+            raise InputError(f"{path} has no unit{out}: name one a line in the column unit")
+    matched = known.keys() & seen.keys()
+    if not matched or hardly(len(matched), len(known), len(seen)):
         raise InputError(
-            f"{source}: none of its {len(known):,} units is among the {len(seen):,} in {log}"
-            f"{left[1]}{left[0]}: {alike(set(known), set(seen))}"
+            f"{source}: {few(len(matched), len(known))} units is among the {len(seen):,} in {log}"
+            f"{left[1]}{left[0]}: {alike(known.keys() - matched, set(seen))}"
         )
     report = load_config().report if CONFIG_FILE.exists() else Report()  # it needs no model
     found = judge(plan, seen, known, left, report.min_cell)

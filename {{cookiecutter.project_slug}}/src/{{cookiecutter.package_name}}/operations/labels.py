@@ -18,6 +18,8 @@ from ..files import new_file
 from ..places import LABELLED
 from .lines import Left, is_text, objects, records
 
+CHANCE = 0.01  # share of the fewer names, in labels or in the log, that must be in both
+ENOUGH = 100  # of them are no chance, whatever their share
 KEYS = {"id", "row", "time", "model", "output"}
 _SIGNS = re.compile(r"[-+]?\d[\d.,'\s]*")  # a number, with whatever signs
 Key = tuple[str, int]  # request id, row of the request
@@ -30,7 +32,7 @@ def join(settings: dict[str, str]) -> None:
     foresee it. Writes reports/labelled.csv: id, row, time, model, predicted_..., label, feature_...
     (where features are logged).
     A line that is no label is counted, named and left out; raises InputError where none is left, or
-    where no id is one of the log.
+    where hardly an id is one of the log (see `hardly`).
     """
     source = Path(settings.get("LABELS") or "")
     folder = Path(settings.get("LOG") or "predictions")
@@ -39,11 +41,12 @@ def join(settings: dict[str, str]) -> None:
     labels, wrong = _labels(source, load_config().data)
     damaged, again = Left(), LABELLED.exists()
     found, unclear = _found(entries(folder, KEYS, damaged), labels)
-    if not found:
-        raise _unmatched(source, folder, set(labels), damaged)
-    _write(folder, found, labels)
     joined, models = {key for _, key in found}, {name for name, _ in found}
-    left = len(labels) - len(joined | unclear)
+    matched = joined | unclear
+    if not found or hardly(len(matched), len(labels), damaged.lines - damaged.out):
+        raise _unmatched(source, folder, set(labels), matched, damaged)
+    _write(folder, found, labels)
+    left = len(labels) - len(matched)
     note = f"; {left:,} have no logged prediction" if left else ""
     if unclear:
         note += f"; {len(unclear):,} have an id that several predictions share, and were left out"
@@ -73,9 +76,17 @@ def _found(
     return {name: entry for name, entry in found.items() if name[1] not in unclear}, unclear
 
 
-def _unmatched(source: Path, folder: Path, labels: set[Key], damaged: Left) -> InputError:
-    """Why no label found its answer, as far as the log tells."""
-    ids = {name for name, _ in labels}
+def hardly(matched: int, given: int, known: int) -> bool:
+    """Whether so few of the names `given` and `known` are in both that it may be chance."""
+    return matched < min(CHANCE * min(given, known), ENOUGH)
+
+
+def _unmatched(
+    source: Path, folder: Path, labels: set[Key], matched: set[Key], damaged: Left
+) -> InputError:
+    """Why no label but those `matched` found its answer, as far as the log tells."""
+    there = {name for name, _ in matched}
+    ids = {name for name, _ in labels} - there
     logged, sent, rows = set(), set(), 0
     for _, entry in entries(folder, KEYS, Left()):
         logged.add(category(entry["id"]))
@@ -89,13 +100,18 @@ def _unmatched(source: Path, folder: Path, labels: set[Key], damaged: Left) -> I
     elif ids & sent:
         why = "they are what clients sent as x-request-id: labels go by the id in the answer"
     return InputError(
-        f"{source}: none of its {len(ids):,} ids is in the log in {folder} ({rows:,} answers"
-        f"{damaged}): {why}"
+        f"{source}: {few(len(there), len(ids | there))} ids is in the log in {folder} "
+        f"({rows:,} answers{damaged}): {why}"
     )
 
 
+def few(matched: int, given: int) -> str:
+    """How many of the names `given` are known."""
+    return f"only {matched:,} of its {given:,}" if matched else f"none of its {given:,}"
+
+
 def alike(given: set[str], known: set[str]) -> str:
-    """What to do about names of which none is known: they may differ in how they are written."""
+    """What to do about names that are not known: they may differ in how they are written."""
     if {_bare(name) for name in given} & {_bare(name) for name in known}:
         return "they differ in case, quotes, spaces or leading zeros only: export them as text"
     return "name the file and the column they come from: these are of something else"

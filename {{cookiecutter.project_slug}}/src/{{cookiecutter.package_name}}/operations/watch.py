@@ -10,11 +10,13 @@ from .. import artifact, champion, table
 from ..champion import CHAMPION
 from ..config import CONFIG_FILE, Config, InputError, load_config
 from ..files import read_json
+from ..serving.records import column_specs
 from . import drift, quality, window
 from .lines import Left
 
 Facts = dict[str, Any]
 Reasons = dict[str, str]
+READ_ALIKE = {"boolean": "numeric", "text": "categorical"}
 
 
 def look(settings: dict[str, str]) -> Facts:
@@ -71,23 +73,33 @@ def _served(
 def _same_table(model: artifact.Model, config: Config, whole: bool) -> None:
     """Raise InputError where the champion is of another table than model_config.yaml describes.
 
-    That lacks some of the champion's columns once one was taken out of it: only a table of today,
-    `whole`, must have them all.
+    That lacks some of the champion's columns once one was taken out of it, or has one of another
+    type: only a table of today, `whole`, must have them all as they were.
     """
     data, made = config.data, model.identity
     told = {"target": data.target, "task": data.task, "classes": list(data.labels)}
     was = {"target": made["target"], "task": made["task"], "classes": made["labels"]}
     other = [f"{key} {was[key]!r}, not {told[key]!r}" for key in told if was[key] != told[key]]
-    inputs = model.encoder.inputs
-    absent = [name for name in inputs if name not in config.columns]
-    if absent and (whole or 2 * len(absent) > len(inputs)):
-        other.append(f"column {absent[0]!r}, which is not in columns ({len(absent):,} such)")
+    inputs, types = model.encoder.inputs, {n: c.type for n, c in config.columns.items()}
+    before = {name: column.type for name, column in column_specs(model).items()}
+    absent = [f"column {name!r}, which is not in columns" for name in inputs if name not in types]
+    retyped = [
+        f"column {name!r} of type {before[name]}, not {types[name]}"
+        for name in inputs
+        if name in types and _read_as(before[name]) != _read_as(types[name])
+    ]
+    if whole or 2 * len(absent + retyped) > len(inputs):
+        other += [f"{found[0]} ({len(found):,} such)" for found in (absent, retyped) if found]
     if other:
         raise InputError(
             f"champion {model.digest[:16]} is of another table than {CONFIG_FILE} describes: "
             f"{'; '.join(other)}: `make run` and `make promote` make a champion of this table, or "
             f"restore {CONFIG_FILE} from git (make adopt kept it as {CONFIG_FILE}.bak)"
         )
+
+
+def _read_as(kind: str) -> str:
+    return READ_ALIKE.get(kind, kind)
 
 
 def _profile(model: artifact.Model) -> Facts:
