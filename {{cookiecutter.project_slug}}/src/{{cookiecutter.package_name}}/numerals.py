@@ -24,8 +24,8 @@ def is_grouped(text: str, sign: str) -> bool:
 
 def number(text: str, decimal: str, thousands: str | None = None) -> float | None:
     """`text` as a number, None where it is none; `thousands` settles the decimal sign as well."""
+    decimal = decimal_sign(decimal, thousands)
     if thousands in OTHER:
-        decimal = OTHER[thousands]
         if thousands in text:
             if not is_grouped(text, thousands):
                 return None
@@ -38,6 +38,11 @@ def number(text: str, decimal: str, thousands: str | None = None) -> float | Non
         return float(text.replace(decimal, "."))
     except ValueError:
         return None
+
+
+def decimal_sign(decimal: str, thousands: str | None) -> str:
+    """The sign of decimals where `thousands` is set, or is not and leaves it to `decimal`."""
+    return OTHER.get(thousands or "", decimal)
 
 
 def doubtful(where: object, name: str, found: Thousands) -> str:

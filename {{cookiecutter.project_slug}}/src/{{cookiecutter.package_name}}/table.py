@@ -100,8 +100,9 @@ def _convert_text(
     if wrong[codes].any():
         what = "is not a number" if column.type == "numeric" else f"is no {column.type}"
         refuse_rows(path, name, wrong[codes], what, _signs(column, config))
-    if column.type == "numeric" and column.thousands is None:
-        _refuse_thousands(path, name, texts, absent, config.data.decimal)
+    if column.type == "numeric" and column.thousands != "none":
+        sign = numerals.decimal_sign(config.data.decimal, column.thousands)
+        _refuse_thousands(path, name, texts, absent, sign)
     kind = pa.timestamp("us") if column.type == "datetime" else pa.float64()
     return pa.array([*values, None], kind).take(
         pa.array(np.where(absent[codes], len(texts), codes))

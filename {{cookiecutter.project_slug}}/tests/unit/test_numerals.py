@@ -215,7 +215,6 @@ def test_a_later_file_is_read_by_the_same_rule(
         ({"thousands": ","}, ".", ["0,950", "2.5"]),
         ({"thousands": ","}, ".", ["1,2345", "2.5"]),
         ({"thousands": "."}, ",", ["1.5", "2"]),
-        ({"thousands": "."}, ",", ["1,443.5", "2"]),
         ({"thousands": "none"}, ".", ["1,200", "950"]),
     ],
 )
@@ -249,6 +248,27 @@ def test_decimals_that_look_like_thousands_are_refused_until_a_person_says_which
     assert max(map(abs, read(texts, said))) > 999
 
 
+@pytest.mark.parametrize(("wrong", "right"), [(US, EU), (EU, US)])
+@pytest.mark.parametrize("decimal", [".", ","])
+@pytest.mark.parametrize("form", ["{:,}", "-{:,}", "{:,}.5"])
+def test_thousands_written_with_the_other_sign_than_the_one_set_are_refused(
+    form: str, decimal: str, wrong: dict[str, str], right: dict[str, str]
+) -> None:
+    texts = [form.format(value) for value in (1569, 952, 15000)]
+    made = config({"thousands": right[","]}, delimiter=";", decimal=decimal)
+    for where in (read, lambda *_: scored(made)):
+        with pytest.raises(InputError, match=r"'x' (has numbers like '|is not a number)"):
+            where(swapped(texts, wrong), made)
+    assert max(map(abs, read(swapped(texts, right), made))) >= 15000
+
+
+@pytest.mark.parametrize("texts", [["1.200,125", "950"], ["1,569", "0,5"], ["1,569", "1200"]])
+def test_decimals_beside_a_sign_that_is_set_are_read(texts: list[str]) -> None:
+    made = config({"thousands": "."}, delimiter=";", decimal=",")
+    plain = swapped(texts, {".": "", ",": "."})
+    assert read(texts, made) == [float(text) for text in plain]
+
+
 def test_texts_of_a_parquet_file_are_read_by_the_same_rule() -> None:
     frame = {"x": ["1.443", "950"], "y": ["n", "y"]}
     pq.write_table(pa.table(frame), "x.parquet")
@@ -273,6 +293,9 @@ def test_texts_of_a_parquet_file_are_read_by_the_same_rule() -> None:
         (None, ["1.443", "950"], None),
         (None, ["1,443", "950"], None),
         (".", ["1.44", "950"], None),
+        (".", ["950", "1,200", "15,000"], None),
+        (",", ["950", "1.200", "15.000"], None),
+        (".", ["950", "1.200,125"], [950, 1200.125]),
     ],
 )
 def test_labels_that_come_later_are_read_by_the_rule_of_the_target(
@@ -291,7 +314,7 @@ def test_labels_that_come_later_are_read_by_the_rule_of_the_target(
     with Path("labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("id", "label"), *enumerate(given)])
     if expected is None:
-        with pytest.raises(InputError, match=r"must be a number|has numbers like '1\.443'"):
+        with pytest.raises(InputError, match=r"must be a number|has numbers like '1\.(443|200)'"):
             labels.join({"LABELS": "labels.csv", "LOG": "log"})
         return
     labels.join({"LABELS": "labels.csv", "LOG": "log"})

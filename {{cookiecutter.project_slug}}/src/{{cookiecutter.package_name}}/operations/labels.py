@@ -146,8 +146,11 @@ def _labels(source: Path, data: Data) -> tuple[dict[Key, str], Left]:
     labels: dict[Key, str] = {}
     unclear: set[Key] = set()
     left = Left()
+    doubt = numerals.Thousands(numerals.decimal_sign(".", data.thousands))
     for where, given in records(source, ["id", "label"], left):
         key, label, fault = _label(given, data)
+        if not fault:
+            doubt.add(given["label"].strip())
         if not fault and labels.setdefault(key, label) != label:
             unclear.add(key)
             fault = "its id has another label already, so it has none"
@@ -158,12 +161,8 @@ def _labels(source: Path, data: Data) -> tuple[dict[Key, str], Left]:
     labels = {key: label for key, label in labels.items() if key not in unclear}
     if not labels:
         raise InputError(f"{source} has no label{left}: its columns are id, label (and row)")
-    if data.task == "regression" and data.thousands is None:
-        doubt = numerals.Thousands(".")
-        for label in labels.values():
-            doubt.add(label)
-        if doubt.separates:
-            raise InputError(numerals.doubtful(source, "label", doubt))
+    if data.task == "regression" and data.thousands != "none" and doubt.separates:
+        raise InputError(numerals.doubtful(source, "label", doubt))
     return labels, left
 
 

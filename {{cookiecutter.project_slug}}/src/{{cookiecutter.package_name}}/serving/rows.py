@@ -28,9 +28,9 @@ class _Values:
         self.data = data
         self.columns = columns
         self.doubts = {
-            name: numerals.Thousands(data.decimal)
+            name: numerals.Thousands(numerals.decimal_sign(data.decimal, column.thousands))
             for name, column in columns.items()
-            if column.type == "numeric" and column.thousands is None
+            if column.type == "numeric" and column.thousands != "none"
         }
 
     def record(self, names: list[str], texts: Any) -> Record:
