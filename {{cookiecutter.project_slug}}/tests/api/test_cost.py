@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from {{ cookiecutter.package_name }}.categories import category
 from {{ cookiecutter.package_name }}.config import Column
 from {{ cookiecutter.package_name }}.serving.fields import Fields
 from {{ cookiecutter.package_name }}.serving.predict import INLINE_BYTES, Predict
@@ -153,6 +154,16 @@ def test_a_long_text_is_no_time_at_no_cost(form: str | None, ordinary: float) ->
     assert not always_costs(lambda: list(fields.faults(sent)), MOST * ordinary * SIZE)
     assert [field for field, _ in fields.faults(sent)] == ["records[0].at"]
     assert fields.check({"records": [{"at": short}]})
+
+
+@pytest.mark.parametrize("marks", ["\u0301\u0323", "\u0323\u0301", "\u05b0\u0327\u0301"])
+@pytest.mark.parametrize("size", [SIZE, 4 * SIZE])
+def test_marks_heaped_on_one_letter_cost_what_their_bytes_do(
+    marks: str, size: int, ordinary: float
+) -> None:
+    text = "a" + "".join(mark * (size // len(marks)) for mark in marks)
+    assert category(text) == text
+    assert not always_costs(lambda: category(text), MOST * ordinary * len(text.encode()))
 
 
 def test_faults_are_counted_to_a_hundred(service: Service) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from {{ cookiecutter.package_name }} import champion
 from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.operations import (
     cluster,
@@ -316,9 +317,12 @@ def test_an_abort_is_told_once_though_its_note_cannot_be_written_at_first(
 
 
 def test_an_abort_that_cannot_be_listed_is_told_with_the_list_and_its_pods_go(
-    server: Odd, told: list[str], in_folder: Path
+    server: Odd, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (in_folder / "models/aborted.jsonl").mkdir(parents=True)
+    def unwritable(digest: str, why: str) -> None:
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", "models/aborted.jsonl")
+
+    monkeypatch.setattr(champion, "abort", unwritable)
     restarted = pod("1" * 64, containerStatuses=[{"restartCount": 3}])
     server.odd = {"pods": json.dumps({"items": [restarted]})}
     assert canary() == ABORTED

@@ -98,10 +98,12 @@ class Records:
         faults = []
         unseen: list[str] = []
         for name in self._texts:
-            known = self.known.get(name, ())
+            known, most = self.known.get(name, ()), self.columns_[name].max_length
             for at, record in enumerate(records):
                 value = record.get(name)
-                if value is None or value in known or (known and category(value) in known):
+                if value is None or value in known:
+                    continue
+                if known and len(value) <= most and category(value) in known:
                     continue
                 problem = self._text_problem(name, value)
                 if problem:
