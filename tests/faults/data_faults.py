@@ -66,7 +66,7 @@ def bomb(lab: Lab) -> None:
         config["data"] |= {"path": "data/bomb.parquet", "memory_gb": 8}
 
 
-@fault("T30", "codes that are lists", "prepare", r"column '\S+' holds list<")
+@fault("T30", "codes that are lists", "prepare", r"column '\S+' holds list\b")
 def nested(lab: Lab) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
