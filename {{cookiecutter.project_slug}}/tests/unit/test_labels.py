@@ -185,6 +185,40 @@ def test_a_logged_text_of_any_length_is_joined_and_read_again(label: str) -> Non
     ]
 
 
+def test_what_only_some_requests_sent_or_some_services_logged_is_empty_elsewhere(
+    label: str,
+) -> None:
+    logged = [ENTRY, ENTRY | {"id": "y", "features": {"a": 1}}]
+    folder = log([*logged, ENTRY | {"id": "z", "features": {"b": "t", "a": 2}}])
+    Path("labels.csv").write_text(f"id,label\nx,{label}\ny,{label}\nz,{label}\n")
+    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    with labels.LABELLED.open(newline="") as file:
+        found = [(row["feature_a"], row["feature_b"]) for row in csv.DictReader(file)]
+    assert found == [("", ""), ("1", ""), ("2", "t")]
+
+
+def test_an_answer_with_other_names_than_those_of_its_model_is_left_out_and_counted(
+    label: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = log([*(ENTRY | {"id": f"y{n}"} for n in range(9)), ENTRY | {"output": {"odd": 1.0}}])
+    given = "".join(f"{name},{label}\n" for name in ("x", *(f"y{n}" for n in range(9))))
+    Path("labels.csv").write_text("id,label\n" + given)
+    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    assert len(joined()) == 9
+    assert "1 of 10 lines were left out" in capsys.readouterr().out
+
+
+def test_no_line_inside_a_text_that_a_client_sent_becomes_an_answer(label: str) -> None:
+    forged = f"x,0,{ENTRY['time']},{STABLE},no,0.99,{label}"
+    features = {"name": "a" + "\n" * 1001 + f"{forged}\r\n" * 76, "path": "C:\\new"}
+    folder = log([ENTRY | {"features": features}, ENTRY | {"id": "y", "features": features}])
+    Path("labels.csv").write_text(f"id,label\nx,{label}\ny,{label}\n")
+    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    read = [line for _, line in lines.records(labels.LABELLED, ["id"], lines.Left())]
+    assert [line["id"] for line in read] == ["x", "y"]
+    assert len(labels.LABELLED.read_text(encoding="utf-8").splitlines()) == 3
+
+
 def test_a_feature_takes_the_place_of_no_other_column(label: str) -> None:
     features = {"label": "of the record", "time": "noon", "predicted_label": "maybe"}
     folder = log([ENTRY | {"features": features}])

@@ -6,6 +6,7 @@ import csv
 import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -45,6 +46,7 @@ def join(settings: dict[str, str]) -> None:
     matched = joined | unclear
     if not found or hardly(len(matched), len(labels), damaged.lines - damaged.out):
         raise _unmatched(source, folder, set(labels), matched, damaged)
+    found = _of_one_form(folder, found, damaged)
     _write(folder, found, labels)
     left = len(labels) - len(matched)
     note = f"; {left:,} have no logged prediction" if left else ""
@@ -121,23 +123,37 @@ def _bare(name: str) -> str:
     return name.strip(" \t'\"").casefold().lstrip("0").removesuffix(".0")
 
 
+def _of_one_form(
+    folder: Path, found: dict[tuple[str, Key], dict[str, Any]], left: Left
+) -> dict[tuple[str, Key], dict[str, Any]]:
+    """Without answers that have other names than most of their model: such lines are damaged."""
+    forms: dict[str, Counter[tuple[str, ...]]] = {}
+    for (model, _), entry in found.items():
+        forms.setdefault(model, Counter())[tuple(entry["output"])] += 1
+    kept = {}
+    for (model, key), entry in found.items():
+        if tuple(entry["output"]) == forms[model].most_common(1)[0][0]:
+            kept[model, key] = entry
+        else:
+            left.note(str(folder), "an answer has other names than those of its model")
+    return kept
+
+
 def _write(
     folder: Path, found: dict[tuple[str, Key], dict[str, Any]], labels: dict[Key, str]
 ) -> None:
-    names: list[str] = []
+    """A feature that only some requests sent, or only some services logged, is empty elsewhere."""
+    if len({tuple(entry["output"]) for entry in found.values()}) > 1:
+        raise InputError(
+            f"{folder}: the log holds models with other answers: move the files of the older one "
+            f"to a folder of their own and join each"
+        )
+    rows = [_row(entry, labels[key]) for (_, key), entry in found.items()]
+    names = dict.fromkeys(name for row in rows for name in row)
     with new_file(LABELLED) as new, new.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        for (_, key), entry in found.items():
-            row = _row(entry, labels[key])
-            if not names:
-                names = list(row)
-                writer.writerow(names)
-            if list(row) != names:
-                raise InputError(
-                    f"{folder}: the log holds models with other answers or features: move the "
-                    f"files of the older one to a folder of their own and join each"
-                )
-            writer.writerow(row.values())
+        writer = csv.DictWriter(file, list(names))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _labels(source: Path, data: Data) -> tuple[dict[Key, str], Left]:
@@ -275,5 +291,12 @@ FORMS: dict[str, Callable[[Any], bool]] = {
 def _row(entry: dict[str, Any], label: str) -> dict[str, Any]:
     answer = {f"predicted_{name}": value for name, value in entry["output"].items()}
     row = {name: entry[name] for name in ("id", "row", "time", "model")} | answer
-    features = {f"feature_{name}": value for name, value in entry.get("features", {}).items()}
+    features = {f"feature_{name}": _flat(v) for name, v in entry.get("features", {}).items()}
     return row | {"label": label} | features
+
+
+def _flat(value: Any) -> Any:
+    """A text on one line: whatever a client sent, a line of the file is one answer."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")
