@@ -6,6 +6,7 @@ import datetime
 import json
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from .lab import Lab
@@ -298,9 +299,11 @@ def few(lab: Lab) -> None:
 )
 def small(lab: Lab) -> None:
     entries, name = prediction_log(lab), number(lab)
-    shift = 0.05 * spread(lab, name)
-    for entry in entries:
-        entry["features"][name] += shift
+    known = sorted({lab.number(row[name]) for row in lab.rows() if row[name]})
+    unit = min(after - before for before, after in pairwise(known))
+    steps = 0.05 * spread(lab, name) / unit
+    for entry in entries:  # to other values of the table: new ones would be seen
+        entry["features"][name] += unit * (int(steps) + (lab.random.random() < steps % 1))
     write(lab, entries)
 
 
