@@ -237,6 +237,15 @@ def test_a_trailer_is_no_header(join: bool) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", [b"connection", b"Proxy-Connection"])
+def test_a_trailer_that_would_end_the_connection_leaves_no_request_waiting(name: bytes) -> None:
+    sent = post(CHUNKED, body=b"1\r\n{\r\n0\r\n" + name + b": close\r\n\r\n")
+    for parts in ([sent + get()], [sent, get()], [sent[:-1], sent[-1:] + get()]):
+        found, closed = talk(*parts)
+        assert found[0] == (200, ["POST", "/", "{"])
+        assert closed or len(found) == 2
+
+
 WAITS = b"Expect: 100-Continue "
 
 

@@ -7,7 +7,10 @@ import pytest
 
 from {{ cookiecutter.package_name }}.config import Config, InputError
 from {{ cookiecutter.package_name }}.pipeline.validation import personal, rules
-from {{ cookiecutter.package_name }}.pipeline.validation.table_checks import fresh_until, repeated
+from {{ cookiecutter.package_name }}.pipeline.validation.table_checks import (
+    fresh_until,
+    repeated,
+)
 
 COLUMNS = {
     "a": np.array([1.0, 2.0, 3.0, np.nan]),

@@ -158,6 +158,8 @@ class Guarded(HttpToolsProtocol):
             return
         if self.headers:
             head.bound(self.headers)
+            if any(name in (b"connection", b"proxy-connection") for name, _ in self.headers):
+                self.cycle.keep_alive = False  # the parser took it, and may read nothing more
             self.headers = []
         super().on_message_complete()
         self.scope["whole"] = True  # type: ignore[typeddict-unknown-key]
