@@ -18,12 +18,14 @@ from {{ cookiecutter.package_name }} import champion
 from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.operations import (
     cluster,
+    counts,
     driver,
     rollout,
     route,
     stable,
 )
 from {{ cookiecutter.package_name }}.operations.cluster import ConflictError, NoAnswerError
+from {{ cookiecutter.package_name }}.operations.decide import Decision
 from {{ cookiecutter.package_name }}.operations.driver import ABORTED
 from {{ cookiecutter.package_name }}.operations.route import State
 
@@ -435,3 +437,28 @@ def test_a_pyproject_that_is_being_merged_does_not_end_a_rollout(in_folder: Path
     assert cluster.project() == "credit"
     (in_folder / "pyproject.toml").write_text("<<<<<<< HEAD\n")
     assert cluster.project() == "credit"
+
+
+def test_a_stable_pod_that_begins_anew_before_the_first_step_ends_no_rollout(
+    server: Odd, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    write, look = route.write, iter([METRICS.replace(" 40", " 90"), METRICS])
+
+    def noted(now: route.Route, weight: int, state: State, mirror: bool = False) -> route.Route:
+        seen.append(state.step)
+        return write(now, weight, state, mirror)
+
+    def anew(space: str, state: State) -> counts.Look:
+        pods = {"pod-3": counts.series(next(look, METRICS))}
+        return counts.Look(pods, {"pod-1": counts.series(METRICS)})
+
+    ready = iter([Decision("hold", "0 of 1 pods are ready")])
+    monkeypatch.setattr(
+        driver.Driver, "ready", lambda *_: next(ready, Decision("promote", "1 pods are ready"))
+    )
+    monkeypatch.setattr(counts, "look", anew)
+    monkeypatch.setattr(route, "write", noted)
+    canary()
+    assert max(seen) >= 0
+    assert kept(server).reason != driver.DAMAGED

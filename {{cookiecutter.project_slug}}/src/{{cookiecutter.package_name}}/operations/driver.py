@@ -181,8 +181,10 @@ class Driver:
     def advance(self, reason: str) -> None:
         step = self.state.step + 1
         base = self.base(self.state.base.get("stable", {}), step)
-        if step <= 1:  # in the steps before stable had all requests, or nearly all
-            base[USUAL] = {"": {str(edge): n for edge, n in self.answered.seconds.items()}}
+        times = self.answered.seconds
+        if step <= 1 and min(times.values(), default=-1.0) >= 0:  # none where a pod began anew
+            # in the steps before stable had all requests, or nearly all
+            base[USUAL] = {"": {str(edge): n for edge, n in times.items()}}
         self.write(self.steps[step], replace(self.state, step=step, elapsed=0.0, base=base))
         mirrored = ", mirrored" if self.state.strategy == "shadow" else ""
         self.say(f"promote: {reason}; now at {self.steps[step]} %{mirrored}")
