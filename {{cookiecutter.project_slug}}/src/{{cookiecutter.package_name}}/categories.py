@@ -27,7 +27,9 @@ def _is_heaped(text: str) -> bool:
         return False
     marks = 0
     for letter in text:
-        marks = marks + 1 if unicodedata.combining(letter) else 0
+        # decomposed: three marks of Tibetan are of class 0, and made of others
+        plain = unicodedata.normalize("NFD", letter)
+        marks = marks + 1 if unicodedata.combining(plain[0]) else 0
         if marks > MARKS:
             return True
     return False

@@ -156,7 +156,7 @@ def test_a_long_text_is_no_time_at_no_cost(form: str | None, ordinary: float) ->
     assert fields.check({"records": [{"at": short}]})
 
 
-@pytest.mark.parametrize("marks", ["\u0301\u0323", "\u0323\u0301", "\u05b0\u0327\u0301"])
+@pytest.mark.parametrize("marks", ["\u0301\u0323", "\u0323\u0301", "\u05b0\u0327\u0301", "\u0f73"])
 @pytest.mark.parametrize("size", [SIZE, 4 * SIZE])
 def test_marks_heaped_on_one_letter_cost_what_their_bytes_do(
     marks: str, size: int, ordinary: float
