@@ -234,6 +234,26 @@ def test_a_request_that_waits_for_its_turn_is_dropped_when_its_client_goes(
     assert service.post({"records": [service.example]})[0] == 200
 
 
+def test_between_two_large_bodies_the_service_sees_who_has_gone(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict, begun = Predict(trained.model, Settings()), list[bytes]()
+    monkeypatch.setattr(predict, "answer", lambda body, ids: begun.append(body) or b"")
+
+    async def crowd() -> None:
+        body = b" " * (INLINE_BYTES + 1)
+        tasks = [asyncio.create_task(predict._computed(body, ("", ""))) for _ in range(10)]
+        await tasks[0]
+        time.sleep(0.5)  # what the loop has not handed over does not begin meanwhile
+        for task in tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(crowd())
+    predict.close()
+    assert len(begun) <= 2
+
+
 def test_what_waits_is_not_begun_when_the_service_ends(trained: Trained) -> None:
     predict = Predict(trained.model, Settings())
     begun, released = threading.Event(), threading.Event()
