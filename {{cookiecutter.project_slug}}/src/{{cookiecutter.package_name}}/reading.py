@@ -18,12 +18,13 @@ from .arrow import TEXT
 from .config import CONFIG_FILE, Column, Config, Data, InputError
 from .numerals import OTHER
 
+PARQUET = (".parquet", ".pq")  # how names of its files end
 _MARK = re.compile(r'"?sep=([^\w"\r\n])"?', re.ASCII | re.IGNORECASE)
 
 
 def is_parquet(path: Path) -> bool:
     """Whether a file is Parquet, by its name or its first bytes."""
-    if path.suffix.lower() in (".parquet", ".pq"):
+    if path.suffix.lower() in PARQUET:
         return True
     with path.open("rb") as file:
         return file.read(4) == b"PAR1"

@@ -301,6 +301,9 @@ def ended(space: str, env: str, state: State) -> int:
         tell(env, state)
         route.note(space, state, replace(state, told=True))
     scale_down(space)
+    # another machine, or a job whose volume is gone, told of it
+    if state.told and state.evidence and not champion.listed(state.model):
+        champion.abort(state.model, state.reason)
     return ABORTED
 
 

@@ -130,9 +130,9 @@ def _of_one_form(
     forms: dict[str, Counter[tuple[str, ...]]] = {}
     for (model, _), entry in found.items():
         forms.setdefault(model, Counter())[tuple(entry["output"])] += 1
-    kept = {}
+    kept, usual = {}, {model: form.most_common(1)[0][0] for model, form in forms.items()}
     for (model, key), entry in found.items():
-        if tuple(entry["output"]) == forms[model].most_common(1)[0][0]:
+        if tuple(entry["output"]) == usual[model]:
             kept[model, key] = entry
         else:
             left.note(str(folder), "an answer has other names than those of its model")
@@ -165,7 +165,7 @@ def _labels(source: Path, data: Data) -> tuple[dict[Key, str], Left]:
     doubt = numerals.Thousands(numerals.decimal_sign(".", data.thousands))
     for where, given in records(source, ["id", "label"], left):
         key, label, fault = _label(given, data)
-        if not fault:
+        if not fault and not data.labels:
             doubt.add(given["label"].strip())
         if not fault and labels.setdefault(key, label) != label:
             unclear.add(key)
@@ -177,7 +177,7 @@ def _labels(source: Path, data: Data) -> tuple[dict[Key, str], Left]:
     labels = {key: label for key, label in labels.items() if key not in unclear}
     if not labels:
         raise InputError(f"{source} has no label{left}: its columns are id, label (and row)")
-    if data.task == "regression" and data.thousands != "none" and doubt.separates:
+    if data.thousands != "none" and doubt.separates:
         raise InputError(numerals.doubtful(source, "label", doubt))
     return labels, left
 

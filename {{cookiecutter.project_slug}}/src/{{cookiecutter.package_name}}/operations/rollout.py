@@ -50,11 +50,7 @@ def canary(settings: dict[str, str]) -> int:
         state = _begun(now, release, strategy, len(steps), why)
         if state.phase == "aborted":
             print(f"canary: model {state.model[:16]} was aborted: {state.reason}: try a new model")
-            code = driver.ended(space, settings["ENV"], state)
-            # another machine, or a job whose volume is gone, ended it
-            if state.told and state.evidence and not champion.listed(state.model):
-                champion.abort(state.model, state.reason)
-            return code
+            return driver.ended(space, settings["ENV"], state)
         if state.phase == "passed":
             return driver.passed(state, settings["ENV"])
         if state is not now.state:  # one that runs is not left without a driver

@@ -130,10 +130,9 @@ def write(route: Route, weight: int, state: State | None, mirror: bool = False) 
     text = json.dumps(asdict(state), separators=(",", ":")) if state else None
     metadata = {"resourceVersion": route.version, "annotations": {ANNOTATION: text}}
     change = {"metadata": metadata, "spec": {"rules": rules}}
-    words = ("--namespace", route.space, "--type=merge", "--output=json")
     # on stdin: a word of a command is shorter than an annotation may be
-    text = json.dumps(change)
-    told = cluster.ask("patch", "httproute", name, *words, "--patch-file=/dev/stdin", stdin=text)
+    words = ("--type=merge", "--patch-file=/dev/stdin", "--namespace", route.space, "--output=json")
+    told = cluster.ask("patch", "httproute", name, *words, stdin=json.dumps(change))
     try:
         now = _parsed(route.space, cluster.read(told, "httproute"))
     except DamagedError as error:

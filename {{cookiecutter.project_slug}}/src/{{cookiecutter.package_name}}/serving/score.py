@@ -14,6 +14,7 @@ import numpy as np
 from .. import artifact
 from ..config import CONFIG_FILE, InputError, load_config
 from ..files import new_file
+from ..reading import PARQUET
 from ..text import cell
 from . import rows
 from .answers import Answers
@@ -37,7 +38,7 @@ def run(settings: dict[str, str]) -> None:
     bad = settings.get("BAD") or "refuse"
     if bad not in ("refuse", "skip"):
         raise InputError(f"BAD={bad}: choose refuse or skip")
-    if target.suffix.lower() in (".parquet", ".pq"):
+    if target.suffix.lower() in PARQUET:
         raise InputError(f"OUT: {target}: answers are written as CSV: name it so, OUT=out.csv")
     for path in (target, refused):
         _check_free(path, source)

@@ -227,7 +227,7 @@ def unknown_columns(config: Config) -> Findings:
 
 def names(path: Path, config: Config) -> list[str]:
     """Column names of the data file (not the index of pandas); none of neither CSV nor Parquet."""
-    if path.suffix.lower() in (".parquet", ".pq"):
+    if path.suffix.lower() in reading.PARQUET:
         there = reading.open_parquet(path).schema_arrow.names
         return [name for name in there if not INDEX.fullmatch(name)]
     if path.suffix not in (".csv", ".tsv", ".txt"):
