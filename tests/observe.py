@@ -49,11 +49,12 @@ class Watch:
         return next((message for message in self.messages if f"firing: {alert} " in message), "")
 
 
-def until(asked: Callable[[], Any], seconds: float = 60) -> Any:
-    """The first answer that is something; fails after `seconds`."""
+def until(asked: Callable[[], Any], seconds: float = 60, log: Path | None = None) -> Any:
+    """The first answer that is something; fails after `seconds`, with what the log says."""
     deadline = time.monotonic() + seconds
     while not (answer := asked()):
-        assert time.monotonic() < deadline, "it did not come"
+        said = f"\n{log}:\n{log.read_text(errors='replace')}" if log and log.is_file() else ""
+        assert time.monotonic() < deadline, f"it did not come{said}"
         time.sleep(0.2)
     return answer
 
@@ -88,8 +89,9 @@ def watching(project: Path, service: str, folder: Path) -> Iterator[Watch]:
             ),
         ):
             stack.enter_context(running(folder, program, listen[program], *words))
-        for address in (watch.prometheus, manager, watch.pushgateway):
-            until(lambda address=address: answers(f"{address}/-/ready"))  # type: ignore[misc]
+        for program, port in ports.items():
+            log = folder / f"{program}.log"
+            until(lambda port=port: answers(f"http://127.0.0.1:{port}/-/ready"), 120, log)  # type: ignore[misc]
         yield watch
 
 
