@@ -347,3 +347,13 @@ def test_rows_of_several_time_zones_are_put_in_their_order(
     late = ENTRY | {"time": "2026-01-01T09:30:00-02:00"}
     found = window.read_log(log([late, ENTRY]), model)
     assert [entry["time"] for entry in found.entries] == [ENTRY["time"], late["time"]]
+
+
+def test_a_field_that_is_no_input_counts_for_no_drift_and_inputs_do(
+    trained: Trained, model: artifact.Model, in_folder: Path
+) -> None:
+    """One request sends every column; the others what the model needs."""
+    inputs, columns = dict.fromkeys(model.encoder.inputs), dict.fromkeys(trained.config.columns)
+    entries = [ENTRY | {"features": sent} for sent in (inputs, columns, inputs)]
+    (found,) = window.of_log(window.read_log(log(entries), model), model, trained.config)
+    assert set(found.inputs or ()) == set(inputs)

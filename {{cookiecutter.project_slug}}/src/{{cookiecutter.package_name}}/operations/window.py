@@ -71,9 +71,11 @@ def read_log(folder: Path, model: artifact.Model) -> Log:
 def of_log(log: Log, model: artifact.Model, config: Config) -> list[Window]:
     """The newest windows of the log, oldest first; fewer rows than one window are one window.
 
-    Their columns are those the model was trained with, whatever model_config.yaml says by now.
+    Their columns are the inputs of the model, whatever model_config.yaml says by now: a column that
+    need not be sent would look as if it were missing wherever it was not.
     """
-    columns = column_specs(model)
+    specs = column_specs(model)
+    columns = {name: specs[name] for name in model.encoder.inputs}
     return [
         Window(
             first=part[0]["time"],
