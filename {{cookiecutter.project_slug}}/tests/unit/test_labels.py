@@ -208,6 +208,23 @@ def test_an_answer_with_other_names_than_those_of_its_model_is_left_out_and_coun
     assert "1 of 10 lines were left out" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("odd", [1, 2])
+def test_one_answer_of_a_model_with_other_names_is_left_out_and_several_are_an_error(
+    odd: int, label: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = {"model": "damaged", "output": {"another": 1.0}}
+    answers = [ENTRY | {"id": f"r{n}"} | (other if n < odd else {}) for n in range(5)]
+    Path("labels.csv").write_text("id,label\n" + "".join(f"r{n},{label}\n" for n in range(5)))
+    settings = {"LABELS": "labels.csv", "LOG": str(log(answers))}
+    if odd > 1:
+        with pytest.raises(InputError, match="the log holds models with other answers"):
+            labels.join(settings)
+        return
+    labels.join(settings)
+    assert joined() == [(STABLE, f"r{n}") for n in range(1, 5)]
+    assert "1 of 5 lines were left out, the first is log: an answer" in capsys.readouterr().out
+
+
 def test_no_line_inside_a_text_that_a_client_sent_becomes_an_answer(label: str) -> None:
     forged = f"x,0,{ENTRY['time']},{STABLE},no,0.99,{label}"
     features = {"name": "a" + "\n" * 1001 + f"{forged}\r\n" * 76, "path": "C:\\new"}

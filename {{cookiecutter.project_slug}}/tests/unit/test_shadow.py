@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,39 @@ def test_damaged_lines_are_left_out_and_named(
     shadow.run({"LOG": str(log)})
     assert json.loads(shadow.COMPARED.read_text())[SHADOW[:16]]["rows"] == 3
     assert "2 of 9 lines were left out, the first is " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("side", ["stable", "shadow"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"output": {"value": 1.0}},
+        {"output": {"label": "yes", "probability_no": 0.5}},
+        {"output": {"probability_no": 0.1, "probability_yes": 0.9}},
+        {"output": {"value": 1.0}, "model": "another"},
+    ],
+)
+def test_one_answer_of_other_names_is_left_out_and_named(
+    change: dict[str, Any], side: str, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = log / side / "1.jsonl"
+    lines = path.read_text().splitlines()
+    last = lines.pop()
+    path.write_text("\n".join([*lines, json.dumps(json.loads(last) | change)]) + "\n")
+    shadow.run({"LOG": str(log)})
+    assert json.loads(shadow.COMPARED.read_text())[SHADOW[:16]]["rows"] == 2
+    is_pair = side == "shadow" or "model" not in change
+    said = capsys.readouterr().out
+    named = f"shadow/1.jsonl: line {4 if side == 'shadow' else 1}: their answers cannot be compared"
+    assert (named in said) == is_pair
+
+
+def test_numbers_whose_difference_is_none_are_left_out_and_large_ones_compared() -> None:
+    far = ({"value": -1e308}, {"value": 1.7e308})
+    assert not shadow._comparable(*far)
+    near = ({"value": 0.0}, {"value": 1.7e308})
+    assert shadow._comparable(*near)
+    assert shadow.difference([near, near]) == (2, 1.7e308, 1.7e308, 0.0)
 
 
 def test_values_have_no_labels() -> None:

@@ -17,7 +17,7 @@ from ..categories import category, spelled, spellings
 from ..config import Data, InputError, load_config
 from ..files import new_file
 from ..places import LABELLED
-from .lines import Left, is_text, objects, records
+from .lines import MOST_OUT, Left, is_text, objects, records
 
 CHANCE = 0.01  # share of the fewer names, in labels or in the log, that must be in both
 ENOUGH = 100  # of them are no chance, whatever their share
@@ -126,7 +126,10 @@ def _bare(name: str) -> str:
 def _of_one_form(
     folder: Path, found: dict[tuple[str, Key], dict[str, Any]], left: Left
 ) -> dict[tuple[str, Key], dict[str, Any]]:
-    """Without answers that have other names than most of their model: such lines are damaged."""
+    """Without answers that have other names than most of their model: such lines are damaged.
+
+    So are those of few, of models that have other names than most of the log.
+    """
     forms: dict[str, Counter[tuple[str, ...]]] = {}
     for (model, _), entry in found.items():
         forms.setdefault(model, Counter())[tuple(entry["output"])] += 1
@@ -136,6 +139,12 @@ def _of_one_form(
             kept[model, key] = entry
         else:
             left.note(str(folder), "an answer has other names than those of its model")
+    of_all = Counter(tuple(entry["output"]) for entry in kept.values())
+    most = of_all.most_common(1)[0]
+    if 0 < len(kept) - most[1] <= max(MOST_OUT * len(kept), 1) < most[1]:
+        for name in [name for name, entry in kept.items() if tuple(entry["output"]) != most[0]]:
+            del kept[name]
+            left.note(str(folder), "an answer has other names than those of the log")
     return kept
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,8 @@ from .labels import KEYS, Key, entries
 from .lines import Left
 
 COMPARED = Path("reports/compare.json")
-Answer = Mapping[str, Any] | None  # None: of several requests
+Output = Mapping[str, Any]
+Answer = tuple[str, Output] | None  # where it is logged, and it; None: of several requests
 
 
 class Difference(NamedTuple):
@@ -37,27 +39,30 @@ def run(settings: dict[str, str]) -> None:
         raise InputError("there is no champion: run `make run` first")
     left, again = Left(), 0
     models: dict[str, dict[Key, Answer]] = {record["digest"]: {}}
-    for _, entry in entries(folder, KEYS, left):
+    for where, entry in entries(folder, KEYS, left):
         answers = models.setdefault(entry["model"], {})
         # Each service makes an id of its own: what was sent to both is the same. Anyone may send
         # it, so it only pairs answers where it stands once, and joins no label.
         key = (entry.get("sent", entry["id"]), entry["row"])
         again += key in answers
-        answers[key] = None if key in answers else entry["output"]
+        answers[key] = None if key in answers else (where, entry["output"])
     usual, found = models.pop(record["digest"]), {}
     for model, answers in sorted(models.items()):
-        both = [
-            (one, output)
-            for key, output in answers.items()
-            if output is not None and (one := usual.get(key)) is not None
-        ]
+        both = []
+        for key, answer in answers.items():
+            if answer is None or (one := usual.get(key)) is None:
+                continue
+            if _comparable(one[1], answer[1]):
+                both.append((one[1], answer[1]))
+            else:
+                left.note(f"{one[0]} and {answer[0]}", "their answers cannot be compared")
         if both:
             found[model[:16]] = difference(both)
     if not found:
         raise InputError(
             f"LOG={folder}: no request was answered by the champion and by another model: has your "
             f"gateway set x-request-id before it mirrors, another one each time, and are the logs "
-            f"of both there?{left}"
+            f"of both there, of one task?{left}"
         )
     write_json(COMPARED, {model: said._asdict() for model, said in found.items()})
     for model, said in found.items():
@@ -70,12 +75,19 @@ def run(settings: dict[str, str]) -> None:
         print(f"compare: {again:,} answers repeat an x-request-id, which pairs nothing{left}")
 
 
-def difference(pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Difference:
+def _comparable(one: Output, other: Output) -> bool:
+    """Whether two outputs have the same names, and numbers with a difference that is a number."""
+    return one.keys() == other.keys() and all(
+        math.isfinite(float(one[name]) - float(other[name])) for name in one.keys() - {"label"}
+    )
+
+
+def difference(pairs: Iterable[tuple[Output, Output]]) -> Difference:
     """How the outputs of one model differ from those of another; raises InputError where they have
     other names: they are of another task.
     """
     rows = changed = 0
-    total = largest = 0.0
+    mean = largest = 0.0
     for one, other in pairs:
         if one.keys() != other.keys():
             raise InputError(f"answers with {sorted(one)} and {sorted(other)} are of other tasks")
@@ -83,6 +95,6 @@ def difference(pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> 
         apart = [abs(float(one[name]) - float(other[name])) for name in names]
         rows += 1
         changed += one.get("label") != other.get("label")
-        total += sum(apart) / len(apart)
+        mean += (sum(gap / len(apart) for gap in apart) - mean) / rows  # a sum may be too large
         largest = max(largest, *apart)
-    return Difference(rows, largest, total / max(rows, 1), changed / max(rows, 1))
+    return Difference(rows, largest, mean, changed / max(rows, 1))
