@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import getpass
 import os
-from ipaddress import ip_address
+import socket
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
-HERE = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "127.0.0.0/8")  # noqa: S104 - never listened on
+# As libraries know it: urllib compares what stands in an address, letter by letter.
+HERE = (
+    *("localhost", "localhost.", "127.0.0.1", "127.1", "127.0.0.0/8", "::1", "[::1]", "[::]"),
+    "0.0.0.0",  # noqa: S104 - never listened on
+)
+_NAMES = {"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"}
 _BEYOND = ("http_proxy", "https_proxy", "all_proxy")
 
 
@@ -28,15 +35,38 @@ def settle() -> None:
         given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
         known = [name.strip() for name in given.split(",") if name.strip()]
         if "*" not in known:
-            known += [name for name in HERE if name not in known]
+            known += [name for name in (*HERE, own_name()) if name and name not in known]
         os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(known)
 
 
 def is_here(host: str) -> bool:
-    """Whether a host, as `urlsplit` names it, is this machine."""
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return host.rstrip(".") == "localhost" or host.rstrip(".").endswith(".localhost")
+    """Whether a host, as `urlsplit` names it, is this machine: its name, or an address of it."""
+    address = _address(host.strip("[]").partition("%")[0])
+    if address is None:
+        name = host.lower().rstrip(".")
+        return name in _NAMES | {own_name()} - {""} or name.endswith(".localhost")
     address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or address.is_unspecified
+    return address.is_loopback or address.is_unspecified or _is_own(address)
+
+
+def own_name() -> str:
+    """The name of this machine, in small letters."""
+    return socket.gethostname().lower().rstrip(".")
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that `host` is, in any of the forms that a connection takes, such as 127.1."""
+    with suppress(ValueError):
+        return ip_address(host)
+    with suppress(OSError, ValueError):
+        return IPv4Address(socket.inet_aton(host))
+    return None
+
+
+def _is_own(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an interface of this machine has that address: none else can be listened on."""
+    kind = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with suppress(OSError), socket.socket(kind) as probe:
+        probe.bind((str(address), 0))
+        return not address.is_multicast
+    return False

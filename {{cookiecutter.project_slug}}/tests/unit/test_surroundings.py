@@ -95,10 +95,14 @@ def test_libraries_ask_this_machine_past_a_proxy(
     surroundings.settle()
     for name in ("no_proxy", "NO_PROXY"):
         known = os.environ[name].split(",")
-        assert {*filter(None, given.replace(" ", "").split(",")), *surroundings.HERE} == {*known}
-    for host in ("127.0.0.1:1", "localhost:1"):
-        assert urllib.request.proxy_bypass(host)
-    assert not urllib.request.proxy_bypass("example.com")
+        here = {*surroundings.HERE, surroundings.own_name()}
+        assert {*filter(None, given.replace(" ", "").split(",")), *here} == {*known}
+    names = ("127.0.0.1", "127.1", "0.0.0.0", "[::1]", "localhost", "localhost.")  # noqa: S104
+    for host in (*names, socket.gethostname()):
+        assert urllib.request.proxy_bypass(host), host
+        assert urllib.request.proxy_bypass(f"{host}:1"), host
+    for host in ("example.com", "localhost.example.com", "192.0.2.1:1", "[2001:db8::1]:1"):
+        assert not urllib.request.proxy_bypass(host), host
 
 
 @pytest.mark.parametrize(("proxy", "given"), [("", "example.com"), (DEAD, "*")])
@@ -116,6 +120,9 @@ def test_without_a_proxy_or_with_none_for_all_nothing_is_set(
     [
         *("localhost", "localhost.", "a.localhost", "127.0.0.1", "127.3.2.1", "::1"),
         *("0.0.0.0", "::", "::ffff:127.0.0.1"),  # noqa: S104
+        *("127.1", "0", "0x7f000001", "2130706433", "[::1]", "::1%lo", "LOCALHOST"),
+        *("ip6-localhost", "localhost.localdomain"),
+        *(socket.gethostname(), f"{socket.gethostname()}."),
     ],
 )
 def test_these_are_this_machine(host: str) -> None:
@@ -123,10 +130,30 @@ def test_these_are_this_machine(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["", "example.com", "10.0.0.1", "128.0.0.1", "fe80::1", "localhost.example.com"]
+    "host",
+    [
+        *("", ".", "example.com", "localhost.example.com", "notlocalhost", "127.1.example.com"),
+        *("192.0.2.1", "128.0.0.1", "128.1", "1.127", "2001:db8::1", "fe80::1%1", "224.0.0.1"),
+        f"{socket.gethostname()}.example.com",
+    ],
 )
 def test_these_are_not(host: str) -> None:
     assert not surroundings.is_here(host)
+
+
+def test_what_a_machine_listens_on_is_its_own_whatever_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Stands for the address of a network card."""
+
+    class Card(socket.socket):
+        def bind(self, address: tuple[str, int]) -> None:
+            if address[0] != "192.0.2.1":
+                raise OSError
+
+    monkeypatch.setattr(surroundings.socket, "socket", Card)
+    assert surroundings.is_here("192.0.2.1")
+    assert not surroundings.is_here("192.0.2.2")
 
 
 class Answer(BaseHTTPRequestHandler):
