@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import socket
+import subprocess
 import threading
 from urllib.parse import urlsplit
 
@@ -33,6 +34,8 @@ def is_open(host: str, port: int) -> bool:
         pytest.param("::1", "http://[::1]:{}", marks=with_ipv6),
         pytest.param("0:0:0:0:0:0:0:1", "http://[::1]:{}", marks=with_ipv6),
         pytest.param("::", "http://[::]:{}", marks=with_ipv6),
+        pytest.param("[::]", "http://[::]:{}", marks=with_ipv6),
+        pytest.param("[::1]", "http://[::1]:{}", marks=with_ipv6),
     ],
 )
 def test_the_address_that_is_said_is_one_to_connect_to(host: str, said: str) -> None:
@@ -64,6 +67,11 @@ def test_without_ipv6_every_address_is_of_ipv4_and_that_is_said(
     assert "no IPv6" in capsys.readouterr().out
     with listen("127.0.0.1", 0):
         assert capsys.readouterr().out == ""
+
+
+def test_a_name_in_brackets_is_no_host() -> None:
+    with pytest.raises(InputError, match=r"HOST=\[localhost\] PORT=0.*choose another HOST"):
+        listen("[localhost]", 0)
 
 
 @pytest.mark.parametrize("host", ["::", "127.0.0.1"])
@@ -100,3 +108,29 @@ def test_a_service_at_an_address_of_ipv6_is_put_under_load(end: str) -> None:
         with load._service({}, url + end, b"{}") as found:
             assert found == url
         server.shutdown()
+
+
+class StartedError(Exception):
+    """What was to be started."""
+
+
+@pytest.mark.parametrize("there", ["127.0.0.1", pytest.param("::1", marks=with_ipv6)])
+def test_the_load_test_takes_the_address_that_this_machine_has(
+    there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IPv4 where it is there, else IPv6."""
+    create = socket.create_server
+
+    def only(address: tuple[str, int], **named: object) -> socket.socket:
+        if address[0] != there:
+            raise OSError(99, "Cannot assign requested address")
+        return create(address, **named)  # type: ignore[arg-type]
+
+    def start(command: list[str]) -> None:
+        raise StartedError(*command)
+
+    monkeypatch.setattr(socket, "create_server", only)
+    monkeypatch.setattr(subprocess, "Popen", start)
+    with pytest.raises(StartedError) as started, load._service({}, "", b"{}"):
+        pass
+    assert f"HOST={there}" in started.value.args

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -150,13 +149,10 @@ def _service(settings: dict[str, str], url: str, body: bytes) -> Iterator[str]:
             )
         yield url
         return
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    host, port, url = _free()
     command = [sys.executable, "-m", __name__.partition(".")[0], "serve"]
-    command += [f"PORT={port}", f"MODEL={settings.get('MODEL') or ''}"]
+    command += [f"HOST={host}", f"PORT={port}", f"MODEL={settings.get('MODEL') or ''}"]
     process = subprocess.Popen(command)
-    url = f"http://127.0.0.1:{port}"
     until = time.monotonic() + START_SECONDS
     try:
         while _model(url, body) is None:
@@ -172,6 +168,19 @@ def _service(settings: dict[str, str], url: str, body: bytes) -> Iterator[str]:
             process.wait(END_SECONDS)
         process.kill()
         process.wait()
+
+
+def _free() -> tuple[str, int, str]:
+    """A free port that only this machine reaches: host, port, address; of IPv6 without IPv4."""
+    from .serve import address, listen
+
+    try:
+        listener = listen("127.0.0.1", 0)
+    except InputError:
+        listener = listen("::1", 0)
+    with listener:
+        host, port = listener.getsockname()[:2]
+        return host, port, address(listener)
 
 
 def _staging(env: str) -> str:

@@ -65,8 +65,10 @@ def run(settings: dict[str, str]) -> None:
 def listen(host: str, port: int) -> socket.socket:
     """An open port; at `::` for IPv4 too, and where this machine has no IPv6, for IPv4 alone.
 
-    Raises InputError where another has it, or the machine has no such address.
+    `[::]` is `::`. Raises InputError where another has it, or the machine has no such address.
     """
+    if host.startswith("[") and host.endswith("]") and ":" in host:  # as it stands in an address
+        host = host[1:-1]
     both = host == "::" and socket.has_dualstack_ipv6()
     if host == "::" and not both:
         print("serve: this machine has no IPv6: at its addresses of IPv4 alone")
