@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from ..artifact import Model, known_rows
 from ..schema import predict_operation
-from .predict import Predict
+from .predict import FAILED, Predict
 from .records import column_specs
 from .settings import Settings
 
@@ -59,6 +61,16 @@ def create(model: Model, settings: Settings) -> FastAPI:
     async def metrics() -> Response:
         """Counts and times in the format of Prometheus."""
         return Response(predict.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    @app.exception_handler(HTTPException)
+    async def refuse(request: Request, error: HTTPException) -> JSONResponse:
+        """404 and 405 in the word of all other refusals."""
+        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    async def fail(request: Request, error: Exception) -> Response:
+        """500 in the same word; uvicorn logs where it was."""
+        return Response(FAILED, 500, media_type="application/json")
 
     _document(app, model, settings)
     for route in app.routes:

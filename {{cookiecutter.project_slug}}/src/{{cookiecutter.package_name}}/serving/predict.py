@@ -36,6 +36,7 @@ INLINE_BYTES = (
     32_768  # a larger body is answered in a thread, so that probes are answered meanwhile
 )
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+FAILED = b'{"error": "the service failed; its log says where"}'
 _EXTRA = {503: [(b"retry-after", b"1")]}
 _log = logging.getLogger("uvicorn.error")
 
@@ -82,7 +83,7 @@ class Predict:
             status, content = refusal.status, refusal.body()
             headers += _EXTRA.get(status, ())
         except Exception as error:
-            status, content = 500, b'{"error": "the service failed; its log says where"}'
+            status, content = 500, FAILED
             self._report(error)
         self.metrics.requests[status].inc()
         headers.append((b"content-length", b"%d" % len(content)))
