@@ -6,6 +6,7 @@ A screen, a page, a message and a table each read some signs as orders. Here the
 from __future__ import annotations
 
 import html
+import json
 import re
 
 # Controls except tab and line feed, halves of letters, signs that turn the direction of a line or
@@ -33,6 +34,11 @@ def _written_out(found: re.Match[str]) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def letters(content: str) -> str:
+    r"""JSON `content` as its reader sees it: letters as they are, what cannot be seen as \u001b."""
+    return _HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], content)
 
 
 def line(text: str) -> str:

@@ -243,3 +243,48 @@ def test_an_unknown_key_beside_records_is_said_so(service: Service) -> None:
     status, answer = service.post({"records": [service.example], "rows": 1})
     assert (status, answer["fields"][0]["field"]) == (422, "rows")
     assert '{"records": [...]}' in answer["fields"][0]["problem"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        *(("GET", "/", 404), ("GET", "/docs", 404), ("POST", "/predict/", 404)),
+        *(("GET", "/predict", 405), ("DELETE", "/predict", 405), ("POST", "/health", 405)),
+    ],
+)
+def test_what_is_not_there_is_refused_in_the_word_of_all_refusals(
+    method: str, path: str, status: int, service: Service
+) -> None:
+    found, text = service.send(method, path)
+    answer = json.loads(text)
+    assert (found, list(answer)) == (status, ["error"])
+    assert isinstance(answer["error"], str)
+
+
+def test_a_page_that_fails_says_so_in_the_same_word(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.predict.metrics, "text", lambda: 1 / 0)
+    status, text = service.get("/metrics")
+    assert (status, list(json.loads(text))) == (500, ["error"])
+
+
+@pytest.mark.parametrize("name", ["größe", "価格", "\U0001f40d", 'a"b\\c', "a\U000e0001"])
+def test_the_name_of_a_field_is_told_as_it_is_written(name: str, service: Service) -> None:
+    body = json.dumps({"records": [service.example | {name: 1}]}).encode()
+    text = service.send("POST", "/predict", body, JSON)[1]
+    assert json.loads(text)["fields"][0]["field"] == f"records[0].{name}"
+    letters = name.replace("\\", "\\\\").replace('"', '\\"').replace("\U000e0001", r"\udb40\udc01")
+    assert f"records[0].{letters}" in text
+
+
+@pytest.mark.parametrize(
+    "sign", ["\0", "\x1b", "\x7f", "\x9b", "\u202e", "\u2028", "\u200b", "\ufeff", "\ud800"]
+)
+def test_a_sign_that_cannot_be_seen_stays_written_out_in_a_refusal(
+    sign: str, service: Service
+) -> None:
+    body = json.dumps({"records": [service.example | {f"é{sign}z": 1}]}).encode()
+    text = service.send("POST", "/predict", body, JSON)[1]
+    assert f"records[0].é\\u{ord(sign):04x}z" in text
+    assert json.loads(text)["fields"][0]["field"] == f"records[0].é{sign}z"

@@ -19,6 +19,7 @@ from ..arrays import Columns
 from ..artifact import Model
 from ..categories import category, spellings
 from ..config import Column, InputError
+from ..text import letters
 from .fields import MAX_NAME, Fault, Fields
 
 Record = dict[str, Any]
@@ -42,7 +43,7 @@ class RefusedError(Exception):
         answer: dict[str, Any] = {"error": self.error}
         if self.faults:
             answer["fields"] = [{"field": f, "problem": p} for f, p in self.faults]
-        return json.dumps(answer).encode()
+        return letters(json.dumps(answer, ensure_ascii=False)).encode()
 
 
 class Records:
