@@ -153,6 +153,35 @@ def test_what_earlier_starts_left_counts_and_the_oldest_goes(tmp_path: Path) -> 
     assert "19" * 100 in "".join(path.read_text() for path in tmp_path.glob(log.FILES))
 
 
+def test_starts_that_answer_nothing_leave_one_file_and_the_next_line_makes_one(
+    tmp_path: Path,
+) -> None:
+    for _ in range(3):
+        log.PredictionLog(Settings(log=str(tmp_path)), print).close()
+    assert len(list(tmp_path.glob(log.FILES))) == 1
+    kept = log.PredictionLog(Settings(log=str(tmp_path)), print)
+    kept.add(lambda: [{"id": "first"}], 1, 1)
+    kept.close()
+    texts = sorted(path.read_text() for path in tmp_path.glob(log.FILES))
+    assert texts == ["", '{"id": "first"}\n']
+
+
+def test_empty_files_of_earlier_starts_go_and_those_about_to_be_written_stay(
+    tmp_path: Path,
+) -> None:
+    names = ("20250101T000000-7.jsonl", "20250101T000000-8.jsonl", "20250101T000000-9.jsonl")
+    old, new, full = (tmp_path / name for name in names)
+    for path in (old, new, full):
+        path.touch()
+    full.write_text("{}\n")
+    for path in (old, full):
+        os.utime(path, (1000, 1000))
+    kept = log.PredictionLog(Settings(log=str(tmp_path)), print)
+    kept.add(lambda: [{"id": "first"}], 1, 1)
+    kept.close()
+    assert [path.exists() for path in (old, new, full)] == [False, True, True]
+
+
 def test_processes_that_share_a_folder_keep_one_bound(tmp_path: Path) -> None:
     """Three of them write by turns."""
     settings = Settings(log=str(tmp_path), log_bytes=6000, log_writers=3)

@@ -15,6 +15,7 @@ import queue
 import random
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from ..files import locked
 from .settings import Settings
 
 MAX_WAITING = 32 << 20  # bytes between the service and the disk
+IDLE = 60  # seconds after which an empty file is nobody's: who begins one writes at once
 PATIENCE = 10  # seconds for the disk when the service stops
 FILES = "[0-9]*T[0-9]*-*.jsonl"  # what this log writes: no other file of the folder is touched
 Lines = Callable[[], list[dict[str, Any]]]
@@ -44,7 +46,9 @@ class PredictionLog:
         self._rows = self._bytes = 0  # that wait, or are being written
         if settings.log:
             self._folder = settings.log
-            self._path = self._begun()
+            # One file says that there is a log; a start that answers nothing adds none.
+            begun = any(Path(self._folder).glob(FILES))
+            self._path = None if begun else self._begun()
             self._writer = threading.Thread(target=self._write, name="log", daemon=True)
             self._writer.start()
 
@@ -96,10 +100,10 @@ class PredictionLog:
         if len(lines) > self._own:
             raise OSError(errno.EFBIG, "an entry is larger than a file: raise SERVE_LOG_BYTES")
         try:
-            full = self._path.stat().st_size + len(lines) > self._own
+            full = self._path is None or self._path.stat().st_size + len(lines) > self._own
         except FileNotFoundError:  # another process made room, or the folder was taken away
             full = True
-        if full:
+        if full or self._path is None:
             self._path = self._begun()
         with open(os.open(self._path, os.O_WRONLY | os.O_APPEND), "ab", buffering=0) as file:
             begin = file.tell()
@@ -117,11 +121,11 @@ class PredictionLog:
         with locked(path.with_name("log")):  # one for all that write there
             ages = sorted((*_age_and_size(old), old) for old in path.parent.glob(FILES))
             total = sum(size for _, size, _ in ages)
-            for _, size, old in ages:
-                if total <= self._limit:
-                    break
-                old.unlink(missing_ok=True)
-                total -= size
+            idle = time.time_ns() - IDLE * 10**9
+            for age, size, old in ages:
+                if total > self._limit or (size == 0 and age < idle):
+                    old.unlink(missing_ok=True)
+                    total -= size
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             os.fchmod(handle, 0o600)  # whatever the umask
             os.close(handle)
