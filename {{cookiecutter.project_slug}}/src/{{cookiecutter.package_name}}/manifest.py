@@ -45,6 +45,17 @@ def read(folder: Path, expected: str | None = None) -> tuple[dict[str, Any], dic
         raise InputError(f"{path} is no manifest of a model ({error!r}): train again") from None
 
 
+def named(text: str) -> Path:
+    """The folder that MODEL= names; raises InputError where there is no model in it."""
+    if not (Path(text) / FILE).exists():
+        raise InputError(
+            f"MODEL={text}: there is no model: name a folder that has {FILE}, such as "
+            f"models/candidate (`make history` says which were champion), or leave MODEL out for "
+            f"the champion"
+        )
+    return Path(text)
+
+
 def _is_cached(link: Path) -> bool:
     """Whether a link leads into a cache of DVC (cache.type symlink), which names files by MD5."""
     kept = link.resolve()

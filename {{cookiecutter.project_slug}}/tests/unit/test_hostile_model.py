@@ -16,6 +16,7 @@ import pytest
 from {{ cookiecutter.package_name }} import artifact, champion
 from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.files import digest, digest_json, write_json
+from {{ cookiecutter.package_name }}.operations import image
 from {{ cookiecutter.package_name }}.pipeline.train import CANDIDATE
 from {{ cookiecutter.package_name }}.serving import serve
 from {{ cookiecutter.package_name }}.serving.records import Records
@@ -163,6 +164,20 @@ def test_t23_t24_only_the_model_that_was_judged_is_served(
 def test_without_a_champion_it_says_what_to_run(in_folder: Path) -> None:
     with pytest.raises(InputError, match="make run"):
         serve.which({})
+
+
+@pytest.mark.parametrize("name", ["nope", "models/nope", "model_config.yaml", "models"])
+def test_a_wrong_name_of_a_model_is_told_with_how_to_name_one(name: str, in_folder: Path) -> None:
+    (in_folder / "models").mkdir()
+    (in_folder / "model_config.yaml").touch()
+    for which in (lambda: serve.which({"MODEL": name}), lambda: image.image({"MODEL": name})):
+        with pytest.raises(InputError, match=f"MODEL={name}: there is no model: name a folder"):
+            which()
+
+
+def test_the_name_of_a_model_that_is_there_is_taken(trained: Trained) -> None:
+    folder, expected = serve.which({"MODEL": str(trained.folder / CANDIDATE)})
+    assert artifact.load(folder, expected).digest == trained.model.digest
 
 
 @pytest.mark.parametrize("key", ["files", "model", "known_answers", "labels", "columns"])

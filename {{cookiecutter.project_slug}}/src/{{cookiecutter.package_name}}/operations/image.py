@@ -11,7 +11,7 @@ import re
 import shutil
 from pathlib import Path
 
-from .. import artifact, champion, lineage
+from .. import artifact, champion, lineage, manifest
 from ..config import InputError
 from ..files import write_json
 from ..places import IMAGE
@@ -91,7 +91,7 @@ def _which(folder: str, target: str) -> tuple[Path, str, str, str]:
     if folder not in ("", "challenger"):
         if Path(folder).is_absolute() or ".." in Path(folder).parts:
             raise InputError(f"MODEL={folder}: must be a folder below models/")
-        return Path(folder), artifact.load(Path(folder)).digest, "", ""
+        return Path(folder), artifact.load(manifest.named(folder)).digest, "", ""
     record = champion.read(champion.CHALLENGER if folder else champion.CHAMPION)
     if record is None and target == "work" and not folder:
         return Path(), "", "", ""

@@ -16,7 +16,7 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI
 
-from .. import artifact, champion, screen
+from .. import artifact, champion, manifest, screen
 from ..config import InputError
 from .log import make_folder
 from .protocol import Guarded
@@ -140,9 +140,12 @@ def _one(listener: socket.socket, parent: int) -> None:
 
 
 def which(settings: dict[str, str]) -> tuple[Path, str | None]:
-    """Folder and digest, where one is asked for; raises InputError where there is no champion."""
+    """Folder and digest, where one is asked for.
+
+    Raises InputError where there is no model of that name, or no champion.
+    """
     if settings.get("MODEL"):
-        return Path(settings["MODEL"]), settings.get("MODEL_DIGEST") or None
+        return manifest.named(settings["MODEL"]), settings.get("MODEL_DIGEST") or None
     record = champion.read(champion.CHAMPION)
     if record is None:
         raise InputError("there is no champion to serve: run `make run`, or name MODEL=folder")
