@@ -87,3 +87,34 @@ def test_help_shows_every_word_with_its_whole_text(project: Path, tmp_path: Path
 
 def test_help_of_the_template_shows_every_word_with_its_whole_text() -> None:
     assert unsaid(bake.ROOT) == []
+
+
+def unexplained(sources: dict[str, str], texts: str) -> list[str]:
+    """Variables that the service reads, and does not set for its own workers, not in `texts`."""
+    limits = re.findall(r"^    ([a-z_]+): .* = ", sources["settings.py"], re.M)
+    read = {
+        name
+        for source in sources.values()
+        for pair in re.findall(
+            r"environ(?:\.get\(|\[)\"([A-Z_]+)\"|\"([A-Z_]+)\" (?:not )?in os\.environ", source
+        )
+        for name in pair
+        if name and f'"{name}":' not in sources["serve.py"]
+    }
+    wanted = {f"SERVE_{name.upper()}" for name in limits} | read
+    return sorted(name for name in wanted if not re.search(rf"\b{name}\b", texts))
+
+
+def test_every_variable_that_the_service_reads_is_explained() -> None:
+    tree = bake.ROOT / bake.TREE
+    sources = {
+        path.name: path.read_text(encoding="utf-8") for path in tree.glob("src/*/serving/*.py")
+    }
+    texts = "".join(path.read_text(encoding="utf-8") for path in tree.glob("docs/*.md"))
+    assert unexplained(sources, texts) == []
+    planted = "    max_new: Positive = 1\n"
+    other = sources | {
+        "settings.py": sources["settings.py"] + planted,
+        "log.py": 'os.environ.get("LOG_COLOR")',
+    }
+    assert unexplained(other, texts) == ["LOG_COLOR", "SERVE_MAX_NEW"]
