@@ -147,6 +147,22 @@ def test_requests_may_be_split_at_every_byte() -> None:
     assert talk(*[sent[at : at + 1] for at in range(len(sent))]) == expected
 
 
+@pytest.mark.parametrize("around", [b"\tchunked\t", b" Chunked \t ", b"chunked\t\t"])
+def test_a_tab_behind_chunked_is_space_wherever_the_request_is_split(around: bytes) -> None:
+    coding = b"Transfer-Encoding:" + around
+    body = b'5\r\n{"rec\r\na\r\nords": []}\r\n0\r\n\r\n'
+    tabs = b"7\r\n\t\r\n\r\n\t.\r\n0\r\nt:\t1\t\r\n\r\n"
+    last = b"POST / HTTP/1.1\r\nhost:\ta\t\r\n%s\r\n\r\n" % coding
+    offered = post(coding, *OFFERS["folded"], body=body)
+    sent = post(coding, body=tabs) + post(LENGTH) + last + body + b"\r\n" + offered + get(b"a:\tb")
+    told = ["POST", "/", "\t\r\n\r\n\t."]
+    expected = ([(200, told), *[(200, GOOD)] * 3, (200, ["GET", "/", ""])], False)
+    assert talk(sent) == expected
+    for at in range(1, len(sent)):
+        assert talk(sent[:at], sent[at:]) == expected, at
+    assert talk(*[sent[at : at + 1] for at in range(len(sent))]) == expected
+
+
 UNSOUND = {
     "no host": (400, b"GET / HTTP/1.1\r\n\r\n"),
     "two hosts": (400, get(b"Host: other")),
@@ -165,6 +181,19 @@ UNSOUND = {
     "chunks of HTTP/1.0": (400, b"POST / HTTP/1.0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
     "chunks said twice": (400, post(CHUNKED, CHUNKED, body=b"0\r\n\r\n")),
     "compressed chunks": (501, post(b"transfer-encoding: gzip, chunked", body=b"0\r\n\r\n")),
+    "a tab within chunks": (501, post(b"transfer-encoding: chun\tked", body=b"0\r\n\r\n")),
+    "chunks and a comma": (501, post(b"transfer-encoding: chunked\t,", body=b"0\r\n\r\n")),
+    "chunks and a vertical tab": (400, post(b"transfer-encoding: chunked\v", body=b"0\r\n\r\n")),
+    "chunks and a form feed": (400, post(b"transfer-encoding: chunked\f", body=b"0\r\n\r\n")),
+    "chunks and a space of no ASCII": (501, post(b"transfer-encoding: chunked\xa0", body=b"")),
+    "chunks with tabs said twice": (400, post(CHUNKED + b"\t", CHUNKED + b"\t", body=b"")),
+    "chunks with a tab and a length": (400, post(CHUNKED + b"\t", LENGTH, body=b"0\r\n\r\n")),
+    "chunks with a tab of HTTP/1.0": (
+        400,
+        b"POST / HTTP/1.0\r\ntransfer-encoding: chunked\t\r\n\r\n0\r\n\r\n",
+    ),
+    "a tab before the colon": (400, post(b"transfer-encoding\t: chunked", body=b"")),
+    "a tab in the first line": (400, b"GET\t/ HTTP/1.1\r\nhost: a\r\n\r\n"),
     "another coding": (501, post(b"transfer-encoding: identity", body=b"")),
     "no size of a chunk": (400, post(CHUNKED, body=b"x\r\n")),
     "a space before the colon": (400, get(b"content-length : 3")),

@@ -28,6 +28,18 @@ class UnsoundError(Exception):
         self.status = status
 
 
+class PaddedError(Exception):
+    """A tab behind `chunked`, which httptools takes for a part of the word."""
+
+
+def is_padded(headers: Headers) -> bool:
+    """Whether a tab follows the word `chunked`: space that may stand there (RFC 9110, 5.5)."""
+    return any(
+        name == b"transfer-encoding" and b"\t" in value and _bare(value) == b"chunked"
+        for name, value in headers
+    )
+
+
 def check(version: str, headers: Headers) -> bool:
     """Whether the client waits to be asked for the body.
 
@@ -50,7 +62,11 @@ def check(version: str, headers: Headers) -> bool:
 
 
 def _word(headers: Headers, names: list[bytes], name: bytes) -> bytes:
-    return headers[names.index(name)][1].strip().lower()  # httptools leaves the space after a value
+    return _bare(headers[names.index(name)][1])
+
+
+def _bare(value: bytes) -> bytes:
+    return value.strip(b" \t").lower()  # httptools leaves the space after a value
 
 
 def bound(headers: Headers, size: int = 0) -> None:

@@ -45,7 +45,8 @@ class Guarded(HttpToolsProtocol):
         self._limits = _settings()
         self.headers = []
         self._rest, self._at = b"", 0  # what has come, and how much of it was read
-        self._whole = False  # what was read ends with a request
+        self._last = b"   "  # as many bytes before that as may begin the end of a head
+        self._whole = True  # what was read ends with a request
         self._in_head = True
         self._apart = _PART  # bytes since the last of a body, or up to a part more
         self._received = 0
@@ -72,15 +73,22 @@ class Guarded(HttpToolsProtocol):
         self._read_on()
 
     def _read_on(self) -> None:
-        """Read what has come, to the end of two heads at a time, unless a request waits."""
+        """Read what has come, to the end of two heads at a time, unless a request waits.
+
+        A head that may have to be read again (see _parse) ends what is read at once.
+        """
         self._unset_keepalive_if_required()
         rest = self._rest
         while self._at < len(rest) and not self.pipeline and not self._refusal:
-            most = self._at + _PART
-            first = rest.find(_HEAD_END, self._at, most) + 4
+            at, most = self._at, self._at + _PART
+            first = rest.find(_HEAD_END, at, most) + 4
             second = rest.find(_HEAD_END, first, most) + 4
             end = second if 4 <= first < second else most
-            self._read(rest[self._at : end])
+            if (self._in_head and not self._whole) or rest.find(b"\t", at, most) >= 0:
+                over = (self._last + rest[at : at + 3]).find(_HEAD_END) + 1
+                end = at + over if over else first if first >= 4 else most
+            self._last = (self._last + rest[at:end][-3:])[-3:]
+            self._read(rest[at:end])
             self._at = end
         if self._at >= len(rest):
             self._rest, self._at = b"", 0
@@ -108,13 +116,17 @@ class Guarded(HttpToolsProtocol):
                 return
             except httptools.HttpParserUpgrade as offer:
                 # Another protocol (h2c) is passed over: httptools would drop the body.
-                part = self._without_offer() + part[offer.args[0] :]
+                part = self._plain_head() + part[offer.args[0] :]
+            except httptools.HttpParserCallbackError as error:
+                if not isinstance(error.__context__, head.PaddedError):
+                    raise
+                part = self._plain_head()
 
-    def _without_offer(self) -> bytes:
-        """The head that was read, without its offer, for a parser that has not seen it."""
+    def _plain_head(self) -> bytes:
+        """The head that was read, without its offer and padding, for a parser that saw neither."""
         version = self.parser.get_http_version().encode()
         lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, version)]
-        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        lines += [b"%s: %s" % (n, v.strip(b" \t")) for n, v in self.headers if n != b"upgrade"]
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return b"\r\n".join(lines) + _HEAD_END
@@ -140,6 +152,8 @@ class Guarded(HttpToolsProtocol):
             if self.parser.get_method() == b"CONNECT":
                 raise head.UnsoundError(501)
             return
+        if head.is_padded(self.headers):
+            raise head.PaddedError
         if self._apart > head.MAX_HEADER_BYTES or len(self.headers) > head.MAX_HEADERS:
             head.bound(self.headers, len(self.url))
         self.expect_100_continue = head.check(self.parser.get_http_version(), self.headers)
