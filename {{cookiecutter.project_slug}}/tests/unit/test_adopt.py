@@ -292,6 +292,17 @@ def test_values_of_few_rows_are_named_and_how_to_leave_them_out(
     assert accepted(left, ["red", "Ann Example"]) == ["red", "blue"]
 
 
+def test_classes_of_few_rows_are_named_too(capsys: pytest.CaptureFixture[str]) -> None:
+    columns = cells()
+    columns["y"] = [*cycle("well", "ill")[:-9], *["Huntington"] * 9]
+    adopted(write(columns))
+    said = capsys.readouterr().out
+    assert "values of fewer than 10 rows are listed in model_config.yaml" in said
+    assert "'y': 'Huntington'\n" in said
+    assert "join one with another" in said
+    assert "from `values`" not in said
+
+
 def test_values_of_enough_rows_are_not_named(capsys: pytest.CaptureFixture[str]) -> None:
     adopted(write(cells(x=[*cycle("red", "blue")[:-10], *["grey"] * 10])))
     assert "fewer than" not in capsys.readouterr().out

@@ -16,7 +16,7 @@ import pytest
 from {{ cookiecutter.package_name }} import places, small
 from {{ cookiecutter.package_name }}.config import Config, load_config
 from {{ cookiecutter.package_name }}.gates import Gates
-from {{ cookiecutter.package_name }}.pipeline import evaluate, report
+from {{ cookiecutter.package_name }}.pipeline import evaluate, report, train
 from {{ cookiecutter.package_name }}.pipeline.evaluation import fairness, plots
 from {{ cookiecutter.package_name }}.pipeline.evaluation.slices import Groups
 from {{ cookiecutter.package_name }}.pipeline.judgement import checks, evidence
@@ -164,3 +164,37 @@ def test_plots_of_a_regression_stand_for_several_rows(tmp_path: Path) -> None:
         assert "1000000" not in seen
     plotted = plots.regression(tmp_path, truth[:95], truth[:95] * 0.5, 1)
     assert [plot["text"] for plot in plotted] == ["every row", "every row"]
+
+
+def minimal(columns: dict[str, dict[str, Any]]) -> Config:
+    return Config.model_validate(
+        {
+            "data": {
+                "path": "data/x.csv",
+                "target": "y",
+                "task": "regression",
+            },
+            "columns": columns,
+            "split": {},
+            "model": {},
+            "seed": 1,
+        }
+    )
+
+
+@pytest.mark.parametrize("kind", ["categorical", "text"])
+def test_no_label_of_few_rows_is_published_as_an_example(kind: str) -> None:
+    values = ["Ann Example"] * 9 + ["north"] * 10 + ["south"] * 500
+    columns = {"x": np.array(values, dtype=object)}
+    config = minimal({"x": {"type": kind}})
+    assert set(train.probe_rows(config, columns)["x"]) == {"north", "south"}
+    few = {"x": columns["x"][:9]}
+    assert set(train.probe_rows(config, few)["x"]) == {"an example"}
+
+
+def test_labels_that_are_listed_or_the_only_ones_answered_stay_examples() -> None:
+    columns = {"x": np.array(["rare"] * 3 + ["usual"] * 9, dtype=object)}
+    listed = minimal({"x": {"type": "categorical", "values": ["rare", "usual"]}})
+    assert set(train.probe_rows(listed, columns)["x"]) == {"rare", "usual"}
+    strict = minimal({"x": {"type": "categorical", "unseen": "refuse"}})
+    assert set(train.probe_rows(strict, columns)["x"]) == {"usual"}

@@ -145,7 +145,13 @@ def propose(table: source.Source, place: Path, given: Mapping[str, str]) -> Prop
     notes |= {key: f"{notes[key]}; {what}" for key, what in said.items()}
     said |= {name: wanted.said} if wanted.said else {}
     return Proposal(
-        config, table.rows, remarks, notes, _hints(found, config), said, _rare(found, config)
+        config,
+        table.rows,
+        remarks,
+        notes,
+        _hints(found, config),
+        said,
+        _rare(found, wanted.values, config),
     )
 
 
@@ -298,13 +304,23 @@ def _params(rows: int, classes: int) -> dict[str, Any]:
     return params | {"learning_rate": 0.1, "max_iter": max(20, MOST_TREES // classes)}
 
 
-def _rare(found: Mapping[str, columns.Found], config: Config) -> dict[str, list[str]]:
-    """Values of `values` that fewer than report.min_cell rows have: they may tell of one person."""
+def _rare(
+    found: Mapping[str, columns.Found], labels: np.ndarray, config: Config
+) -> dict[str, list[str]]:
+    """Values and classes that fewer than report.min_cell rows have: they may tell of one person.
+
+    `labels` (n,) are those of the target.
+    """
+    listed = {
+        name: (column.values, found[name].values)
+        for name, column in config.columns.items()
+        if column.values
+    }
+    listed[config.data.target] = (config.data.classes, labels)
     rare: dict[str, list[str]] = {}
-    for name, column in config.columns.items():
-        values = found[name].values
-        seen = Counter(() if values is None or not column.values else values.tolist())
-        few = [value for value in column.values or () if seen[value] < config.report.min_cell]
+    for name, (values, there) in listed.items():
+        seen = Counter(there.tolist() if values and there is not None else ())
+        few = [value for value in values or () if seen[value] < config.report.min_cell]
         rare |= {name: few} if few else {}
     return rare
 
@@ -391,6 +407,9 @@ def _summary(proposal: Proposal) -> Iterable[str]:
         for name, values in list(proposal.rare.items())[:_SHOWN]:
             more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
             yield f"    {name!r}: {', '.join(map(repr, values[:_SHOWN]))}{more}"
-        yield "    to leave them out, remove them from `values`: they are read as unseen then"
+        if proposal.rare.keys() - {data.target}:
+            yield "    to leave them out, remove them from `values`: they are read as unseen then"
+        if data.target in proposal.rare:
+            yield "    classes are in every answer too: join one with another in the table"
     kept = f" (the old one is {CONFIG_FILE}.bak)" if Path(f"{CONFIG_FILE}.bak").exists() else ""
     yield f"  {CONFIG_FILE} is written{kept}: read it, then `make run`"

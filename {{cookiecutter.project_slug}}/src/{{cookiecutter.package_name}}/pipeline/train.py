@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
 from .. import arrays, artifact, forms, lineage, profile, table
-from ..config import Config, load_config
+from ..config import Column, Config, load_config
+from ..contract import TEXT
 from ..files import read_json
 from ..places import CANDIDATE, PREPARED
 from ..progress import say
@@ -67,14 +69,23 @@ def identity(config: Config, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def probe_rows(config: Config, columns: Columns) -> Columns:
-    """Five rows for the known answers, made of quantiles and labels: no row of the table."""
+    """Five rows for the known answers, made of quantiles and labels: no row of the table.
+
+    Labels have profile.LEAST rows at least, or are listed in `values`.
+    """
     shares = np.linspace(0.1, 0.9, 5)
-    return {name: _spread(columns[name], shares) for name in config.features}
+    return {name: _spread(columns[name], shares, c) for name, c in config.features.items()}
 
 
-def _spread(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def _spread(values: np.ndarray, shares: np.ndarray, column: Column) -> np.ndarray:
     if values.dtype == object:
-        labels = sorted(set(values[~arrays.missing(values)])) or [None]
+        seen = Counter(values[~arrays.missing(values)].tolist())
+        listed = set(column.values or ())
+        # what few rows have may be a person, and these rows are published as examples
+        labels = sorted(v for v, rows in seen.items() if rows >= profile.LEAST or v in listed)
+        if not labels:
+            made_up = column.unseen == "allow" and bool(seen)
+            labels = [TEXT] if made_up else [value for value, _ in seen.most_common(1)] or [None]
         return np.array([labels[int(share * len(labels))] for share in shares], dtype=object)
     known = np.sort(values[~arrays.missing(values)])
     return known[(shares * (len(known) - 1)).astype(int)]
