@@ -15,6 +15,7 @@ _GROUPED = {
     sign: re.compile(rf"[+-]?[1-9]\d?\d?(?:\{sign}\d\d\d)+(?:\{decimal}\d*)?", re.ASCII)
     for sign, decimal in OTHER.items()
 }
+SIGNS = re.compile(r"[-+]?\d[\d.,'\s]*")  # a number, with whatever signs
 
 
 def is_grouped(text: str, sign: str) -> bool:
@@ -45,12 +46,15 @@ def decimal_sign(decimal: str, thousands: str | None) -> str:
     return OTHER.get(thousands or "", decimal)
 
 
-def doubtful(where: object, name: str, found: Thousands) -> str:
+def doubtful(where: object, name: str, found: Thousands, remedy: str = "") -> str:
     """Message of a column whose decimal sign looks like one between thousands."""
+    remedy = remedy or (
+        f"write 1200 or 1.2 as such, or say thousands: {found.sign!r} (or none, where they are "
+        f"decimals) at the column in {CONFIG_FILE} (at data for the target)"
+    )
     return (
         f"{where}: column {name!r} has numbers like {found.example}, and {found.sign!r} is its "
-        f"decimal sign: write 1200 or 1.2 as such, or say thousands: {found.sign!r} (or none, "
-        f"where they are decimals) at the column in {CONFIG_FILE} (at data for the target)"
+        f"decimal sign: {remedy}"
     )
 
 

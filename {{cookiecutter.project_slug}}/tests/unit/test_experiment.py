@@ -437,6 +437,35 @@ def test_a_wrong_line_is_left_out_and_named_and_many_refuse_a_verdict(
 
 
 @pytest.mark.parametrize(
+    ("large", "small", "message"),
+    [
+        ('"1,234"', "950", "line 1002: spent: '1,234' is not a number"),
+        ('"1.234,56"', "950", "line 1002: spent: '1.234,56' is not a number"),
+        ("1 234", "950", "line 1002: spent: '1 234' is not a number"),
+        ("1.234", "950", "column 'spent' has numbers like '1.234' beside '950'.*write thousands"),
+        ("1.234.567", "950", "line 1002: spent: '1.234.567' is not a number"),
+    ],
+)
+def test_outcomes_that_may_be_thousands_are_refused_and_not_left_out(
+    large: str, small: str, message: str
+) -> None:
+    exposed(1200)
+    lines = [f"u{n},1,{large if n == 1000 else small},0,1\n" for n in range(1200)]
+    Path("outcomes.csv").write_text("unit,converted,spent,complained,stayed\n" + "".join(lines))
+    with pytest.raises(InputError, match=message):
+        judged()
+    assert not experiment.REPORT.exists()
+
+
+@pytest.mark.parametrize("values", [("1.234", "1234"), ("1.2340", "9"), ("1234", "950")])
+def test_outcomes_whose_signs_are_plain_are_judged(values: tuple[str, str]) -> None:
+    exposed(1200)
+    lines = [f"u{n},1,{values[n % 2]},0,1\n" for n in range(1200)]
+    Path("outcomes.csv").write_text("unit,converted,spent,complained,stayed\n" + "".join(lines))
+    assert judged()[1]["state"] != "refused"
+
+
+@pytest.mark.parametrize(
     ("form", "remedy"),
     [
         ("U{}", "case, quotes, spaces or leading zeros"),

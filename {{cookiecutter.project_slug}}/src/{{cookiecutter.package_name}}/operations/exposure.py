@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from .. import numerals
 from ..categories import category
 from ..config import InputError
 from ..files import new_file
@@ -57,15 +58,31 @@ def add(log: Path, units: Iterable[tuple[str, str]]) -> None:
 
 
 def outcomes(source: Path, names: Sequence[str], left: Left) -> dict[str, list[float]]:
-    """The columns `names` of each unit; raises InputError for a unit that is there twice."""
+    """The columns `names` of each unit.
+
+    Raises InputError for a unit that is there twice, and where a sign may separate thousands: large
+    values alone would be left out, or read as small ones.
+    """
     known: dict[str, list[float]] = {}
+    doubts = {name: numerals.Thousands(".") for name in names}
     for where, unit, line in lines(source, ["unit", *names], left):
         if unit in known:
             raise InputError(f"{where}: unit {unit!r} has a line already: sum up to one a unit")
         try:
             known[unit] = [number(name, line[name]) for name in names]
         except InputError as error:
+            texts = [line[name].strip() for name in names]
+            wrong = [text for text in texts if numerals.number(text, ".") is None]
+            if any(numerals.SIGNS.fullmatch(text) for text in wrong):
+                raise InputError(f"{where}: {error}") from None
             left.note(where, str(error))
+        else:
+            for name, doubt in doubts.items():
+                doubt.add(line[name].strip())
+    for name, doubt in doubts.items():
+        if doubt.separates:
+            remedy = "write thousands as 1200, decimals as 1.2000"
+            raise InputError(numerals.doubtful(source, name, doubt, remedy))
     return known
 
 
@@ -83,14 +100,11 @@ def lines(
 
 
 def number(where: str, text: str) -> float:
-    """A finite number; raises InputError that begins with `where`."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
+    """A finite number, written like 1234.5; raises InputError that begins with `where`."""
+    found = numerals.number(text.strip(), ".")
+    if found is None or not math.isfinite(found):
         raise InputError(f"{where}: {text!r} is not a number: correct it or leave it out")
-    return number
+    return found
 
 
 def _moment(text: str) -> datetime | None:

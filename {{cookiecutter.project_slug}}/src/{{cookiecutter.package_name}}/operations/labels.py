@@ -22,7 +22,6 @@ from .lines import MOST_OUT, Left, is_text, objects, records
 CHANCE = 0.01  # share of the fewer names, in labels or in the log, that must be in both
 ENOUGH = 100  # of them are no chance, whatever their share
 KEYS = {"id", "row", "time", "model", "output"}
-_SIGNS = re.compile(r"[-+]?\d[\d.,'\s]*")  # a number, with whatever signs
 Key = tuple[str, int]  # request id, row of the request
 
 
@@ -179,7 +178,7 @@ def _labels(source: Path, data: Data) -> tuple[dict[Key, str], Left]:
         if not fault and labels.setdefault(key, label) != label:
             unclear.add(key)
             fault = "its id has another label already, so it has none"
-        if not label and _SIGNS.fullmatch(given["label"].strip()):
+        if not label and numerals.SIGNS.fullmatch(given["label"].strip()):
             raise InputError(f"{where}: {fault}")  # large labels alone would be left out
         if fault:
             left.note(where, fault)
