@@ -19,7 +19,8 @@ from .config import CONFIG_FILE, Column, Config, Data, InputError
 from .numerals import OTHER
 
 PARQUET = (".parquet", ".pq")  # how names of its files end
-_MARK = re.compile(r'"?sep=([^\w"\r\n])"?', re.ASCII | re.IGNORECASE)
+_MARK = re.compile(r'"?sep=(\\t|[\t -~](?<![\w"]))"?', re.ASCII | re.IGNORECASE)
+_LONGEST = 1 << 16  # letters of that line; and those of a file that tell whether it is empty
 
 
 def is_parquet(path: Path) -> bool:
@@ -35,10 +36,14 @@ def marked(file: IO[str]) -> str:
 
     `file` stands behind that line afterwards, or at its beginning.
     """
-    found = _MARK.fullmatch(file.readline(16).removeprefix("\ufeff").rstrip("\r\n"))
-    if found is None:
-        file.seek(0)
-    return found[1] if found else ""
+    first = file.readline(_LONGEST).removeprefix("\ufeff")
+    found = _MARK.match(first)
+    mark = found[1].replace("\\t", "\t") if found else ""
+    # Excel fills the line up with delimiters, where it saves a file that it opened
+    if found and not first[found.end() :].strip(f"{mark} \t\r\n"):
+        return mark
+    file.seek(0)
+    return ""
 
 
 def _opened(path: Path, encoding: str) -> IO[str]:
@@ -57,16 +62,24 @@ def header(path: Path, delimiter: str, encoding: str) -> list[str]:
     try:
         with _opened(path, encoding) as file:
             names = next(csv.reader(file, delimiter=marked(file) or delimiter), [])
+            rest = "" if any(map(str.strip, names)) else file.read(_LONGEST)
     except (UnicodeDecodeError, LookupError) as error:
         raise _not_encoded(path, encoding, str(error)) from None
     except csv.Error as error:
         raise InputError(f"{path}: the header cannot be read ({error}): export it again") from None
-    if not names:
-        raise InputError(f"{path} is empty: give it a header and rows")
+    if not any(map(str.strip, names)):
+        raise nameless(path, rest)
     twice = sorted({name for name in names if name.strip() and names.count(name) > 1})
     if twice:
         raise InputError(f"{path}: the column {twice[0]!r} stands twice in the header: rename one")
     return names
+
+
+def nameless(path: Path, rest: str) -> InputError:
+    """What to say of a CSV file whose first line names no column; `rest` comes after that line."""
+    if rest.strip():
+        return InputError(f"{path}: its first line is empty: it must name the columns: remove it")
+    return InputError(f"{path} is empty: give it a header and rows")
 
 
 def _not_encoded(path: Path, encoding: str, why: str) -> InputError:

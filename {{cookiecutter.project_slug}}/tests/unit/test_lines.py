@@ -74,6 +74,8 @@ def test_a_line_that_is_no_record_is_left_out_and_named(name: str, end: bytes) -
         ("id,label\n\nr0,yes\n\n", ["r0", "yes"]),
         ("label,id\nZoë,\U0001f40d\n", ["\U0001f40d", "Zoë"]),
         ("sep=;\nid;label\nr0;1,5\n", ["r0", "1,5"]),
+        ("sep=;;; \nid;label\nr0;1,5\n", ["r0", "1,5"]),
+        ("sep=\\t\nid\tlabel\nr0\t1,5\n", ["r0", "1,5"]),
         ('\ufeffsep=\t\r\nid\tlabel\r\n"r\n0"\tyes\r\n', ["r\n0", "yes"]),
     ],
 )
@@ -89,6 +91,8 @@ def test_a_record_as_programs_write_it_is_read(content: str, wanted: list[str]) 
     ("content", "message"),
     [
         (b"", "has no column 'id'"),
+        (b"\nid,label\nr0,yes\n", "its first line is empty"),
+        (b"\xef\xbb\xbf\r\n", "is empty: give it a header and rows"),
         (b"name,label\nr0,yes\n", "has no column 'id': add it"),
         (b"id;label\nr0;yes\n", "has no column 'id': its fields end with ';': save it with commas"),
         (b"sep=;\nid,label\nr0,yes\n", "has no column 'id': add it"),

@@ -106,7 +106,19 @@ MARKED = "amount{0}kind{0}paid{0}when{0}y\n1.5{0}a{0}1{0}2024-01-02{0}no\n"
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "^", "~", ":", " "])
-@pytest.mark.parametrize("first", ["sep={}\n", "SEP={}\r\n", '"sep={}"\n', "\ufeffsep={}\n"])
+@pytest.mark.parametrize(
+    "first",
+    [
+        "sep={0}\n",
+        "SEP={0}\r\n",
+        '"sep={0}"\n',
+        "\ufeffsep={0}\n",
+        "sep={0} \r\n",
+        "sep={0}{0}{0}{0}{0}\r\n",
+        '"sep={0}"{0}{0}{0}{0}\n',
+        "sep={0}" + "{0}" * 40 + "\n",
+    ],
+)
 def test_a_first_line_that_names_the_delimiter_is_understood(
     tmp_path: Path, first: str, delimiter: str
 ) -> None:
@@ -124,6 +136,30 @@ def test_a_first_line_that_names_the_delimiter_is_understood(
     assert adopted.rows == 1
 
 
+def test_a_tab_may_be_spelled_in_that_line(tmp_path: Path) -> None:
+    columns = read(tmp_path / "x.csv", "sep=\\t\n" + MARKED.format("\t"))
+    assert columns["amount"].tolist() == [1.5]
+    assert source.read(tmp_path / "x.csv", "").delimiter == "\t"
+
+
+@pytest.mark.parametrize("begin", ["", "\ufeff", "sep=;\n"])
+@pytest.mark.parametrize("empty", ["\n", "\r\n", "\n\n", "  \n", ";;;;\n"])
+def test_an_empty_first_line_is_named(tmp_path: Path, begin: str, empty: str) -> None:
+    path, says = tmp_path / "x.csv", "x.csv: its first line is empty.*remove it"
+    text = begin + empty + MARKED.format(";")
+    with pytest.raises(InputError, match=says):
+        read(path, text, delimiter=";")
+    with pytest.raises(InputError, match=says):
+        source.read(path, "")
+    settings = config(path, delimiter=";")
+    with pytest.raises(InputError, match=says):
+        list(rows.read(path, settings.data, settings.columns, ["amount"]))
+    with pytest.raises(InputError, match="is empty: give it a header"):
+        read(path, begin + empty, delimiter=";")
+    with pytest.raises(InputError, match="is empty: give it a header"):
+        source.read(path, "")
+
+
 def test_that_line_is_understood_in_utf_16_too(tmp_path: Path) -> None:
     text = "sep=^\r\n" + MARKED.format("^")
     columns = read(tmp_path / "x.csv", text.encode("utf-16"), encoding="utf-16")
@@ -134,6 +170,8 @@ def test_that_line_is_understood_in_utf_16_too(tmp_path: Path) -> None:
 def test_a_column_that_is_named_like_that_line_stays_one(tmp_path: Path) -> None:
     assert list(source.read(written(tmp_path, "sep=;,b\n1,2\n3,4\n"), "").columns) == ["sep=;", "b"]
     assert list(source.read(written(tmp_path, "b,sep=;\n1,2\n3,4\n"), "").columns) == ["b", "sep=;"]
+    with pytest.raises(InputError, match="'sep=§', is one column"):
+        source.read(written(tmp_path, "sep=§\nb§c\n1§2\n"), "")
 
 
 def test_a_fault_after_that_line_is_named_by_its_line(tmp_path: Path) -> None:

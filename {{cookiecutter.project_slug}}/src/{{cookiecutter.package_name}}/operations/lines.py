@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..config import InputError
-from ..reading import marked
+from ..reading import marked, nameless
 
 MAX_LINE = 1 << 24  # letters
 MOST_OUT = 0.01  # share of the lines
@@ -88,6 +88,8 @@ def records(
         head = _parsed(lines[0][1].removeprefix("\ufeff"), comma) if lines else []
         if head is None or not all(map(is_text, head)):
             raise InputError(f"{path} is not UTF-8 text: save it as UTF-8")
+        if lines and not any(map(str.strip, head)):
+            raise nameless(path, file.read(MAX_LINE))
         absent = [name for name in needed if name not in head]
         if absent:
             other = [sign for sign in ";\t|" if sign in "".join(head) and not mark]

@@ -210,6 +210,9 @@ def _read_csv(path: Path, encoding: str, memory_gb: float | None) -> Source:
     start = io.StringIO(_decoded_head(path, encoding), newline="")
     mark = reading.marked(start)
     head = start.read()
+    first, _, rest = head.replace("\r", "\n").partition("\n")
+    if not first.strip(" " + "".join(DELIMITERS)):
+        raise reading.nameless(path, rest)
     delimiter = _delimiter(path, head, mark or DELIMITERS)
     memory.require_room(path, memory.of_csv(path, delimiter), memory_gb)
     names = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter))
