@@ -220,4 +220,9 @@ def parquet_table(
 
 def _not_whole(path: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())[:200]
+    if "Not yet implemented" in reason or isinstance(error, pa.ArrowNotImplementedError):
+        return InputError(
+            f"{path} holds a column in a form that Arrow does not read ({reason}): write it again "
+            f"with another encoding, such as PLAIN"
+        )
     return InputError(f"{path} is no whole Parquet file ({reason}): restore it")

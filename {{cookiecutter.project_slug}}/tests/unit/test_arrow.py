@@ -148,6 +148,22 @@ def test_texts_that_are_stored_as_differences_are_read_alike(
     assert scored(path, settings) == LETTERS
 
 
+@pytest.mark.parametrize("encoding", ["DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"])
+def test_a_form_that_arrow_does_not_read_is_not_called_damaged(
+    tmp_path: Path, encoding: str
+) -> None:
+    path = tmp_path / "x.parquet"
+    part = pa.table({"x": pa.array(LETTERS).dictionary_encode(), "y": pa.array(["no"] * N)})
+    pq.write_table(part, path, use_dictionary=False, column_encoding={"x": encoding})
+    settings = config(path, {"type": "categorical"})
+    says = r"x\.parquet holds a column in a form that Arrow does not read .*: write it again"
+    for read in (lambda: source.read(path, ""), lambda: table.read_raw(settings)):
+        with pytest.raises(InputError, match=says):
+            read()
+    with pytest.raises(InputError, match=r"x\.parquet cannot be read"):
+        scored(path, settings)
+
+
 MOMENTS = pa.array([0] * (N - 1) + [900_000_000_000], pa.int64())
 LATIN = pa.array([b"a", b"Zo\xeb"] * (N // 2), pa.large_binary())
 UNFIT: dict[str, pa.Array] = {
