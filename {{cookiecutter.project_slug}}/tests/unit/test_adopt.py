@@ -15,6 +15,7 @@ from {{ cookiecutter.package_name }} import table, versioning
 from {{ cookiecutter.package_name }}.config import Config, InputError, load_config
 from {{ cookiecutter.package_name }}.contract import CONTRACT, accepted
 from {{ cookiecutter.package_name }}.pipeline import adopt
+from {{ cookiecutter.package_name }}.pipeline.adoption import columns, source
 
 ROWS = 200
 RANDOM = np.random.default_rng(3)
@@ -108,6 +109,28 @@ def test_a_trap_is_left_out_with_its_reason(
     assert name not in config.columns
     assert reason in config.left_out[name]
     assert reason in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("values", "odd"),
+    [
+        ([*range(1000, 2200), "5 kg"], "row 1,201 holds '5 kg'"),
+        ([-12, 12.5, *(f"{at % 30} kg" for at in range(200))], "written like '0 kg'"),
+        (["none of it", *(f"{at % 30} kg" for at in range(200))], "written like '0 kg'"),
+        ([-12, 12.5, *(f"{at % 30 + 4},000 kg" for at in range(200))], "written like '4,000 kg'"),
+    ],
+)
+def test_the_value_that_is_shown_is_the_one_at_fault(values: list[object], odd: str) -> None:
+    path = write({"w": values * 2, "y": ["a", "b"] * len(values)}, ";")
+    found = columns.infer("w", source.read(path, ""), set())
+    assert odd in found.reason
+
+
+@pytest.mark.parametrize(
+    "values", [[f"0{10 + at % 30}" for at in range(ROWS)], [10 + at % 30 for at in range(ROWS)]]
+)
+def test_many_codes_of_digits_are_categories(values: list[object]) -> None:
+    assert adopted(write(cells(zone=values))).columns["zone"].type == "categorical"
 
 
 def test_columns_that_give_the_target_away_are_left_out() -> None:

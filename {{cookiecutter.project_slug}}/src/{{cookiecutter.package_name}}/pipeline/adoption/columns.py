@@ -148,9 +148,9 @@ def _typed(name: str, texts: Texts, source: Source) -> Found:
     if found.fault:
         return Found(reason=found.fault)
     if np.isnan(found.values).any():
-        return _times(texts) or _category(name, texts)
+        return _times(texts) or _category(name, texts, _dressed(texts, source.decimal))
     if any(value[0] == "0" and value[1:2].isdigit() for value in texts.values):
-        return _category(name, texts, "codes with leading zeros")
+        return _category(name, texts, note="codes with leading zeros")
     if TIME.search(name) and all(len(value) == 8 for value in texts.values):
         days = _times(texts)
         if days is not None and days.column is not None:
@@ -178,7 +178,7 @@ def _number(name: str, texts: Texts, values: np.ndarray) -> Found:
             return _group(texts)
         if CODE.search(_snake(name)) and 2 < different <= LISTED:
             return _category(
-                name, texts, "numbers that look like codes: type: numeric if they count"
+                name, texts, note="numbers that look like codes: type: numeric if they count"
             )
     low, high = limits(float(present.min()), float(present.max()))
     column = Column(type="numeric", missing=len(present) < len(values), min=low, max=high)
@@ -288,7 +288,7 @@ def _mixed_times(texts: Texts) -> Found | None:
     )
 
 
-def _category(name: str, texts: Texts, note: str = "") -> Found:
+def _category(name: str, texts: Texts, dressed: str = "", note: str = "") -> Found:
     texts = texts.categories()
     different, present = len(texts.values), int(texts.counts.sum())
     every_row = different >= NEARLY_ALL * present and present >= ENOUGH
@@ -296,12 +296,11 @@ def _category(name: str, texts: Texts, note: str = "") -> Found:
     if PERSON.search(_snake(name)) and different > ENOUGH:
         return Found(reason="it holds names or addresses of people")
     if every_row and not _words(texts):
-        dressed = _dressed(texts)
         return Found(reason=dressed or "it is an identifier: nearly every row has its own")
     if IDENTIFIER.search(_snake(name)) and different > LISTED and repeated:
         return _group(texts)
-    if different > ENOUGH and _dressed(texts):
-        return Found(reason=_dressed(texts))
+    if different > ENOUGH and dressed:
+        return Found(reason=dressed)
     if _words(texts) and different > LISTED:
         return Found(reason="it is free text: make features of it in features.py")
     most = max(LISTED, min(MOST_CATEGORIES, present // ROWS_PER_CATEGORY))
@@ -324,20 +323,24 @@ def _words(texts: Texts) -> bool:
     return sum(len(value.split()) for value in some) >= 4 * len(some)
 
 
-def _dressed(texts: Texts) -> str:
-    """Reason for numbers with signs around them, such as 1,234 or 12 % or 5 kg; else nothing."""
-    some = texts.values[:1000]
-    plain = ~np.isnan(numbers(some))
-    if 0.5 * len(some) < plain.sum():
-        odd = some[int(np.argmin(plain))]
+def _dressed(texts: Texts, decimal: str) -> str:
+    """Reason for numbers with signs around them, such as 1,234 or 12 % or 5 kg; else nothing.
+
+    One value at least is no number that is written with `decimal`.
+    """
+    wrong = np.isnan(numbers(texts.values, decimal))
+    odd = texts.values[int(np.argmax(wrong))]
+    if wrong.mean() < 0.5:
         row = texts.first_row(odd)
         return f"most of it is numbers, but row {row:,} holds {_shown(odd)}: correct that"
+    some = texts.values[:1000]
     fits = [value for value in some if DRESSED.match(value)]
+    signed = next((value for value in fits if np.isnan(numbers([value], decimal)[0])), odd)
     dresses = {re.sub(r"[\d,.'’\s+-]", "", value) for value in fits}
     if len(fits) < 0.9 * len(some) or len(dresses) > MOST_DRESSES:
         return ""
-    signed = next((value for value in fits if not value.isdecimal()), fits[0])
-    return f"its numbers are written like {_shown(signed)}: write plain numbers to use it"
+    sign = f" with the decimal sign {decimal!r}" if decimal != "." else ""
+    return f"its numbers are written like {_shown(signed)}: write plain numbers{sign} to use it"
 
 
 def _shown(value: str) -> str:
