@@ -19,6 +19,8 @@ _HIDDEN = re.compile(
     f"|\r(?!\n)|(?<!{_JOINED})[\u200c\u200d]|[\u200c\u200d](?!{_JOINED})"
 )
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d+)*|[.,]\d+)([eE][+-]?\d+)?%?")
+# Of a mail address @ has letters or digits on both sides, and no word for many people alone.
+_CALL = re.compile(r"(?i)(?<![^\W_])@(?=\S)|@(?=(all|channel|everyone|here)\b(?!-|\.\w))")
 _FORMULA = re.compile("[\\s\u200b\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r]")
 
 
@@ -60,8 +62,9 @@ def markdown(text: str) -> str:
 
 def message(text: str) -> str:
     """`text` on one line of a message to Slack, or to who reads the same: no link, no mention."""
-    plain = html.escape(line(text), quote=False)
-    return re.sub(r"(?<!\w)@(?=\w)", "@ ", plain).replace("](", "] (")
+    plain = re.sub(r"(?i)(://|(?<![^\W_])www\.)(?=\S)", r"\1 ", line(text))
+    plain = _CALL.sub("@ ", plain)
+    return html.escape(plain, quote=False).replace("](", "] (")
 
 
 def cell(text: str) -> str:

@@ -55,7 +55,7 @@ def test_a_webhook_gets_the_text(hook: type[Hook], capsys: pytest.CaptureFixture
     ("why", "sent"),
     [
         ("<!channel> & <@U1>", "&lt;!channel&gt; &amp; &lt;@ U1&gt;"),
-        ("<https://e.example|approve>", "&lt;https://e.example|approve&gt;"),
+        ("<https://e.example|approve>", "&lt;https:// e.example|approve&gt;"),
         ("St\udcf6rung\x1b", r"St\xf6rung\x1b"),
         ("Störung 👍", "Störung 👍"),
     ],
