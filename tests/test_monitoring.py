@@ -67,6 +67,7 @@ def test_T57_a_planted_fault_in_the_rules_is_found(
     [
         ("<!channel> & <@U1>", "&lt;!channel&gt; &amp; &lt;@ U1&gt;"),
         ("<https://e.example|approve>", "&lt;https:// e.example|approve&gt;"),
+        ("www.e.example", "www. e.example"),
         ("a\u202eb\x1b[2J\nc", "a?b?[2J?c"),
         ("größe 数 1", "größe 数 1"),
     ],
