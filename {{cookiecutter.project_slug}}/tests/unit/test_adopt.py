@@ -242,6 +242,50 @@ def test_adopting_again_keeps_the_old_configuration_and_the_data_in_place() -> N
     assert sorted(path.name for path in Path("data").iterdir()) == ["my-table.csv"]
 
 
+OWN = """\
+# no group of fewer than 25 leaves this house
+report: {min_cell: 25}
+seed: 11  # ours
+notification:
+  # agreed with operations
+  runs: failures
+compute: {
+  threads: 2
+}
+"""
+
+
+def test_keys_that_are_not_of_one_table_are_kept_with_their_comments(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    adopted(write(cells()))
+    path = Path("model_config.yaml")
+    path.write_text(path.read_text().split("\ncompute:")[0] + "\n" + OWN)
+    Path("data/my-table.csv").unlink()
+    capsys.readouterr()
+    config = adopted(write(cells(x=[*cycle("red", "blue")[:-24], *["grey"] * 24])))
+    assert (config.report.min_cell, config.seed, config.compute.threads) == (25, 11, 2)
+    assert config.notification.runs == "failures"
+    text = path.read_text()
+    assert OWN.split("compute")[0].partition("seed")[0] in text
+    assert "seed: 11  # ours\n" in text
+    assert "  # agreed with operations\n  runs: failures\n" in text
+    said = capsys.readouterr().out
+    assert "kept from the old one: report, seed, notification, compute" in said
+    assert "'x': 'grey'" in said  # by the limit that is kept
+    adopted(Path("data/my-table.csv"))
+    assert path.read_text() == text
+
+
+def test_of_a_configuration_that_is_not_valid_nothing_is_kept(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("model_config.yaml").write_text("report: {min_cell: many}\n")
+    assert adopted(write(cells())).report.min_cell == 10
+    said = capsys.readouterr().out
+    assert "nothing of it is kept" in said
+
+
 def test_requests_of_the_table_before_are_removed_and_it_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -285,6 +329,8 @@ def test_a_hopeless_file_is_refused_and_nothing_is_written(content: bytes, messa
     [
         ({"TARGET": "Y"}, "did you mean 'y'"),
         ({"SENSITIVE": "siez"}, "did you mean 'size'"),
+        ({"SENSITIVE": "SIEZ"}, "did you mean 'size'"),
+        ({"SENSITIVE": "sex"}, "no such column; it has 'size', 'y'"),
         ({"SENSITIVE": "y"}, "is the target"),
         ({"TASK": "guess"}, "choose one of"),
         ({"TASK": "regression"}, "is not a number"),

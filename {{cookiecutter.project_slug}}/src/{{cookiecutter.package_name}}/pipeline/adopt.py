@@ -29,6 +29,7 @@ DATA = Path("data")
 KEYS = ("DATA", "TARGET", "SENSITIVE", "TASK", "ENCODING", "MEMORY_GB")
 LONGEST_NAME = 300
 _SHOWN = 30
+NEAR = 0.75  # likeness of two names, from which on one may be meant by the other
 USAGE = (
     "make adopt DATA=my.csv TARGET=column [SENSITIVE=a,b] [TASK=...] [ENCODING=...] [MEMORY_GB=...]"
 )
@@ -79,13 +80,21 @@ def run(arguments: dict[str, str]) -> None:
         raise InputError(f"DATA={given['DATA']} is an address: download the file first")
     table = source.read(path, given["ENCODING"], _memory(given["MEMORY_GB"]))
     place = _place(path)
-    proposal = propose(table, place, given)
+    kept, lost = _kept()
+    proposal = propose(table, place, given, kept)
     text = config_text.render(
-        proposal.config, proposal.rows, proposal.remarks, proposal.notes, proposal.hints
+        proposal.config,
+        proposal.rows,
+        proposal.remarks,
+        proposal.notes,
+        proposal.hints,
+        config_text.kept_text(kept),
     )
     _bring_in(path, place)
     _replace_config(text)
     print("\n".join(_summary(proposal)))
+    if kept or lost:
+        print(lost or f"  kept from the old one: {', '.join(kept)}")
     if CONTRACT.exists():
         CONTRACT.unlink()
         print(f"  {CONTRACT} is removed: the next champion answers other requests")
@@ -103,6 +112,15 @@ def _arguments(arguments: Mapping[str, str]) -> dict[str, str]:
     return given
 
 
+def _kept() -> tuple[dict[str, Any], str]:
+    """What the present configuration says that is not about its table, or why it is lost."""
+    try:
+        return config_text.kept(), ""
+    except InputError as error:
+        fault = str(error).splitlines()[0]
+        return {}, f"  the old one was not valid ({fault}): nothing of it is kept"
+
+
 def _memory(given: str) -> float | None:
     """GB that the table may need; None where nothing is said."""
     if not given:
@@ -115,8 +133,10 @@ def _memory(given: str) -> float | None:
     raise InputError(f"MEMORY_GB={given}: must be a number of GB above 0")
 
 
-def propose(table: source.Source, place: Path, given: Mapping[str, str]) -> Proposal:
-    """The configuration for `table`, whose file will stand at `place`."""
+def propose(
+    table: source.Source, place: Path, given: Mapping[str, str], kept: Mapping[str, Any]
+) -> Proposal:
+    """The configuration for `table`, whose file will stand at `place`; `kept` goes into it."""
     name = _named(table, "TARGET", given["TARGET"])
     if name == ROW:
         raise InputError(f"TARGET={name}: its name is the one of the row numbers here: rename it")
@@ -134,7 +154,7 @@ def propose(table: source.Source, place: Path, given: Mapping[str, str]) -> Prop
     left_out |= _leaks(found, wanted, sensitive) | _personal(found, sensitive)
     if table.unnamed:
         left_out[""] = f"{table.unnamed} without a name"
-    config = _config(table, place, name, wanted, missing, found, left_out, sensitive)
+    config = _config(table, place, name, wanted, missing, found, left_out, sensitive, kept)
     remarks = {"task": wanted.why, "positive": wanted.positive_why, "missing": "read as missing"}
     if lacking := int(sum(v is None or v != v for v in wanted.values.tolist())):
         remarks["target"] = f"{lacking:,} rows have none: they are left out"
@@ -160,8 +180,8 @@ def _named(table: source.Source, key: str, name: str) -> str:
     matches = [column for column in table.columns if column.strip() == name.strip()]
     if name in table.columns or len(matches) == 1:
         return name if name in table.columns else matches[0]
-    near = difflib.get_close_matches(name, table.columns, 3, 0.5)
-    near += [c for c in table.columns if c.casefold() == name.casefold() and c not in near]
+    folded = {column.strip().casefold(): column for column in table.columns}
+    near = [folded[c] for c in difflib.get_close_matches(name.strip().casefold(), folded, 3, NEAR)]
     known = ", ".join(map(repr, list(table.columns)[:_SHOWN]))
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {known}"
     if _looks_headless(table):
@@ -236,6 +256,7 @@ def _config(
     found: Mapping[str, columns.Found],
     left_out: dict[str, str],
     sensitive: list[str],
+    kept: Mapping[str, Any],
 ) -> Config:
     described = {}
     for key, column in found.items():
@@ -268,6 +289,7 @@ def _config(
             "split": {"test": 0.3 if table.rows < 500 else 0.2},
             "model": {"params": _params(table.rows, len(wanted.classes))},
             "search": {"space": SPACE},
+            **kept,
         }
     )
 

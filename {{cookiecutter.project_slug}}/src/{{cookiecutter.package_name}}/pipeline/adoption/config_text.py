@@ -8,10 +8,11 @@ from typing import Any
 
 import yaml
 
-from ...config import Column, Config
+from ...config import CONFIG_FILE, Column, Config, load_config, read_yaml
 from ...text import shown
 
 WIDTH = 100
+KEPT = ("monitoring", "compute", "notification", "report", "seed")  # they are not of one table
 _PLAIN = re.compile(r"[A-Za-z_]([A-Za-z0-9_ ./()-]*[A-Za-z0-9_)])?")
 _HEAD = """\
 # Everything you tune. An unknown key is an error. This file is yours: updates never touch it.
@@ -65,8 +66,12 @@ def render(
     remarks: Mapping[str, str],
     notes: Mapping[str, str],
     hints: list[str],
+    own: Mapping[str, str],
 ) -> str:
-    """The file; `remarks` stand behind keys of data, `notes` behind columns, `hints` at split."""
+    """The file; `remarks` stand behind keys of data, `notes` behind columns, `hints` at split.
+
+    `own` are the lines of keys that are kept, see `kept_text`.
+    """
     data = config.data.model_dump(exclude_defaults=True, mode="json")
     lines = [_HEAD.format(path=config.data.path, rows=rows), "data:"]
     lines += [_entry(key, flow(value), remarks.get(key, "")) for key, value in data.items()]
@@ -84,7 +89,44 @@ def render(
         f"split: {flow({'test': config.split.test})}  # share of the rows that is the hold-out"
     ]
     lines += [f"# {hint}" for hint in hints]
-    return "\n".join([*lines, "", *_model(config), ""])
+    return "\n".join([*lines, "", *_model(config), *_others(config, own), ""])
+
+
+def kept() -> dict[str, Any]:
+    """The keys of the present file that are not about its table; InputError if it is not valid."""
+    if not CONFIG_FILE.exists():
+        return {}
+    load_config()
+    return {key: value for key, value in read_yaml(CONFIG_FILE).items() if key in KEPT}
+
+
+def kept_text(values: Mapping[str, Any]) -> dict[str, str]:
+    """Lines of each of these keys: those of the present file and the comments above, if plain."""
+    blocks: dict[str, list[str]] = {}
+    above: list[str] = []
+    block: list[str] = []
+    for line in CONFIG_FILE.read_text(encoding="utf-8").splitlines() if values else ():
+        if line.startswith("#"):
+            above.append(line)
+        elif key := re.match("[a-z_]+(?=:)", line):
+            block = blocks[key[0]] = [*above, line]
+            above = []
+        elif line.strip():
+            block.append(line)
+        else:
+            above = []
+    texts = {key: "\n".join(blocks.get(key, ())) for key in values}
+    return {
+        key: texts[key] if _reads_as(texts[key], {key: value}) else f"{key}: {flow(value)}"
+        for key, value in values.items()
+    }
+
+
+def _reads_as(text: str, value: Any) -> bool:
+    try:
+        return bool(yaml.safe_load(text) == value)
+    except yaml.YAMLError:
+        return False
 
 
 def _entry(key: str, value: str, remark: str = "") -> str:
@@ -127,8 +169,13 @@ def _model(config: Config) -> Iterable[str]:
     yield "search:"
     yield _entry("trials", "0", "0 = no search;  `make search` tries this many on training folds")
     yield _entry("space", flow(config.search.model_dump(mode="json")["space"]))
-    yield ""
+
+
+def _others(config: Config, own: Mapping[str, str]) -> Iterable[str]:
     threads = flow(config.compute.model_dump())
-    yield f"compute: {threads}  # more threads may change the last bits of a model"
-    yield ""
-    yield f"seed: {config.seed}"
+    usual = {
+        "compute": f"compute: {threads}  # more threads may change the last bits of a model",
+        "seed": f"seed: {config.seed}",
+    }
+    for text in {**usual, **own}.values():
+        yield from ("", text)
