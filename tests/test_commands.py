@@ -118,3 +118,16 @@ def test_every_variable_that_the_service_reads_is_explained() -> None:
         "log.py": 'os.environ.get("LOG_COLOR")',
     }
     assert unexplained(other, texts) == ["LOG_COLOR", "SERVE_MAX_NEW"]
+
+
+@pytest.mark.parametrize("words", ["run DATA=x.csv", "train TARGET=y", "setup run ENCODING=cp1252"])
+def test_a_run_that_is_given_a_table_says_which_word_takes_one(project: Path, words: str) -> None:
+    done = bake.run("make", "-n", *words.split(), cwd=project)
+    assert done.returncode != 0
+    assert "`make adopt DATA=my.csv TARGET=column` takes a table" in done.stderr
+
+
+@pytest.mark.parametrize("words", ["run", "run WHY=x", "score DATA=x.csv", "adopt run DATA=x.csv"])
+def test_a_word_that_takes_what_it_is_given_begins(project: Path, words: str) -> None:
+    done = bake.run("make", "-n", *words.split(), cwd=project, TARGET="y")
+    assert done.returncode == 0, done.stderr
