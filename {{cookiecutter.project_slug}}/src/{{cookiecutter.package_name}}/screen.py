@@ -45,8 +45,8 @@ class Screen:
         self._line = line if len(line) < _KEPT else f".{line[-_KEPT // 2 :]}"
         try:
             return self.bare.write(text)
-        except BrokenPipeError:
-            return self._unread()
+        except BrokenPipeError:  # who read went away, as `head` does
+            return self.drop()
 
     def writelines(self, lines: Iterable[str]) -> None:
         for text in lines:
@@ -56,10 +56,10 @@ class Screen:
         try:
             self.bare.flush()
         except BrokenPipeError:
-            self._unread()
+            self.drop()
 
-    def _unread(self) -> int:
-        """Who read went away, as `head` does: what was begun is done all the same."""
+    def drop(self) -> int:
+        """Nobody gets what is still to be said: what was begun is done all the same."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.bare.fileno())
         os.close(nowhere)
@@ -73,6 +73,23 @@ def install() -> None:
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, Screen):
             setattr(sys, name, Screen(stream))
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Print a line on stdout, or `stream`; what cannot be printed hinders nobody who works.
+
+    On stderr where stdout is gone or its disk is full; a stream that failed is not tried again.
+    """
+    for each in filter(None, dict.fromkeys((stream or sys.stdout, sys.stderr))):
+        try:
+            print(text, file=each, flush=True)
+        except (OSError, ValueError):  # ValueError: it is closed
+            if each is sys.stdout:
+                sys.stdout = sys.stderr
+            if isinstance(each, Screen):
+                each.drop()  # what it holds back would fail again at the end of the process
+        else:
+            return
 
 
 def bare(stream: Any) -> Any:

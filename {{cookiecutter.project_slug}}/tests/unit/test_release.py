@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import errno
+import io
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -216,6 +219,30 @@ def test_the_stable_of_another_environment_follows_the_champion_that_went_back(
     assert current() == models[1]
     with pytest.raises(InputError, match="one release further back"):
         release.rollback({"ENV": "staging"})
+
+
+def test_a_rollback_on_a_full_disk_goes_no_further_than_the_last_champion(
+    models: list[str], new_candidate: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    release.promote({})
+    third(new_candidate)
+    moved: list[str] = []
+    monkeypatch.setattr(release.stable, "withdraw", lambda settings: None)
+    monkeypatch.setattr(release.stable.cluster, "namespace", lambda settings: "credit-staging")
+    monkeypatch.setattr(release.stable.deploy, "running", lambda space: {"stable": None})
+    monkeypatch.setattr(release.stable.supply, "serves", lambda image, model: None)
+    monkeypatch.setattr(release.stable, "move", lambda space, to, seconds: moved.append(to.model))
+    past = champion.history()
+    image = f"registry.example.com/model@sha256:{'c' * 64}"
+    monkeypatch.setattr(champion, "history", lambda: [each | {"image": image} for each in past])
+    monkeypatch.setattr(sys, "stdout", Full())
+    monkeypatch.setattr(sys, "stderr", Full())
+    assert release.rollback({"ENV": "staging"})
+    assert moved == [models[1]] == [current()]
 
 
 @pytest.mark.parametrize("damage", ["gone", "changed"])

@@ -108,6 +108,19 @@ def test_who_stops_reading_stops_nothing(size: int, tmp_path: Path) -> None:
     assert end.exists()
 
 
+@pytest.mark.parametrize("closed", ["none", "stdout", "both"])
+def test_a_line_that_no_disk_takes_changes_no_exit_code(closed: str, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    code = f"from {PACKAGE} import screen; screen.install(); screen.say('ended'); "
+    code += "screen.say('why', screen.sys.stderr); screen.sys.exit(3)"
+    known = os.environ | {"PYTHONPATH": str(SOURCE)}
+    with said.open("wb") as good, open("/dev/full", "wb") as full:
+        out, err = full if closed != "none" else good, full if closed == "both" else good
+        done = subprocess.run([sys.executable, "-c", code], env=known, stdout=out, stderr=err)
+    assert done.returncode == 3
+    assert said.read_text() == ("" if closed == "both" else "ended\nwhy\n")
+
+
 def test_a_command_whose_reader_went_away_ends_well() -> None:
     reader, writer = os.pipe()
     os.close(reader)

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from ..config import InputError
+from ..screen import say
 from . import cluster, manifests, route, supply
 from .cluster import Object
 from .manifests import Release
@@ -167,7 +168,7 @@ def wait(space: str, track: str, seconds: float) -> None:
     while seconds:
         found = cluster.get("deployment", name, space)
         if ready(found):
-            print(f"deploy: {name} is ready")
+            say(f"deploy: {name} is ready")
             return
         if time.monotonic() > deadline:
             raise InputError(

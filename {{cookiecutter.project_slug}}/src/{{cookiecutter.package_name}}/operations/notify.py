@@ -17,6 +17,7 @@ from .. import champion, lineage
 from ..config import InputError, load_config
 from ..files import read_json
 from ..places import VERDICT
+from ..screen import say
 from ..text import line, message
 from . import web
 
@@ -72,9 +73,9 @@ def send(text: str) -> bool:
     address, text = os.environ.get(WEBHOOK, ""), line(text)[:LONGEST]
     reason = web.post(address, {"text": message(text)}) if address else ""
     if not address or reason:
-        print(f"notify: {text}")
+        say(f"notify: {text}")
     if reason:
-        print(f"notify: {WEBHOOK} did not take it: {reason}", file=sys.stderr)
+        say(f"notify: {WEBHOOK} did not take it: {reason}", sys.stderr)
     return bool(address) and not reason
 
 

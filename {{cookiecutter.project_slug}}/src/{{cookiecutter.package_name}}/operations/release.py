@@ -17,6 +17,7 @@ from ..config import GATES_FILE, InputError
 from ..files import digest, write_text
 from ..lineage import CONFIG
 from ..places import REPORTS, VERDICT
+from ..screen import say
 from . import notify, stable
 
 OFFER = REPORTS / "offer.txt"
@@ -95,7 +96,7 @@ def _promote(settings: dict[str, str]) -> str:
     _allowed(verdict, challenger, current, why)
     for check in verdict["checks"]:
         if check["verdict"] == "warning":
-            print(f"promote: warning: {check['gate']}: {check['reason']}")
+            say(f"promote: warning: {check['gate']}: {check['reason']}")
     champion.enthrone(champion.pointer(challenger["digest"], verdict, "promote", why, image))
     return f"promote: model {name} is champion\npromote: to undo it: make rollback{at}"
 
@@ -133,8 +134,8 @@ def rollback(settings: dict[str, str]) -> bool:
     """
     env = settings.get("ENV")
     if env and (state := stable.withdraw(settings)):
-        print(f"rollback: {env}: everyone is at stable; model {state.model[:16]} is not tried")
-        print('rollback: it is tried again for a reason only, WHY="..."; or train another one')
+        say(f"rollback: {env}: everyone is at stable; model {state.model[:16]} is not tried")
+        say('rollback: it is tried again for a reason only, WHY="..."; or train another one')
         return True
     with changing():
         done = _rollback(settings)
@@ -150,7 +151,7 @@ def _rollback(settings: dict[str, str]) -> str:
     last = past[-1] if past and past[-1]["action"] == "rollback" else None
     if last and env and not stable.image(settings, last):
         stable.restore(settings, last)
-        print(f"rollback: {env}: stable follows the champion, model {last['digest'][:16]}")
+        say(f"rollback: {env}: stable follows the champion, model {last['digest'][:16]}")
         return ""
     if last and settings.get("APPLY") != "yes":
         raise InputError(
@@ -163,7 +164,7 @@ def _rollback(settings: dict[str, str]) -> str:
             if env:
                 stable.restore(settings, record)
         except (InputError, OSError) as error:
-            print(f"rollback: {record['digest'][:16]} passed over: {error}", file=sys.stderr)
+            say(f"rollback: {record['digest'][:16]} passed over: {error}", sys.stderr)
             continue
         why, image = settings.get("WHY", ""), record.get("image")
         champion.enthrone(champion.pointer(record["digest"], verdict, "rollback", why, image))
@@ -208,10 +209,10 @@ def _row(record: Record) -> tuple[str, ...]:
 
 
 def _mirrored(done: str) -> bool:
-    print(done)
+    say(done)
     try:
         tracking.mirror()
     except InputError as error:
-        print(f"{done.partition(':')[0]}: {error}", file=sys.stderr)
+        say(f"{done.partition(':')[0]}: {error}", sys.stderr)
         return False
     return True

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..champion import Record
 from ..config import InputError
+from ..screen import say
 from . import cluster, deploy, driver, rollout, route, supply
 from .manifests import Release
 from .route import State
@@ -38,7 +39,7 @@ def finish(settings: dict[str, str], digest: str) -> str:
         raise InputError(f"model {digest[:16]} did not pass `make canary ENV={settings['ENV']}`")
     if now["canary"] == release:
         driver.scale_down(space)
-    print(f"promote: {settings['ENV']}: stable serves model {digest[:16]}: {release.image}")
+    say(f"promote: {settings['ENV']}: stable serves model {digest[:16]}: {release.image}")
     return release.image
 
 
@@ -134,4 +135,4 @@ def restore(settings: dict[str, str], record: Record) -> None:
         if before:
             _patch(space, before)
         raise
-    print(f"rollback: {settings['ENV']}: stable serves {record['image']}")
+    say(f"rollback: {settings['ENV']}: stable serves {record['image']}")
