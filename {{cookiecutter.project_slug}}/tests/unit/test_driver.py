@@ -19,7 +19,9 @@ from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.operations import (
     cluster,
     counts,
+    deploy,
     driver,
+    notify,
     rollout,
     route,
     stable,
@@ -432,6 +434,24 @@ def test_what_passed_is_said_and_ends_well_on_a_full_disk(
     assert driver.passed(STATE, "staging") == 0
 
 
+@pytest.mark.parametrize("fault", [OSError(errno.ENOSPC, "No space left"), ValueError("closed")])
+def test_an_abort_is_done_and_noted_though_nothing_can_be_printed(
+    fault: Exception, server: Odd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Deaf(io.StringIO):
+        def write(self, text: str) -> int:
+            raise fault
+
+    monkeypatch.delenv(notify.WEBHOOK, raising=False)
+    monkeypatch.setattr(sys, "stdout", Deaf())
+    monkeypatch.setattr(sys, "stderr", Deaf())
+    server.odd = {"pods": "<html>"}
+    assert canary() == ABORTED
+    state = kept(server)
+    assert (server.weights, state.phase, state.told) == ([100, 0], "aborted", True)
+    assert server.scaled
+
+
 def test_a_pyproject_that_is_being_merged_does_not_end_a_rollout(in_folder: Path) -> None:
     (in_folder / "pyproject.toml").write_text('[project]\nname = "credit"\n')
     assert cluster.project() == "credit"
@@ -462,3 +482,105 @@ def test_a_stable_pod_that_begins_anew_before_the_first_step_ends_no_rollout(
     canary()
     assert max(seen) >= 0
     assert kept(server).reason != driver.DAMAGED
+
+
+NO_OBJECTS = ["<html>502</html>", "", "{", "null", "[]", "3", "[" * 100_000, '"ok"', "{}"]
+NO_OBJECTS += [
+    "9" * 5000,
+    '{"kind": "Status", "metadata": {}}',
+    json.dumps({"metadata": {"name": 3}, "spec": 5}),
+    json.dumps({"metadata": {"resourceVersion": 7}, "spec": {"rules": "all"}}),
+    json.dumps({"items": [pod("1" * 64)]}),
+]
+FIRST_READS = [("httproute", 2)]
+FIRST_READS += [(f"deployment credit{track}", n) for track in ("", "-canary") for n in (2, 10**6)]
+GOING = replace(STATE, strategy="canary", step=1, base={"stable": {}, "canary": {}})
+
+
+@pytest.fixture
+def resumed(server: Odd, monkeypatch: pytest.MonkeyPatch) -> Odd:
+    """A rollout whose driver was killed; the next one gets no odd answer yet."""
+    assert GATES.rollout
+    monkeypatch.setattr(rollout, "_is_stable", lambda space: deploy.running(space) is None)
+    route.write(route.read(SPACE), GATES.rollout.steps[1], GOING)
+    return server
+
+
+@pytest.mark.parametrize("odd", [*NO_OBJECTS, NoAnswerError("500"), OSError(28, "No space left")])
+@pytest.mark.parametrize(("read", "times"), FIRST_READS)
+def test_a_resumed_driver_whose_first_answers_are_odd_aborts_at_the_deadline_or_goes_on(
+    read: str,
+    times: int,
+    odd: str | Exception,
+    resumed: Odd,
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    numbers, kind, ask = itertools.count(1), read.split()[0], resumed.ask
+
+    def answer(*words: str, stdin: str | None = None) -> str:
+        asked = " ".join(words[1:3]) if kind == "deployment" else words[1]
+        if words[0] != "get" or asked != read or next(numbers) > times:
+            return ask(*words, stdin=stdin)
+        if isinstance(odd, Exception):
+            raise odd
+        return odd
+
+    monkeypatch.setattr(cluster, "ask", answer)
+    assert canary() == ABORTED  # for want of answers that decide
+    state = kept(resumed)
+    assert (resumed.weights, state.phase, state.step, len(told)) == ([100, 0], "aborted", 1, 1)
+    assert "not decided within 20 seconds" in state.reason
+    no_stable_yet = (read, odd) == ("deployment credit", "")
+    assert no_stable_yet or "canary: hold: no data: " in capsys.readouterr().out
+
+
+def test_a_route_that_can_never_be_read_is_told_to_people(resumed: Odd, told: list[str]) -> None:
+    resumed.odd, resumed.after = {"httproute": "<html>"}, 0
+    with pytest.raises(NoAnswerError, match="kubectl gave no httproute"):
+        canary()
+    assert len(told) == 1
+    assert "what share it has is not known: kubectl gave no httproute" in told[0]
+
+
+def test_what_was_deployed_in_place_of_a_rollout_gets_no_share_by_its_state(
+    resumed: Odd, told: list[str]
+) -> None:
+    route.write(route.read(SPACE), 0, GOING)
+    resumed.odd, resumed.after = {"deployment": "<html>"}, 0
+    shares = []
+    resumed.touch = lambda: shares.append(resumed.weights[1])  # type: ignore[method-assign]
+    assert canary() == ABORTED
+    assert set(shares) == {0}
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_take_over_that_is_not_answered_at_first_gives_the_share_back_all_the_same(
+    written: bool, resumed: Odd, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert GATES.rollout
+    route.write(route.read(SPACE), 0, replace(GOING, phase="interrupted"))
+    write, first, shares = route.write, iter([True, True]), set()
+
+    def stumbling(now: route.Route, weight: int, state: State, mirror: bool = False) -> route.Route:
+        if next(first, False):
+            if written:
+                write(now, weight, state, mirror)
+            raise NoAnswerError("500")
+        return write(now, weight, state, mirror)
+
+    monkeypatch.setattr(route, "write", stumbling)
+    monkeypatch.setattr(driver.time, "sleep", lambda seconds: shares.add(resumed.weights[1]))
+    assert canary() == ABORTED
+    assert GATES.rollout.steps[1] in shares
+    assert (resumed.weights, kept(resumed).phase, len(told)) == ([100, 0], "aborted", 1)
+
+
+def test_what_nobody_deployed_is_said_at_once_where_no_rollout_runs(
+    server: Odd, told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.odd, server.after = {"deployment": ""}, 0
+    with pytest.raises(InputError, match="Argo Rollouts drives"):
+        canary()
+    assert "no data" not in capsys.readouterr().out

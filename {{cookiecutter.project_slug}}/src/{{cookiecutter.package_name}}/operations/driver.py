@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import signal
-import sys
 import time
 import traceback
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from .. import champion
 from ..config import InputError
 from ..gates import Gates, Rollout
+from ..screen import say
 from . import cluster, counts, notify, route
 from .decide import Counts, Decision, decide
 from .route import Route, State
@@ -44,7 +44,7 @@ class Driver:
         self.env, self.gates, self.rollout, self.steps = env, gates, rollout, steps
         self.route, self.state = now, state
         self.asked: set[int] = set()  # shares that may have been written without an answer
-        self.pause = min(max(rollout.seconds.step / 24, 0.25), 5.0)
+        self.pause = pause(rollout)
         self.seen = counts.Look()
         self.heard: tuple[float, float] | None = None  # seconds into the step, answers of stable
         self.answered = Counts({})  # of stable, since the step began
@@ -68,14 +68,26 @@ class Driver:
         return code
 
     def take(self, share: int) -> None:
-        """Become the only one who may write; raises ConflictError where the route was changed."""
+        """Become the only one who may write; raises ConflictError where the route was changed.
+
+        Where that is not answered well again and again, it is left to `drive`.
+        """
         self.asked.add(share)
         try:
-            self.route = route.write(self.route, share, self.state, mirrored(self.state))
+            for _ in range(cluster.TRIES):
+                try:
+                    self.route = route.write(self.route, share, self.state, mirrored(self.state))
+                except cluster.ConflictError:  # also where it was written, and not answered
+                    raise
+                except Exception as error:
+                    self.say(f"not done: {said(error)}")
+                    time.sleep(self.pause)
+                else:
+                    self.asked = set()
+                    return
         except KeyboardInterrupt:
             self.interrupted()
             raise
-        self.asked = set()
 
     def turn(self) -> int | None:
         """Look, decide and do it; the exit code where the rollout ends with it."""
@@ -249,6 +261,11 @@ class Driver:
         say(f"{clock} canary: {model} {self.route.weight:>3} %: {text}")
 
 
+def pause(rollout: Rollout) -> float:
+    """Seconds between two looks."""
+    return min(max(rollout.seconds.step / 24, 0.25), 5.0)
+
+
 @contextmanager
 def unhindered() -> Iterator[None]:
     """What is begun is ended: a second Ctrl-C, or whoever ends this process, waits for it."""
@@ -258,17 +275,6 @@ def unhindered() -> Iterator[None]:
     finally:
         for number, heard in before.items():
             signal.signal(number, heard)
-
-
-def say(text: str) -> None:
-    """Print it, on stderr where stdout is gone or its disk is full; the route tells in any case."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            print(text, file=stream, flush=True)
-        except OSError:
-            sys.stdout = sys.stderr
-        else:
-            return
 
 
 def said(error: Exception) -> str:

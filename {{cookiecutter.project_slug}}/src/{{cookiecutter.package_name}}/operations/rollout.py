@@ -9,16 +9,20 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import time
 from dataclasses import replace
 
 from .. import champion
 from ..config import InputError
-from ..gates import load_gates
-from . import cluster, deploy, driver, manifests, route
+from ..gates import Rollout, load_gates
+from ..screen import say
+from . import cluster, deploy, driver, manifests, notify, route
+from .cluster import NoAnswerError
 from .driver import Driver, Steps
 from .route import Route, State
 
 SHARES: dict[str, Steps] = {"canary": (), "bluegreen": (100,), "shadow": (0,)}  # (): gates.yaml's
+AGAIN = 3  # readings of what seems not to be there
 
 
 def canary(settings: dict[str, str]) -> int:
@@ -32,32 +36,33 @@ def canary(settings: dict[str, str]) -> int:
     """
     space = cluster.namespace(settings)
     gates = load_gates()
-    if gates.rollout is None:
+    limits = gates.rollout
+    if limits is None:
         raise InputError("gates.yaml: rollout is switched off: give it its keys")
+    why = settings.get("WHY", "").strip()
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     for _ in range(cluster.TRIES):
         try:
-            now = route.read(space)
+            now = _route(space, settings["ENV"], limits)
         except route.DamagedError:
             return _ended_damaged(space, settings["ENV"])
-        if _is_stable(space):
+        found = _found(space, now, limits)
+        if found is None:
             return 0
-        strategy = _strategy(space)
-        steps = tuple(min(share, driver.MOST) for share in SHARES[strategy] or gates.rollout.steps)
-        release = tried(space)
+        release, strategy, most = found
+        steps = tuple(min(share, driver.MOST) for share in SHARES.get(strategy) or limits.steps)
         champion.judged(release.model)
-        why = settings.get("WHY", "").strip()
         state = _begun(now, release, strategy, len(steps), why)
         if state.phase == "aborted":
-            print(f"canary: model {state.model[:16]} was aborted: {state.reason}: try a new model")
+            say(f"canary: model {state.model[:16]} was aborted: {state.reason}: try a new model")
             return driver.ended(space, settings["ENV"], state)
         if state.phase == "passed":
             return driver.passed(state, settings["ENV"])
         if state is not now.state:  # one that runs is not left without a driver
             champion.reasoned(release.model, why)
         state = replace(state, driver=name, phase="running")
-        share = steps[state.step] if state.step >= 0 else 0
-        mine = Driver(settings["ENV"], gates, gates.rollout, steps, now, state)
+        share = min(steps[state.step], most) if state.step >= 0 else 0
+        mine = Driver(settings["ENV"], gates, limits, steps, now, state)
         try:  # from here on the driver before, if it lives, cannot write
             mine.take(share)
         except cluster.ConflictError:
@@ -66,11 +71,58 @@ def canary(settings: dict[str, str]) -> int:
     raise route.contested(space)
 
 
+def _route(space: str, env: str, rollout: Rollout) -> Route:
+    """The route; asked for again until the deadline where the answer cannot be read, and AGAIN
+    times where there seems to be none. Then people are told, and the error is raised.
+    """
+    begin, number = time.monotonic(), 0
+    while True:
+        number += 1
+        try:
+            return route.read(space)
+        except route.DamagedError:
+            raise
+        except Exception as error:
+            there = isinstance(error, NoAnswerError) or not isinstance(error, InputError)
+            spent = time.monotonic() - begin
+            if spent >= rollout.seconds.deadline if there else number >= AGAIN:
+                text = "nobody drives its rollout, and what share it has is not known"
+                notify.send(f"{cluster.project()}: {env}: {text}: {driver.said(error)}")
+                raise
+            say(f"canary: hold: no data: {driver.said(error)}")
+        time.sleep(driver.pause(rollout))
+
+
+def _found(space: str, now: Route, rollout: Rollout) -> tuple[manifests.Release, str, int] | None:
+    """The release that is tried, its strategy and the most per cent it may get; None where the
+    newest model is stable already.
+
+    Where that cannot be read AGAIN times, a rollout that runs is driven on from its state, with no
+    more than it has: whoever answers in its place now is not judged.
+    """
+    state, number = now.state, 0
+    while True:
+        number += 1
+        try:
+            if _is_stable(space):
+                return None
+            strategy = _strategy(space)
+            return tried(space), strategy, 100
+        except Exception as error:
+            runs = state is not None and state.phase in ("running", "interrupted")
+            if not runs and (number >= AGAIN or not isinstance(error, NoAnswerError)):
+                raise
+            say(f"canary: hold: no data: {driver.said(error)}")
+        if state is not None and number >= AGAIN:
+            return manifests.Release(state.image, state.model, "", ""), state.strategy, now.weight
+        time.sleep(driver.pause(rollout))
+
+
 def _ended_damaged(space: str, env: str) -> int:
     """End the rollout whose state cannot be read: nobody knows how far it came, or why it ended."""
     state = damaged(space)
     route.settle(space, state)
-    print(f"canary: model {state.model[:16]}: {state.reason}: everyone is at stable")
+    say(f"canary: model {state.model[:16]}: {state.reason}: everyone is at stable")
     return driver.ended(space, env, state)
 
 
@@ -108,7 +160,7 @@ def _is_stable(space: str) -> bool:
         return False
     if there["stable"].model != record["digest"]:
         return False
-    print(f"canary: stable serves model {record['digest'][:16]} already: nothing is to be tried")
+    say(f"canary: stable serves model {record['digest'][:16]} already: nothing is to be tried")
     return True
 
 
