@@ -24,7 +24,7 @@ from typing import Any
 
 from . import changes, lineage, manifest
 from .config import InputError
-from .files import digest_json, json_text, locked, read_json, write_text
+from .files import digest_json, json_text, locked, parsed, read_json, write_text
 from .places import VERDICT
 from .text import line
 
@@ -73,10 +73,7 @@ def read(path: Path) -> Record | None:
     content = changes.content(path)
     if content is None:
         return None
-    try:
-        record = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged ({error}): {_RESTORE}") from None
+    record = parsed(content, path, _RESTORE)
     hexadecimal = isinstance(record, dict) and all(
         isinstance(text := record.get(key), str) and len(text) == 64 and set(text) <= _HEX
         for key in ("digest", "verdict")
@@ -192,12 +189,12 @@ def _listed() -> tuple[list[Record], str]:
     records: list[Record] = []
     seal, sealed = "", False
     for number, text in enumerate((changes.content(HISTORY) or b"").splitlines(), 1):
+        record = parsed(text, HISTORY, "restore it from git")
         try:
-            record = json.loads(text)
             digest_json(record)  # NaN has none
         except (ValueError, RecursionError) as error:
             raise InputError(f"{HISTORY} is damaged ({error}): restore it from git") from None
-        if not isinstance(record, dict) or not record.keys() >= _KEYS - {"image"}:
+        if not _texts(record, *_KEYS - {"image", "commit"}) or "commit" not in record:
             raise InputError(f"{HISTORY}: line {number} is no champion: restore it from git")
         found = record.pop("seal", None)
         record = {"image": None} | record  # older lines have none
@@ -247,14 +244,17 @@ def abort(digest: str, why: str) -> None:
 
 
 def _aborted() -> list[Record]:
-    try:
-        lines = ABORTED.read_bytes().splitlines() if ABORTED.exists() else []
-        entries: list[Record] = [json.loads(line) for line in lines]
-        for entry in entries:
-            _ = [entry[key] for key in ("digest", "since", "by", "why")]
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{ABORTED} is damaged ({error}): restore it from git") from None
+    lines = ABORTED.read_bytes().splitlines() if ABORTED.exists() else []
+    entries: list[Record] = [parsed(line, ABORTED, "restore it from git") for line in lines]
+    for number, entry in enumerate(entries, 1):
+        if not _texts(entry, "digest", "since", "by", "why"):
+            raise InputError(f"{ABORTED} is damaged (line {number}): restore it from git")
     return entries
+
+
+def _texts(record: Any, *keys: str) -> bool:
+    """Whether `record` is a map whose `keys` are texts."""
+    return isinstance(record, dict) and all(isinstance(record.get(key), str) for key in keys)
 
 
 def listed(digest: str) -> bool:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .config import InputError
-from .files import flush, locked, new_file, write_text
+from .files import flush, locked, new_file, parsed, write_text
 
 CHANGE = Path("models/.change.json")  # {name of a file: its text, or null: there is to be none}
 MODELS = CHANGE.parent
@@ -54,12 +54,14 @@ def replace(texts: Mapping[Path, str | None]) -> None:
 
 def _begun() -> dict[str, str | None]:
     try:
-        return dict(json.loads(CHANGE.read_bytes()))
+        content = CHANGE.read_bytes()
     except FileNotFoundError:
         return {}
-    except ValueError as error:
-        said = f"{CHANGE} is damaged ({error}): remove it, and restore {MODELS} from git"
-        raise InputError(said) from None
+    remedy = f"remove it, and restore {MODELS} from git"
+    texts = parsed(content, CHANGE, remedy)
+    if not isinstance(texts, dict) or not all(isinstance(t, str | None) for t in texts.values()):
+        raise InputError(f"{CHANGE} is damaged (no texts of files): {remedy}")
+    return texts
 
 
 def _finish() -> None:

@@ -135,9 +135,16 @@ def json_text(value: Any) -> str:
 def read_json(path: Path, remedy: str) -> Any:
     """JSON in `path`; raises InputError naming the file and the remedy where it is not whole."""
     try:
-        return json.loads(path.read_bytes())
+        content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path} is missing: {remedy}") from None
+    return parsed(content, path, remedy)
+
+
+def parsed(content: bytes, path: Path, remedy: str) -> Any:
+    """The JSON in `content`, which `path` holds; raises InputError as `read_json` does."""
+    try:
+        return json.loads(content)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error}): {remedy}") from None
 

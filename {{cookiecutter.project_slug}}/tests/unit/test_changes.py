@@ -122,8 +122,11 @@ def test_a_change_that_cannot_be_written_is_not_begun(models: list[str]) -> None
     assert state() == before
 
 
-def test_a_change_that_was_damaged_is_named(models: list[str]) -> None:
-    changes.CHANGE.write_text("{")
+@pytest.mark.parametrize(
+    "text", ["{", "[" * 100_000, "5", "[]", '{"champion.json": 5}', "9" * 5000]
+)
+def test_a_change_that_was_damaged_is_named(models: list[str], text: str) -> None:
+    changes.CHANGE.write_text(text)
     with pytest.raises(InputError, match=r"models/\.change\.json is damaged .*: remove it"):
         release.promote({})
 

@@ -297,9 +297,9 @@ def test_history_prints_who_when_and_why(
     assert lines[2].endswith("more data")
 
 
-@pytest.mark.parametrize("line", ["5", '{"digest": "x"}', "{"])
+@pytest.mark.parametrize("line", ["[" * 100_000, "9" * 5000, "\udcff", '{"digest": "x"}', "{"])
 def test_a_damaged_history_is_named(models: list[str], line: str) -> None:
-    with HISTORY.open("a") as file:
+    with HISTORY.open("a", errors="surrogateescape") as file:
         file.write(line + "\n")
     with pytest.raises(InputError, match=r"history\.jsonl"):
         release.history()
@@ -494,9 +494,19 @@ def test_an_older_history_is_read_said_to_have_no_seal_and_sealed_by_the_next_li
         release.rollback({})
 
 
-@pytest.mark.parametrize("line", ["5", "{}", "{", '{"digest": "x"}'])
+ENDED = {"digest": "1" * 64, "since": "2026-01-01T00:00:00+00:00", "by": "E", "why": "slow"}
+NO_LINES = ["[" * 100_000, "9" * 5000, "\udcff", "NaN", "5", "null"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [*NO_LINES, "{}", "{", '{"digest": "x"}', json.dumps(ENDED | {"since": 5}), "[]"],
+)
 def test_a_damaged_list_of_ended_rollouts_is_named(models: list[str], line: str) -> None:
-    champion.ABORTED.write_text(line + "\n")
+    known = json.dumps(ENDED) + "\n"
+    champion.ABORTED.write_text(known)
+    release.offer({})
+    champion.ABORTED.write_text(known + line + "\n", errors="surrogateescape")
     with pytest.raises(InputError, match=r"aborted\.jsonl is damaged"):
         release.offer({})
 

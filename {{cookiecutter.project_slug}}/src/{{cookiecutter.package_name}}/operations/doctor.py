@@ -127,7 +127,7 @@ def _locks() -> Line:
     by_file = _dvc_config().get("core", "hardlink_lock", fallback="").lower() == "true"
     try:
         free = not path.exists() or not any(json.loads(path.read_bytes()).values())
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         free = False
     free = free and not (by_file and any(each.exists() for each in held))
     return free, "locks", "DVC is free" if free else versioning.LOCKED

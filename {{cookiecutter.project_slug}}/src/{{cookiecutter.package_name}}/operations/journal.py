@@ -8,7 +8,7 @@ from typing import Any
 
 from ..champion import MODELS
 from ..config import InputError
-from ..files import write_text
+from ..files import parsed, write_text
 
 JOURNAL = MODELS / "retraining.jsonl"
 Entry = dict[str, Any]  # time, decision, asked, triggers, brakes; place where CI trains
@@ -18,11 +18,12 @@ def read_journal() -> list[Entry]:
     """Its entries, oldest first; raises InputError where one is damaged."""
     if not JOURNAL.exists():
         return []
+    lines = JOURNAL.read_bytes().splitlines()
+    entries = [parsed(line, JOURNAL, "restore it from git") for line in lines]
     try:
-        entries = [json.loads(line) for line in JOURNAL.read_bytes().splitlines()]
         for entry in entries:
             _ = days_since(entry), entry["decision"], entry["asked"]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{JOURNAL} is damaged ({error}): restore it from git") from None
     return entries
 
