@@ -245,6 +245,44 @@ def test_a_rollback_on_a_full_disk_goes_no_further_than_the_last_champion(
     assert moved == [models[1]] == [current()]
 
 
+def test_rollback_goes_to_a_champion_of_another_table_only_when_told_so(
+    models: list[str],
+    new_candidate: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    release.promote({})
+    data = load_config().data
+    asked = {"target": data.target, "task": data.task, "labels": list(data.labels)}
+    assert [release._question({"digest": digest}) for digest in models] == [asked] * 2
+    third(new_candidate)
+    other = asked | {"target": "late"}
+    monkeypatch.setattr(
+        release, "_question", lambda record: other if record["digest"] == models[1] else asked
+    )
+    assert release.rollback({})
+    assert current() == models[0]
+    said = capsys.readouterr().err
+    assert f"{models[1][:16]} passed over: is of another table than the champion: target" in said
+    assert "APPLY=yes" in said
+
+
+def test_rollback_to_another_table_is_done_with_a_warning_when_told_so(
+    models: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release.promote({})
+    question = {"target": "default", "task": "binary", "labels": []}
+    monkeypatch.setattr(
+        release, "_question", lambda record: question | {"target": record["digest"]}
+    )
+    with pytest.raises(InputError, match="no earlier champion"):
+        release.rollback({})
+    assert current() == models[1]
+    assert release.rollback({"APPLY": "yes"})
+    assert current() == models[0]
+    assert f"rollback: warning: {models[0][:16]} is of another table" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("damage", ["gone", "changed"])
 def test_rollback_passes_over_a_version_that_does_not_verify(
     models: list[str], new_candidate: Make, damage: str

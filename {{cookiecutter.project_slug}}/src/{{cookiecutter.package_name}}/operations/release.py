@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from .. import champion, tracking
+from .. import champion, manifest, tracking
 from ..champion import CHALLENGER, CHAMPION, Record
 from ..changes import changing
 from ..config import GATES_FILE, InputError
@@ -130,7 +130,8 @@ def rollback(settings: dict[str, str]) -> bool:
 
     With ENV: an open rollout is ended, and that is all; else stable goes back with the champion.
     After a rollback, the stable of another ENV follows to its champion; one release further back
-    needs APPLY=yes, so that a rollback begun again does not go too far.
+    needs APPLY=yes, so that a rollback begun again does not go too far; without it a champion of
+    another table is passed over, too.
     """
     env = settings.get("ENV")
     if env and (state := stable.withdraw(settings)):
@@ -161,6 +162,10 @@ def _rollback(settings: dict[str, str]) -> str:
     for record in champion.earlier(past):
         try:
             verdict = champion.verify(record)
+            if other := _other(record, past[-1]):
+                if settings.get("APPLY") != "yes":
+                    raise InputError(f"{other}: to go there all the same: APPLY=yes")
+                say(f"rollback: warning: {record['digest'][:16]} {other}")
             if env:
                 stable.restore(settings, record)
         except (InputError, OSError) as error:
@@ -176,6 +181,27 @@ def _rollback(settings: dict[str, str]) -> str:
     said = "there is no earlier champion that verifies: the present one stays"
     notify.send(f"rollback: {said}")
     raise InputError(said)
+
+
+def _other(record: Record, present: Record) -> str:
+    """How what the model of `record` predicts differs from what the `present` champion does, as
+    after `adopt`; empty where it does not, or where the present one cannot be read.
+    """
+    try:
+        asked = _question(present)
+    except (InputError, OSError):
+        return ""
+    mine = _question(record)
+    keys = [key for key in mine if key in asked and mine[key] != asked[key]]
+    other = [f"{key} {mine[key]!r}, not {asked[key]!r}" for key in keys]
+    return f"is of another table than the champion: {'; '.join(other)}" if other else ""
+
+
+def _question(record: Record) -> Record:
+    """Target, task and classes of a kept version; raises InputError where it is damaged."""
+    found, _ = manifest.read(champion.folder(record["digest"]), record["digest"])
+    known = found["identity"]
+    return {key: known[key] for key in ("target", "task", "labels") if key in known}
 
 
 def _forward(env: str | None) -> str:
