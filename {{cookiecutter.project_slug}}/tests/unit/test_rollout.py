@@ -484,6 +484,32 @@ def test_a_rollout_that_runs_goes_on_though_its_model_was_taken_back_elsewhere(
     assert drive((50, 50)) == 0
 
 
+@pytest.mark.parametrize(
+    ("pod", "ci", "said"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_a_job_whose_list_goes_with_it_says_how_the_end_gets_into_that_of_a_clone(
+    pod: bool,
+    ci: bool,
+    said: bool,
+    drive: Callable[..., int],
+    server: Server,
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(driver.lineage, "in_ci", lambda: ci)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    if pod:
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    over = replace(OVER, evidence=True)
+    route.settle(SPACE, over)
+    ended(SPACE, "staging", over)
+    assert told[0].endswith("`make push` shares it") == said
+    assert ("in a clone, `make canary ENV=staging` lists it too" in told[0]) == said
+    champion.ABORTED.unlink()  # as in a clone
+    assert drive((100, 0)) == ABORTED
+    assert champion.listed(over.model)
+
+
 @pytest.mark.parametrize("evidence", [True, False])
 def test_an_end_that_another_machine_noted_is_listed_here_once(
     evidence: bool, drive: Callable[..., int], server: Server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import time
 import traceback
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from .. import champion
+from .. import champion, lineage
 from ..config import InputError
 from ..gates import Gates, Rollout
 from ..screen import say
@@ -319,6 +320,9 @@ def tell(env: str, state: State) -> None:
     try:
         if state.evidence:
             champion.abort(state.model, state.reason)
+            if "KUBERNETES_SERVICE_HOST" in os.environ and not lineage.in_ci():
+                listed = f"; {champion.ABORTED} goes with its job: in a clone, `make canary "
+                listed += f"ENV={env}` lists it too, and `make push` shares it"
     except Exception as error:  # a list that cannot be written keeps nobody untold
         listed = f"; `make offer` may offer it again, it is not listed: {said(error)}"
     name, model = cluster.project(), state.model[:16]
