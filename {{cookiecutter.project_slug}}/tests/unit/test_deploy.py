@@ -337,3 +337,28 @@ def test_an_image_that_does_not_verify_is_not_deployed(
         bring(STRATEGY=strategy, IMAGE=name)
     assert not strategy or (home / "cluster.json").read_text() == before
     assert strategy or not (home / "cluster.json").exists()
+
+
+@pytest.mark.parametrize("settings", [{"JOB": "train"}, {"JOB": "rollout"}, {}])
+@pytest.mark.parametrize("signed", [True, False])
+def test_an_image_of_jobs_is_applied_only_with_a_trusted_signature(
+    signed: bool, settings: dict[str, str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def trusted(image: str) -> None:
+        asked.append(image)
+        if not signed:
+            raise InputError("no signatures found")
+
+    job = json.dumps({"kind": "Job", "metadata": {"name": "credit-job"}})
+    monkeypatch.setattr(manifests, "render_job", lambda *_: job)
+    monkeypatch.setattr(supply, "trusted", trusted)
+    work = f"registry.example.com/work@sha256:{'7' * 64}"
+    if signed:
+        bring(WORK=work, **settings)
+    else:
+        with pytest.raises(InputError, match="no signatures found"):
+            bring(WORK=work, **settings)
+    assert asked == [work]
+    assert (home / "cluster.json").exists() == signed

@@ -236,6 +236,20 @@ def test_what_cosign_prints_in_another_form_is_refused_in_one_line(
         supply.verified(IMAGE)
 
 
+def test_an_image_of_jobs_needs_a_signature_alone(bench: Path, program: Program) -> None:
+    program("cosign", verify_attestation="")
+    supply.trusted(IMAGE)
+    other = {"critical": {"identity": {"docker-reference": "registry.example.com/other"}}}
+    program("cosign", verify=json.dumps([other]))
+    with pytest.raises(InputError, match="its signature was made for"):
+        supply.trusted(IMAGE)
+    with pytest.raises(InputError, match="by digest"):
+        supply.trusted(f"{NAME}:1")
+    program("cosign", code=1)
+    with pytest.raises(InputError, match="cosign verify"):
+        supply.trusted(IMAGE)
+
+
 @pytest.mark.parametrize("printed", ['""', "[]"])
 def test_an_empty_list_of_signatures_is_none(printed: str, bench: Path, program: Program) -> None:
     program("cosign", verify=printed)

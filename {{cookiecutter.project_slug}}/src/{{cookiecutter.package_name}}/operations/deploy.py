@@ -24,13 +24,15 @@ def deploy(settings: dict[str, str]) -> None:
     """ENV, STRATEGY, IMAGE: stable where nothing runs yet, else the track that is tried; or JOB.
 
     STRATEGY=rolling, in staging only, replaces the pods of stable one by one: nothing judges it.
-    The same call again changes nothing. Raises InputError for an image that `verify` refuses, and
-    where another release is being tried, with what would be ended by APPLY=yes. WAIT: seconds for
-    the pods to be ready (0: do not).
+    The same call again changes nothing. Raises InputError for an image that `verify` refuses, for
+    one of jobs (WORK) without a trusted signature, and where another release is being tried, with
+    what would be ended by APPLY=yes. WAIT: seconds for the pods to be ready (0: do not).
     """
     space, env, work = cluster.namespace(settings), settings["ENV"], settings.get("WORK") or ""
     if settings.get("JOB"):
-        _start(space, manifests.render_job(env, settings["JOB"], work))
+        text = manifests.render_job(env, settings["JOB"], work)
+        supply.trusted(work)
+        _start(space, text)
         return
     strategy = settings.get("STRATEGY") or "canary"
     if strategy != ROLLING:
@@ -40,6 +42,8 @@ def deploy(settings: dict[str, str]) -> None:
     seconds = patience(settings)
     release, now = manifests.wanted(settings), running(space)
     supply.serves(release.image, release.model)
+    if work:
+        supply.trusted(work)
     stable, tried = now["stable"], now["canary"]
     if stable is None:
         _apply(documents(manifests.render(env, release, work=work)))

@@ -138,6 +138,25 @@ def signed(reference: str) -> Record:
     made for another repository, and for a missing list of packages. Trusted is COSIGN_PUBLIC_KEY,
     or VERIFY_IDENTITY with VERIFY_ISSUER.
     """
+    with _signature(reference) as (environment, trust):
+        _attested(environment, trust, "cyclonedx", reference)
+        facts = _attested(environment, trust, LINEAGE, reference)
+    if not isinstance(facts, dict) or not (
+        "commit" in facts and all(isinstance(facts.get(key), str) for key in ("model", "verdict"))
+    ):
+        raise InputError(f"{reference}: its lineage is damaged: run `make sign` again")
+    return facts | {"image": reference}
+
+
+def trusted(reference: str) -> None:
+    """Raises InputError as `signed` does for an image of jobs: that has a signature alone."""
+    with _signature(reference):
+        pass
+
+
+@contextlib.contextmanager
+def _signature(reference: str) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """Where and by which words of cosign more is asked about an image whose signature is good."""
     if not REFERENCE.fullmatch(reference):
         raise InputError(f"IMAGE={reference}: name it by digest: registry/name@sha256:... (64 hex)")
     trust = _trust()
@@ -149,13 +168,7 @@ def signed(reference: str) -> Record:
             names = sorted({s["critical"]["identity"]["docker-reference"] for s in signatures})
         if names != [name]:
             raise InputError(f"{reference}: its signature was made for {names}, not {name}")
-        _attested(environment, trust, "cyclonedx", reference)
-        facts = _attested(environment, trust, LINEAGE, reference)
-    if not isinstance(facts, dict) or not (
-        "commit" in facts and all(isinstance(facts.get(key), str) for key in ("model", "verdict"))
-    ):
-        raise InputError(f"{reference}: its lineage is damaged: run `make sign` again")
-    return facts | {"image": reference}
+        yield environment, trust
 
 
 def _judged(model: str, image: str) -> Record:
