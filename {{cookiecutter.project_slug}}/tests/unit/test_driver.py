@@ -269,6 +269,8 @@ DAMAGED += [
     json.dumps(asdict(STATE) | {"base": {"stable": base}})
     for base in ({"a": {"x": "1"}}, {"a": 5}, {"a": {"x": None}}, {"a": {"x": float("nan")}})
 ]
+DAMAGED += [json.dumps(asdict(STATE) | {"elapsed": number}) for number in (10**400, 1e300, -1)]
+DAMAGED += [json.dumps(asdict(STATE) | {"base": {"stable": {"a": {"x": 10**400}}}})]
 
 
 @pytest.mark.parametrize("text", DAMAGED)

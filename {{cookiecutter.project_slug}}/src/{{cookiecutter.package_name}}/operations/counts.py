@@ -13,13 +13,12 @@ from ..config import InputError
 from . import cluster, quality
 from .decide import ANSWERS, Counts, Range
 from .quality import Both
-from .route import State
+from .route import LARGEST, State
 
 MEMORY = "process_resident_memory_bytes|"
 PORT = 8000
 LONGEST = 1 << 20  # letters of /metrics
 LONGEST_LINE = 4096  # the time to read one grows with the square of its letters
-LARGEST = 2.0**53  # count, or bytes of memory
 MOST = 1000  # series of one pod, which stand in the state of the rollout
 REQUESTS = "predict_requests_total"
 LABELS = {  # of a series that is judged; and `le` of each bucket

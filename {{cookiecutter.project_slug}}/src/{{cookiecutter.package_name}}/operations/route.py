@@ -7,7 +7,6 @@ API server refuses the second of two writers, so a rollout never has two.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from ..config import InputError
 from . import cluster
 
 ANNOTATION = "rollout"
+LARGEST = 2.0**53  # count, bytes of memory, or seconds: a number above is none of ours
 PHASES = ("running", "interrupted", "passed", "aborted")
 
 
@@ -102,7 +102,7 @@ def _state(known: Any) -> State:
         all(isinstance(text, str) for text in texts),
         state.phase in PHASES,
         type(state.step) is int and state.step >= -1,
-        all(type(n) in (int, float) and 0 <= n < math.inf for n in (state.elapsed, *counters)),
+        all(type(n) in (int, float) and 0 <= n <= LARGEST for n in (state.elapsed, *counters)),
         isinstance(state.told, bool) and isinstance(state.evidence, bool),
     )
     if not all(fits):
