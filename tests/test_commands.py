@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import bake
@@ -40,6 +41,29 @@ def test_the_first_words_of_a_new_project_are_no_error(project: Path) -> None:
     done = bake.run("make", "help", cwd=project)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split()[:2] == ["make", "help"]
+
+
+def test_clean_removes_only_what_a_run_makes_again(project: Path, tmp_path: Path) -> None:
+    """Neither what git keeps nor what other words wrote or people brought."""
+    again = {
+        *("data/prepared/train.parquet", "models/candidate/model.json", "reports/plots/roc.svg"),
+        *(f"reports/{name}.json" for name in ("validation", "evaluation", "verdict")),
+        *("reports/report.html", "reports/model_card.md", ".ruff_cache/x", ".mypy_cache/x"),
+        ".pytest_cache/x",
+    }
+    kept = {
+        *("data/starter.csv", "data/my.csv", "models/champion.json", "models/history.jsonl"),
+        *("reports/metrics.json", "reports/labelled.csv", "reports/notes.md", "mlflow.db"),
+        *(f"reports/{name}.json" for name in ("image", "sbom", "experiment", "search/1", "load")),
+        *("dvc.lock", ".dvc/cache/files/md5/00/1", "predictions/1.jsonl", "experiment.json"),
+    }
+    clone = Path(shutil.copytree(project, tmp_path / "project"))
+    for name in again | kept:
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_text("1", encoding="utf-8")
+    before = set(bake.files(clone))
+    assert bake.run("make", "clean", cwd=clone).returncode == 0
+    assert before - set(bake.files(clone)) == again
 
 
 @pytest.mark.parametrize(
