@@ -8,6 +8,8 @@ import inspect
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 
@@ -95,6 +97,8 @@ def main(words: Sequence[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):  # they leave nothing half-written either
         if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
             signal.signal(number, signal.default_int_handler)
+    if "DVC_STAGE" in os.environ:
+        threading.Thread(target=_end_after, args=(os.getppid(),), daemon=True).start()
     try:
         return max(_run(name, settings, names == [name]) for name in _expand(names))
     except BaseException as error:
@@ -109,6 +113,13 @@ def main(words: Sequence[str]) -> int:
             raise
         print(f"ERROR: {message}", file=sys.stderr)
         return 1
+
+
+def _end_after(parent: int) -> None:
+    """Interrupt this stage when the run that started it is gone: another may begin meanwhile."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _interrupted(error: BaseException | None) -> bool:

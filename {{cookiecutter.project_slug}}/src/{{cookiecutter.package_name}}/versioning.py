@@ -24,6 +24,7 @@ LOCKED = (
     "`rm -rf .dvc/tmp/rwlock* .dvc/tmp/lock`"
 )
 _UNSAVED = "Use `--force` to force.\n"  # DVC ends so before the paths that a checkout would remove
+_INTERRUPTED = ("exited with 130", "exited with -2")  # the second before `main` could hear it
 _AHEAD = 3.0  # seconds
 _STORE = "mlflow.store.tracking.sqlalchemy_store"
 
@@ -63,7 +64,8 @@ def _repository() -> Repo:
 def reproduce(settings: dict[str, str]) -> None:
     """Run the stage named by STAGE= in dvc.yaml and what must come before it, where it changed.
 
-    Raises InputError for what DVC cannot do; ends the process where a stage has said its fault.
+    Raises InputError for what DVC cannot do; ends the process where a stage has said its fault,
+    with 130 where it was interrupted.
     """
     config = load_config()
     if Path(config.data.path) != STARTER:
@@ -81,7 +83,7 @@ def reproduce(settings: dict[str, str]) -> None:
             repository.reproduce(targets=[settings.get("STAGE", "evaluate")])
     except dvc.exceptions.ReproductionError as error:
         if isinstance(error.__cause__, dvc.stage.exceptions.StageCmdFailedError):
-            raise SystemExit(1) from None
+            raise SystemExit(130 if str(error.__cause__).endswith(_INTERRUPTED) else 1) from None
         raise _explained(str(error), error.__cause__ or error) from error
     except dvc.exceptions.DvcException as error:
         raise _explained("DVC", error) from error

@@ -1,5 +1,7 @@
 import errno
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from {{ cookiecutter.package_name }} import __main__ as command
+from {{ cookiecutter.package_name }} import versioning
 from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.operations import experiment
 from {{ cookiecutter.package_name }}.pipeline import adopt, register, summary
+
+from ..conftest import ROOT
 
 
 def ends_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -73,6 +78,48 @@ def test_whoever_ends_a_word_interrupts_it_unless_it_was_told_not_to_hear(
         for each, heard in before.items():
             signal.signal(each, heard)
     assert "interrupted" in capsys.readouterr().err
+
+
+@pytest.mark.template
+@pytest.mark.filterwarnings("ignore")  # of DVC's own dependencies
+@pytest.mark.parametrize(
+    ("end", "code"), [("exit 130", 130), ("kill -INT $$", 130), ("exit 1", 1), ("exit 2", 1)]
+)
+def test_a_run_whose_stage_was_interrupted_ends_as_interrupted(
+    end: str, code: int, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (in_folder / ".dvc").mkdir()
+    (in_folder / ".dvc/config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
+    stage = {"stages": {"train": {"cmd": end}}}
+    (in_folder / "dvc.yaml").write_text(json.dumps(stage), encoding="utf-8")
+    shutil.copy(ROOT / "model_config.yaml", in_folder)
+    monkeypatch.setenv("SHELL", "/bin/sh")
+    with pytest.raises(SystemExit) as ended:
+        versioning.reproduce({"STAGE": "train"})
+    assert ended.value.code == code
+
+
+@pytest.mark.template
+@pytest.mark.parametrize("variable", ["DVC_STAGE", "OTHER"])
+def test_a_stage_ends_when_the_run_that_started_it_is_gone(variable: str, tmp_path: Path) -> None:
+    """A word that people started themselves goes on, as with nohup."""
+    source = Path(command.__file__).parent
+    waits = f"from {source.name} import __main__ as c; from {source.name}.pipeline import summary"
+    waits += "; import time; summary.run = lambda: print('begins', flush=True) or time.sleep(3)"
+    word = [sys.executable, "-c", f"{waits}; raise SystemExit(c.main(['summary']))"]
+    run = f"import subprocess, os; subprocess.Popen({word!r}); os.read(0, 1); os._exit(9)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", run],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(source.parent), "OMP_NUM_THREADS": "1", variable: "x"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"begins\n"
+    _, said = process.communicate(b"1", timeout=60)  # until the stage has ended too
+    assert (b"interrupted" in said) == (variable == "DVC_STAGE")
 
 
 def test_a_fault_of_the_code_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
