@@ -250,6 +250,30 @@ def test_a_refusal_of_the_cluster_says_what_to_do(refusal: str, said: str, home:
         bring()
 
 
+NOTE = 'E1130 08:04:45.195549   32720 memcache.go:265] "Unhandled Error" err="no API group list"\n'
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (
+            3 * NOTE + "The connection to the server localhost:8080 was refused",
+            "set KUBECONFIG, or look at `kubectl config current-context` (The connection",
+        ),
+        (2 * NOTE, "kubectl get httproute credit: E1130"),
+        ("E1130 is no note of its own", "kubectl get httproute credit: E1130 is no note"),
+    ],
+)
+def test_the_notes_of_kubectl_to_itself_do_not_hide_what_it_says(
+    refusal: str, said: str, home: Path
+) -> None:
+    (home / "refuses").write_text(refusal)
+    with pytest.raises(InputError) as refused:
+        deploy.status({"ENV": "staging"})
+    assert said in str(refused.value)
+    assert str(refused.value).count("memcache.go") == (refusal == 2 * NOTE)
+
+
 def test_a_cluster_that_does_not_answer_is_not_waited_for(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

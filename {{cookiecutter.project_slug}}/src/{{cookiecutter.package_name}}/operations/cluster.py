@@ -6,6 +6,7 @@ An answer is read by its form (FORMS): whatever has another one is no answer.
 from __future__ import annotations
 
 import json
+import re
 import resource
 import shutil
 import subprocess
@@ -33,6 +34,8 @@ _NO_CLUSTER = (
     "context deadline exceeded",
     "no such host",
 )
+# its notes to itself, such as E1130 08:00:00.000000   42 memcache.go:265] "Unhandled Error" ...
+_KLOG = re.compile(r"^[IWEF]\d{4} [\d:.]+ +\d+ [\w.-]+:\d+\] .*\n(?=.)", re.M)
 
 Object = dict[str, Any]
 
@@ -126,7 +129,7 @@ def kubectl(*words: str, stdin: str | None = None, seconds: float = SECONDS) -> 
     if max(len(answer), len(complaint)) >= LONGEST:
         raise NoAnswerError(f"{what}: it said more than {LONGEST >> 20} MiB")
     if done.returncode:
-        raise _refusal(what, shown(complaint.decode(errors="replace")))
+        raise _refusal(what, shown(_KLOG.sub("", complaint.decode(errors="replace"))))
     try:
         return answer.decode()
     except UnicodeDecodeError as error:
@@ -232,6 +235,6 @@ def _refusal(what: str, said: str) -> InputError:
             f"{what}: the cluster lacks that API (Gateway API for HTTPRoute): install it: {said}"
         )
     if any(sign in said for sign in _NO_CLUSTER):
-        remedy = "look at `kubectl config current-context`"
+        remedy = "set KUBECONFIG, or look at `kubectl config current-context`"
         return NoAnswerError(f"{what}: no cluster answers: {remedy} ({said})")
     return NoAnswerError(f"{what}: {said or 'failed without a word'}")
