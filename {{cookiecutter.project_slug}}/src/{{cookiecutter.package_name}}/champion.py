@@ -214,12 +214,12 @@ def _seal(before: str, record: Record) -> str:
     return digest_json([before, {"image": None} | record])
 
 
-def refused() -> list[str]:
-    """Gates that refused the candidate judged last; none where none was judged here."""
+def refused() -> Record | None:
+    """The verdict on the candidate judged last here, where it refused; else None."""
     if not VERDICT.exists():
-        return []
-    checks = read_json(VERDICT, "run `make gate`")["checks"]
-    return [check["gate"] for check in checks if check["verdict"] == "refused"]
+        return None
+    found = read_verdict(VERDICT, "run `make gate`")
+    return found if found["verdict"] == "refused" else None
 
 
 def earlier(records: list[Record]) -> list[Record]:

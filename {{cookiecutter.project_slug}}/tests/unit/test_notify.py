@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from {{ cookiecutter.package_name }} import champion
 from {{ cookiecutter.package_name }}.operations import notify
 from {{ cookiecutter.package_name }}.pipeline import summary
 
@@ -115,9 +116,11 @@ def test_a_run_that_was_refused_is_not_called_finished(
 ) -> None:
     Path("reports").mkdir()
     checks = [{"gate": "performance.gain", "verdict": verdict, "reason": ""}]
-    Path("reports/verdict.json").write_text(json.dumps({"checks": checks}), encoding="utf-8")
+    judged = {"model": "1" * 64, "verdict": verdict, "checks": checks, "metrics": {}}
+    text = json.dumps(champion.sealed(judged))
+    Path("reports/verdict.json").write_text(text, encoding="utf-8")
     notify.tell("run finished")
     assert ("run finished" in capsys.readouterr().out) == (verdict == "passed")
     summary.run()
-    refused = "candidate: REFUSED, the champion stays: performance.gain"
+    refused = "candidate: 1111111111111111: REFUSED, there is no champion: performance.gain"
     assert (refused in capsys.readouterr().out) == (verdict == "refused")

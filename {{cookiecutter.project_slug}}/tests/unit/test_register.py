@@ -15,6 +15,7 @@ from {{ cookiecutter.package_name }}.config import InputError
 from {{ cookiecutter.package_name }}.operations import release
 from {{ cookiecutter.package_name }}.pipeline import gate, register, summary
 from {{ cookiecutter.package_name }}.pipeline.judgement import rival
+from {{ cookiecutter.package_name }}.places import VERDICT
 
 from .conftest import write_gates
 
@@ -171,6 +172,26 @@ def test_the_summary_names_champion_metrics_and_report(
     assert [line.split(":")[0] for line in lines] == ["champion", "metrics", "report"]
     assert digest[:16] in lines[0]
     assert headline in lines[1]
+
+
+def test_the_summary_shows_a_refused_candidate_with_its_own_metrics_and_the_champion_with_its(
+    project: Path, new_candidate: Callable[[int], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    judge_and_register()
+    digest = new_candidate(2)
+    write_gates(size=IMPOSSIBLE)
+    assert not judge_and_register()
+    verdict = json.loads(VERDICT.read_text())
+    own = {name: found | {"value": 0.123} for name, found in verdict["metrics"].items()}
+    del verdict["digest"]
+    VERDICT.write_text(json.dumps(champion.sealed(verdict | {"metrics": own})))
+    capsys.readouterr()
+    summary.run()
+    lines = capsys.readouterr().out.splitlines()
+    heads = [line.split(":")[0] for line in lines]
+    assert heads == ["candidate", "metrics", "champion", "metrics", "report"]
+    assert f"{digest[:16]}: REFUSED, the champion stays: size" in lines[0]
+    assert ["0.123" in line for line in lines] == [False, True, False, False, False]
 
 
 MIRROR = tracking.mirror

@@ -17,8 +17,16 @@ _SHOWN = 3  # metrics, in the order of the evaluation: the headline metric comes
 
 
 def run() -> None:
-    """Print them, and the challenger where it is another model."""
+    """Print them, and the challenger where it is another model; a candidate that was refused first.
+
+    Each stands with its own metrics.
+    """
     record = champion.read(champion.CHAMPION)
+    if refused := champion.refused():
+        gates = [check["gate"] for check in refused["checks"] if check["verdict"] == "refused"]
+        stays = "the champion stays" if record else "there is no champion"
+        print(f"candidate: {refused['model'][:16]}: REFUSED, {stays}: {', '.join(gates)}")
+        print(f"metrics:  {_metrics(refused['metrics']) or 'none that the gate vouches for'}")
     if record is None:
         print("champion: none yet: no model passed the gate")
     else:
@@ -35,8 +43,6 @@ def run() -> None:
         why = f' WHY="..."` makes it champion again: it was {taken_back}' if taken_back else ""
         print(f"challenger: {challenger['model']}: `make promote{why or '` makes it champion'}")
     print(f"report:   {REPORT}" if REPORT.exists() else "report:   none yet: run `make report`")
-    if refused := champion.refused():
-        print(f"candidate: REFUSED, the champion stays: {', '.join(refused)}")
     if "GITHUB_STEP_SUMMARY" in os.environ and CARD.exists():
         with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as page:
             page.write(CARD.read_text(encoding="utf-8"))
