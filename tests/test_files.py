@@ -93,3 +93,17 @@ def test_the_docs_start_projects_from_the_newest_release() -> None:
     for name in ("README.md", "docs/use.md"):
         text = (bake.ROOT / name).read_text(encoding="utf-8")
         assert set(re.findall(r"--checkout (\S+)", text)) == {newest[1]}, name
+
+
+def test_the_texts_name_the_engines_that_are_tested() -> None:
+    """Cookiecutter as locked, and what copier.yml itself asks of Copier."""
+    lock = (bake.ROOT / "requirements/dev.txt").read_text(encoding="utf-8")
+    asked = (bake.ROOT / "copier.yml").read_text(encoding="utf-8")
+    known = set()
+    for name, text in (("Cookiecutter", f"\n{lock}"), ("Copier", asked)):
+        found = re.search(rf"(?i)\n(?:{name}==|_min_{name}_version: )(\d+\.\d+)\.", text)
+        assert found is not None, name
+        known.add((name, found[1]))
+    for name in ("README.md", "docs/use.md"):
+        text = (bake.ROOT / name).read_text(encoding="utf-8")
+        assert set(re.findall(r"(Cookiecutter|Copier) (\d[\d.]*\d)", text)) == known, name
