@@ -203,7 +203,10 @@ def _explain(error: Exception) -> str | None:
     if isinstance(error, PermissionError) or (
         isinstance(error, OSError) and error.errno == errno.EROFS
     ):
-        return f"{error.filename or 'a file'}: permission denied: make it writable for you"
+        place = str(error.filename or "a file")
+        if not os.path.lexists(place):  # a new file: its folder is what lacks the right
+            place = os.path.dirname(place) or place
+        return f"{place}: permission denied: make it writable for you"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return None

@@ -43,6 +43,8 @@ def made_of_an_interrupt() -> ValueError:
         (OSError(errno.ENOSPC, "No space left", "x"), 1, "no space left on the disk (x)"),
         (PermissionError(errno.EACCES, "denied", "x"), 1, "x: permission denied"),
         (OSError(errno.EROFS, "read-only", "x"), 1, "x: permission denied"),
+        (PermissionError(errno.EACCES, "denied", "a/.x.97qh"), 1, "ERROR: a: permission denied"),
+        (PermissionError(errno.EACCES, "denied", "/dev/null"), 1, "/dev/null: permission denied"),
         (SyntaxError("'(' was never closed", ("f.py", 3, 1, "f(", 3, 2)), 1, "f.py: line 3: '('"),
         (ModuleNotFoundError("No module named 'x'"), 1, "'x': packages of yours go to"),
         (KeyboardInterrupt(), 130, "interrupted: no half-written result was kept"),
