@@ -11,6 +11,7 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -544,6 +545,16 @@ def test_a_route_that_can_never_be_read_is_told_to_people(resumed: Odd, told: li
         canary()
     assert len(told) == 1
     assert "what share it has is not known: kubectl gave no httproute" in told[0]
+
+
+def test_where_no_cluster_is_named_that_is_said_at_once(
+    resumed: Odd, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unset = "The connection to the server localhost:8080 was refused"
+    monkeypatch.setattr(cluster, "ask", Mock(side_effect=cluster._refusal("get", unset)))
+    with pytest.raises(InputError, match="no cluster answers: set KUBECONFIG"):
+        canary()
+    assert capsys.readouterr().out.count("hold") == 2
 
 
 def test_what_was_deployed_in_place_of_a_rollout_gets_no_share_by_its_state(

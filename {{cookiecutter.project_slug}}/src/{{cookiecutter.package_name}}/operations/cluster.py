@@ -24,11 +24,12 @@ SECONDS = 30.0  # for all that one word asks the API server
 LONGEST = 8 << 20  # bytes of an answer
 TRIES = 20  # at an object that others change as well
 OVERLAYS = Path("deploy/k8s/overlays")
+# No cluster is named: kubectl then takes the one that would be at localhost:8080.
+_UNSET = ("localhost:8080", "no configuration has been provided", "current-context is not set")
 _NO_CLUSTER = (
+    *_UNSET,
     "connection to the server",
     "Unable to connect to the server",
-    "no configuration has been provided",
-    "current-context is not set",
     "connect: connection refused",
     "i/o timeout",
     "context deadline exceeded",
@@ -236,5 +237,6 @@ def _refusal(what: str, said: str) -> InputError:
         )
     if any(sign in said for sign in _NO_CLUSTER):
         remedy = "set KUBECONFIG, or look at `kubectl config current-context`"
-        return NoAnswerError(f"{what}: no cluster answers: {remedy} ({said})")
+        kind = InputError if any(sign in said for sign in _UNSET) else NoAnswerError
+        return kind(f"{what}: no cluster answers: {remedy} ({said})")
     return NoAnswerError(f"{what}: {said or 'failed without a word'}")
