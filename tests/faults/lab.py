@@ -37,6 +37,7 @@ class Lab:
 
     def say(self, *words: str) -> tuple[int, str]:
         """Exit code and output of the command line, in this process."""
+        self.pin()
         main = importlib.import_module(f"{self.package}.__main__").main
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
@@ -48,6 +49,7 @@ class Lab:
 
     def process(self, *words: str, **environment: str) -> tuple[int, str]:
         """The same in a process of its own, with the code of this copy."""
+        self.pin()
         done = subprocess.run(
             [sys.executable, "-m", self.package, *words],
             cwd=self.folder,

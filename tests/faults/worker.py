@@ -76,7 +76,6 @@ def healthy(lab: Lab, row: Fault) -> str:
 def run(lab: Lab, stage: str) -> tuple[int, str]:
     """One stage: `process:` in front where the code of the copy must run, `+` before a setting."""
     words = stage.removeprefix("process:")
-    lab.pin()
     return (lab.say if words == stage else lab.process)(*words.split("+"))
 
 
