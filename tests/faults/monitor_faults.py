@@ -43,8 +43,11 @@ def prediction_log(lab: Lab, rows: int = ROWS) -> list[dict[str, Any]]:
 
 
 def value(lab: Lab, column: dict[str, Any], text: str) -> Any:
+    """As the service logs it: times in ISO 8601, in whatever form the table has them."""
     if text in {"", *lab.config["data"].get("missing", ())}:
         return None
+    if column["type"] == "datetime" and column.get("format"):
+        return datetime.datetime.strptime(text, column["format"]).isoformat()
     if column["type"] == "numeric":
         return lab.number(text)
     return text.lower() == "true" if column["type"] == "boolean" else text
