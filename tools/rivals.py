@@ -90,7 +90,9 @@ def ceiling(port: int) -> None:
     """Serve the project's candidate, its body parsed and checked, with a constant answer."""
     import uvicorn
 
-    predict, protocol = ours("serving.predict"), ours("serving.protocol")
+    predict, protocol, server = (
+        ours(f"serving.{name}") for name in ("predict", "protocol", "server")
+    )
     settings = ours("serving.settings").Settings()
     model = ours("artifact").load(Path("models/candidate"))
 
@@ -118,7 +120,7 @@ def ceiling(port: int) -> None:
         proxy_headers=False,
         server_header=False,
     )
-    protocol.Server(config).run()
+    server.Server(config).run()
 
 
 def plain(port: int, workers: int) -> None:
