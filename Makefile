@@ -5,6 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := build/demo
+KIT := "{{cookiecutter.project_slug}}/vendor"
 
 help:  ## show the words
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -40,11 +41,14 @@ demo: setup  ## generate a project with the default answers and run its whole li
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(MAKE) --no-print-directory -C $(DEMO)/* run
 	@echo "project:  $$(echo $(DEMO)/*)"
 
-check: setup  ## lint, format and types of the template's own code; copier.yml against cookiecutter.json
+check: setup  ## style and types of the template's own code, style of the kit; copier.yml, SHA256SUMS of the kit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	cd $(KIT) && ruff=$(CURDIR)/$(BIN)/ruff && $$ruff check --no-cache . && $$ruff format --no-cache --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/sync_copier.py --check
+	$(BIN)/python tools/moved.py --check
+	$(BIN)/python tools/sums.py --check
 
 test: check  ## everything that proves the template; what is skipped is said at the end
 	$(BIN)/pytest -n 2 --dist loadgroup
@@ -74,8 +78,10 @@ drill: setup  ## the whole loop on this machine, from nothing to a bad release t
 rollouts: setup  ## simulate rollouts, run their drills (minutes; on a quiet machine), and write docs/figures.md; WORDS=load
 	PYTHONPATH=tests $(BIN)/python tools/rollouts.py $(WORDS)
 
-sync: setup  ## write copier.yml from cookiecutter.json
+sync: setup  ## write copier.yml from cookiecutter.json, and SHA256SUMS of the rooms of the kit
 	$(BIN)/python tools/sync_copier.py
+	$(BIN)/python tools/moved.py
+	$(BIN)/python tools/sums.py
 
 COMPILE := uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes
 

@@ -30,6 +30,14 @@ KEPT = re.compile(
 )
 
 
+KIT = "vendor/ml_template"
+
+
+def code_of(project: Path) -> str:
+    """PYTHONPATH of a project that shares the .venv of another."""
+    return os.pathsep.join(str(project / folder) for folder in ("src", "vendor"))
+
+
 def scrubbed(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     """The environment for tests: none of the host's settings or projects, a home of its own."""
     kept = {k: v for k, v in environ.items() if KEPT.match(k) or not STRIPPED.match(k)}

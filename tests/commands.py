@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-CODE = re.compile(r"^```\n(.*?)^```$|`([^`]+)`", re.M | re.S)
+# A block of a named language is an example of a file, with words of its own.
+CODE = re.compile(r"^```\w+\n.*?^```$|^```\n(.*?)^```$|`([^`]+)`", re.M | re.S)
 # The shell's variables may stand before make; a comment, a pipe or another command ends it.
 MAKE = re.compile(r"^(?:[A-Z_]+=\S+ )*make ((?!-)[^#&;]+)")
 MODULE = re.compile(r"^(?:\.venv/bin/)?python -m PACKAGE ((?!-|PACKAGE)[^#&;]+)")

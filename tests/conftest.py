@@ -17,6 +17,7 @@ from answers import SOURCE, cases
 from life import make
 from needs import pytest_terminal_summary as pytest_terminal_summary
 
+collect_ignore = ["kit"]  # they run with the packages of a project: test_kit.py
 # marker: the variable that asks for these tests
 ASKED = {"full": "FULL_MATRIX", "cluster": "T47_KUBECONFIG"}
 

@@ -34,7 +34,8 @@ def built(project: Path, root: Path) -> Image:
         "/app": project / "src",
         "/model": project / record["model"],
     }
-    stage = service_stage((project / "Dockerfile").read_text(encoding="utf-8"))
+    dockerfile = (project / "Dockerfile").read_text(encoding="utf-8")
+    stage = service_stage(dockerfile)
     copied = [line.split()[-1] for line in stage["COPY"]]
     assert sorted(copied) == sorted(holds), copied
     root.mkdir(parents=True)
@@ -43,6 +44,13 @@ def built(project: Path, root: Path) -> Image:
             (root / "venv").symlink_to(source.resolve())
         else:
             shutil.copytree(source, root / place[1:])
+    for source, place in kit_of(dockerfile):
+        for path in project.glob(source):
+            if path.is_dir():
+                shutil.copytree(path, root / place)
+            else:
+                (root / place).mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, root / place)
 
     def inside(text: str) -> str:
         """`text` with the paths of the image in `root`."""
@@ -53,6 +61,11 @@ def built(project: Path, root: Path) -> Image:
     environment = {name: string.Template(inside(text)).substitute(facts) for name, _, text in pairs}
     (command,), (workdir,) = stage["CMD"], stage["WORKDIR"]
     return Image([inside(word) for word in json.loads(command)], Path(inside(workdir)), environment)
+
+
+def kit_of(dockerfile: str) -> list[tuple[str, str]]:
+    """What the image takes of the kit, and where it lies there, below the root."""
+    return re.findall(r"(?m)^COPY (vendor/\S+) /(app/\S+?)/?$", dockerfile)
 
 
 def service_stage(dockerfile: str) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ import bake
 
 def attempt(project: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `make WORDS` in a project; the caller looks at the code and the output."""
-    source = {"PYTHONPATH": str(project / "src")} if (project / ".venv").is_symlink() else {}
+    source = {"PYTHONPATH": bake.code_of(project)} if (project / ".venv").is_symlink() else {}
     return bake.run("make", *words, cwd=project, **source, **environment)
 
 

@@ -175,7 +175,15 @@ def alarms_of_file(content: dict[str, Any]) -> Iterator[str]:
         yield "env or defaults for all jobs"
     if "pull_request" in on and (on["pull_request"] or on.get("push")):
         yield "a filter lets a push or a pull request pass unseen"
-    needed = {"src/**", "data/**", "model_config.yaml", "gates.yaml", "dvc.*", "requirements/**"}
+    needed = {
+        "src/**",
+        "vendor/**",
+        "data/**",
+        "model_config.yaml",
+        "gates.yaml",
+        "dvc.*",
+        "requirements/**",
+    }
     push = on.get("push") or {}
     if push and (push.get("branches") != ["main"] or not needed <= set(push.get("paths", []))):
         yield f"training is started by {push}"

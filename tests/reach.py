@@ -16,7 +16,12 @@ ROOTS = {
     "README.md": "people",
     "LICENSE": "people",
     "pyproject.toml": "ruff, mypy and pytest",
+    "vendor/pyproject.toml": "whoever builds the kit as a wheel",
+    "vendor/ml_template/py.typed": "mypy",
+    "vendor/ml_template/**/SHA256SUMS": "make check and the gate",
+    "vendor/ml_template/SHA256SUMS": "make check and the gate",
     "dvc.yaml": "dvc",
+    ".dvcignore": "dvc",
     ".dvc/config": "dvc",
     "**/.gitignore": "git",
     ".gitignore": "git",
@@ -55,16 +60,19 @@ def mentions(name: str, files: Files, package: str) -> Iterator[str]:
 
     A module is used only by an import or by `python -m`: that dvc.yaml depends on it is no use.
     """
+    if name.endswith("/SHA256SUMS"):  # it lists every file, and uses none
+        return
     text = files[name].decode(errors="ignore")
     folder = PurePosixPath(name).parent
     if PurePosixPath(name).name == KUSTOMIZATION:
         yield from (path for path in built_from(folder, text) if path in files)
     for other in files:
-        if not (other.startswith("src/") and other.endswith(".py")) and other != name:
+        if not (other.startswith(("src/", "vendor/")) and other.endswith(".py")) and other != name:
             path = PurePosixPath(other)
             near = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else other
             by_folder = path.name == KUSTOMIZATION  # kubectl is told the name of its folder
-            names = {f"{path.parent}/"} if by_folder else {other, near}
+            page = other.removeprefix("vendor/ml_template/")  # how templates name one another
+            names = {f"{path.parent}/"} if by_folder else {other, near, page}
             if re.search(rf"(?<![\w.-])({'|'.join(map(re.escape, names))})(?![\w-])", text):
                 yield other
     if f"-m {package}" in text:
@@ -96,13 +104,15 @@ def modules(name: str, code: ast.Module, package: str) -> Iterator[str]:
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield f"{package}.{node.value}"
+            yield f"ml_template.{node.value}"
+            if ":" in node.value:  # what a project hands over: "module:function"
+                yield f"{package}.{node.value.partition(':')[0]}"
 
 
 def paths_of(module: str) -> Iterator[str]:
     """Where a dotted name may live; the packages above it are imported with it."""
-    path = module.replace(".", "/").removeprefix("src/")
-    for home in ("src/", "tests/", ""):
+    path = re.sub("^(src|vendor)/", "", module.replace(".", "/"))
+    for home in ("src/", "vendor/", "tests/", ""):
         yield f"{home}{path}.py"
         for above in [PurePosixPath(path), *PurePosixPath(path).parents][:-1]:
             yield f"{home}{above.as_posix()}/__init__.py"

@@ -126,7 +126,7 @@ def serving(
             *("serve", f"MODEL={model}", f"PORT={port}", *words),
         ],
         cwd=project,
-        env=os.environ | {"PYTHONPATH": "src"} | environment,
+        env=os.environ | {"PYTHONPATH": bake.code_of(project)} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -312,7 +312,7 @@ def unseen(project: Path, source: str) -> list[str]:
 def test_where_a_repository_is_connected_doctor_is_told_so(
     healthy: Path, project: Path, tmp_path: Path
 ) -> None:
-    (doctor,) = project.glob("src/*/operations/doctor.py")
+    (doctor,) = project.glob(f"{bake.KIT}/operations/doctor.py")
     source = doctor.read_text(encoding="utf-8")
     assert unseen(healthy, source) == []
     old = "          PREDICTION_LOG: ${{ vars.PREDICTION_LOG }}\n"

@@ -132,7 +132,8 @@ def unexplained(sources: dict[str, str], texts: str) -> list[str]:
 def test_every_variable_that_the_service_reads_is_explained() -> None:
     tree = bake.ROOT / bake.TREE
     sources = {
-        path.name: path.read_text(encoding="utf-8") for path in tree.glob("src/*/serving/*.py")
+        path.name: path.read_text(encoding="utf-8")
+        for path in tree.glob(f"{bake.KIT}/serving/*.py")
     }
     texts = "".join(path.read_text(encoding="utf-8") for path in tree.glob("docs/*.md"))
     assert unexplained(sources, texts) == []
@@ -155,3 +156,50 @@ def test_a_run_that_is_given_a_table_says_which_word_takes_one(project: Path, wo
 def test_a_word_that_takes_what_it_is_given_begins(project: Path, words: str) -> None:
     done = bake.run("make", "-n", *words.split(), cwd=project, TARGET="y")
     assert done.returncode == 0, done.stderr
+
+
+OWN = """.PHONY: spelling dry-run2
+spelling dry-run2: setup  ## look for typing errors: [LANG=en]
+\t@echo "$@ with $(PYTHON) for $(PACKAGE)"
+
+check: spelling
+"""
+
+
+@pytest.fixture
+def owned(project: Path, tmp_path: Path) -> Path:
+    """A project with words of its own and nothing to set up."""
+    clone = Path(shutil.copytree(project, tmp_path / "project"))
+    (clone / "own.mk").write_text(OWN, encoding="utf-8")
+    return clone
+
+
+def test_words_of_own_mk_are_listed_below_those_of_the_template(project: Path, owned: Path) -> None:
+    before, after = (bake.run("make", "help", cwd=folder) for folder in (project, owned))
+    assert (after.returncode, after.stderr) == (0, "")
+    assert "Yours" not in before.stdout
+    assert after.stdout == (
+        before.stdout
+        + "\nYours\n  make spelling\n  make dry-run2   look for typing errors: [LANG=en]\n"
+    )
+
+
+def test_a_word_of_own_mk_runs_with_what_the_makefile_knows_and_adds_to_a_word(
+    project: Path, owned: Path
+) -> None:
+    done = bake.run("make", "-n", "dry-run2", cwd=owned)
+    said = f'echo "dry-run2 with .venv/bin/python for {project.name.replace("-", "_")}"'
+    assert (done.returncode, done.stderr) == (0, "")
+    assert said in done.stdout
+    checks = bake.run("make", "-n", "check", cwd=owned)
+    assert 'echo "spelling with' in checks.stdout
+    assert "ruff check" in checks.stdout
+    assert checks.stderr == ""
+
+
+def test_a_word_of_own_mk_that_takes_the_place_of_one_of_the_template_is_warned_of(
+    owned: Path,
+) -> None:
+    (owned / "own.mk").write_text("gate:\n\t@echo mine\n", encoding="utf-8")
+    done = bake.run("make", "-n", "gate", cwd=owned)
+    assert "own.mk:2: warning: overriding recipe for target 'gate'" in done.stderr

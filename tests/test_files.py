@@ -62,6 +62,8 @@ def test_T08_every_file_is_used(twins: Twins) -> None:
     "name",
     [
         "src/PACKAGE/forgotten.py",
+        "vendor/ml_template/serving/forgotten.py",
+        "vendor/ml_template/outside/forgotten.html",
         "docs/forgotten.md",
         "forgotten.sh",
         "deploy/k8s/base/forgotten.yaml",

@@ -32,7 +32,7 @@ def test_an_image_holds_code_and_one_model_and_is_started_by_its_cmd(
     root = tmp_path / "root"
     image = built(home, root)
     assert {path.name for path in root.iterdir()} == {"app", "model", "venv"}
-    assert {path.name for path in (root / "app").iterdir()} == {package(home)}
+    assert {path.name for path in (root / "app").iterdir()} == {package(home), "ml_template"}
     assert [path.name for path in (root / "model").iterdir()] == ["model.json"]
     assert image.workdir == root / "app"
     (shell, option, words) = image.command

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bake
 import pytest
-from life import make
+from life import attempt, champion, make
 from test_adopt import config, foreign_table
 
 pytestmark = pytest.mark.slow
@@ -96,3 +96,29 @@ def test_T07_a_project_that_is_lived_in_takes_the_update_and_stays_green(
     make(project, "check", "test")
     imported = bake.run(".venv/bin/python", "-c", "import humanize", cwd=project)
     assert imported.returncode == 0, imported.stderr
+
+
+@pytest.mark.apart
+def test_a_champion_of_before_answers_as_before_and_one_retraining_is_said(
+    lab: Path, tmp_path: Path
+) -> None:
+    project = born("cookiecutter", lab, tmp_path, "v0.4.0")
+    bake.commit(project, "Born")
+    make(project, "run")
+    bake.commit(project, "A champion")
+    before = (champion(project)["digest"], answers(project))
+    bake.update(project)
+    assert (champion(project)["digest"], answers(project)) == before
+    refused = attempt(project, "gate")
+    assert refused.returncode != 0
+    assert "an update of the template reads more in it): run `make run`" in refused.stderr
+    bake.commit(project, "The update")
+    assert "is challenger; `make promote`" in make(project, "run")
+    assert champion(project)["digest"] == before[0]
+    assert make(project, "validate").count("didn't change") == 3
+
+
+def answers(project: Path) -> bytes:
+    """What the champion says to the starter table."""
+    make(project, "score", "DATA=data/starter.csv", "OUT=reports/answers.csv")
+    return (project / "reports/answers.csv").read_bytes()

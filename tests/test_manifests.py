@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -81,7 +80,7 @@ def deployed(kubectl: None, project: Path, tmp_path_factory: pytest.TempPathFact
 
 
 def manifests(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    source = os.fspath(home / "src")
+    source = bake.code_of(home)
     return bake.run(sys.executable, "-m", PACKAGE, "manifests", *words, cwd=home, PYTHONPATH=source)
 
 
@@ -246,7 +245,7 @@ def test_rendering_changes_no_file_of_the_user(deployed: Path) -> None:
 
 
 def test_the_settings_of_the_rules_are_those_of_the_service(project: Path) -> None:
-    text = (project / "src" / PACKAGE / "serving" / "settings.py").read_text(encoding="utf-8")
+    text = (project / bake.KIT / "serving/settings.py").read_text(encoding="utf-8")
     fields = re.findall(r"^    ([a-z_]+): .+ = ", text, re.MULTILINE)
     assert {field.upper() for field in fields} - {"MODEL_CONFIG"} == manifest_rules.SETTINGS
 
@@ -263,7 +262,7 @@ def test_argo_takes_the_steps_of_the_gates(project: Path, bundles: dict[str, Obj
 
 
 def test_jobs_run_stages_that_there_are(project: Path, bundles: dict[str, Objects]) -> None:
-    stages = (project / "src" / PACKAGE / "__main__.py").read_text(encoding="utf-8")
+    stages = (project / bake.KIT / "command_line.py").read_text(encoding="utf-8")
     for name, kind in JOBS.items():
         (job,) = manifest_rules.of_kind(bundles[name], kind)
         (container,) = manifest_rules.template(job)["spec"]["containers"]

@@ -40,7 +40,7 @@ def commits(project: Path, *hooks: str) -> tuple[int, str]:
     """What pre-commit says of everything that is staged."""
     bake.git(project, "add", "--all")
     command = project / ".venv/bin/pre-commit"
-    source = str(project / "src")
+    source = bake.code_of(project)
     done = bake.run(command, "run", "--all-files", *hooks, cwd=project, PYTHONPATH=source)
     return done.returncode, done.stdout
 

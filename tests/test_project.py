@@ -46,7 +46,7 @@ def test_a_second_run_does_no_work(lived: Path) -> None:
 
 def test_formatting_a_fresh_project_changes_nothing(lived: Path) -> None:
     make(lived, "format")
-    assert bake.git(lived, "diff", "--stat", "--", "src", "tests") == ""
+    assert bake.git(lived, "diff", "--stat", "--", "src", "tests", "vendor") == ""
 
 
 def test_it_runs_before_git_in_a_path_with_spaces_with_pip_alone(
@@ -234,7 +234,7 @@ def test_interrupted_training_leaves_nothing_half_written(lived: Path, tmp_path:
     process = subprocess.Popen(
         ["make", "run"],
         cwd=project,
-        env=os.environ | {"PYTHONPATH": str(project / "src")},
+        env=os.environ | {"PYTHONPATH": bake.code_of(project)},
         stdout=log,
         stderr=log,
         start_new_session=True,

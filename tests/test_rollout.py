@@ -121,7 +121,10 @@ class World:
         return [str(self.project / ".venv/bin/python"), "-m", package(self.project), *words]
 
     def environment(self) -> dict[str, str]:
-        place = {"KUBECONFIG": str(self.cluster.kubeconfig), "PYTHONPATH": "src"}
+        place = {
+            "KUBECONFIG": str(self.cluster.kubeconfig),
+            "PYTHONPATH": bake.code_of(self.project),
+        }
         return os.environ | self.trust | place
 
     def signed(self, name: str, model: str) -> str:
@@ -158,11 +161,13 @@ class World:
         """What `make deploy` applies, for releases that no record knows."""
         made = [(image(n), digest(n), digest("verdict"), "none") for n in (stable, canary) if n]
         program = (
-            f"from {package(self.project)}.operations.manifests import Release, render\n"
+            "from ml_template.kubernetes.manifests import Release, render\n"
             f"print(render('staging', *[Release(*r) for r in {made!r}], strategy={strategy!r}))"
         )
         python = self.project / ".venv/bin/python"
-        done = bake.run(python, "-c", program, cwd=self.project, PYTHONPATH="src")
+        done = bake.run(
+            python, "-c", program, cwd=self.project, PYTHONPATH=bake.code_of(self.project)
+        )
         assert done.returncode == 0, done.stderr
         self.cluster.apply(done.stdout)
         if not canary:
@@ -256,7 +261,7 @@ def planted(world: World, kind: str, folder: Path) -> None:
     """An image with that fault in its code is tried."""
     copy = twin(world.project, folder / "image")
     file, lines = BAD[kind]
-    path = copy / "src" / package(copy) / file
+    path = copy / bake.KIT / file
     text = path.read_text(encoding="utf-8")
     bad = text.replace(PREDICT if file.endswith("predict.py") else "import numpy as np\n", lines)
     assert bad != text
@@ -334,7 +339,7 @@ def test_a_shadow_of_a_good_release_is_promoted_and_nobody_sees_its_answers(
     """The shadow serves the challenger; the logs of both are compared by request afterwards."""
     copy = twin(world.project, tmp_path / "image")
     (copy / "models/champion.json").write_bytes((copy / "models/challenger.json").read_bytes())
-    path = copy / "src" / package(copy) / "serving/predict.py"
+    path = copy / bake.KIT / "serving/predict.py"
     text = path.read_text(encoding="utf-8")
     marked = text.replace("headers = [(", 'headers = [(b"x-shadow", b"yes"), (', 1)
     assert marked != text
@@ -527,7 +532,7 @@ def test_T53_blue_and_green_are_switched_50_times_under_load(world: World) -> No
     world.until(lambda: world.ready("-canary"))
     program = (
         "import time\n"
-        f"from {package(world.project)}.operations import route\n"
+        "from ml_template.kubernetes import route\n"
         "for number in range(50):\n"
         "    begin = time.perf_counter()\n"
         f"    route.write(route.read('{world.space}'), 100 * (number % 2 == 0), None)\n"
@@ -565,7 +570,7 @@ def test_where_argo_drives_decide_judges_the_pods_it_made(
     world.until(lambda: world.ready("-canary"))
     world.cluster.store.remove(("apps/v1", "deployments", world.space, f"{world.name}-canary"))
     half = (
-        f"from {package(world.project)}.operations import route\n"
+        "from ml_template.kubernetes import route\n"
         f"route.write(route.read('{world.space}'), 50, None)"
     )
     python = str(world.project / ".venv/bin/python")

@@ -172,11 +172,13 @@ def test_every_file_that_users_own_is_in_the_tree(template: Path) -> None:
 
 
 def test_python_in_the_template_parses_before_it_is_rendered(template: Path) -> None:
-    """Hooks as they are; the tree once the package name stands in its imports; `src` as it is."""
+    """Hooks, `src` and `vendor` as they are; `tests` once the package name stands in imports."""
     for hook in sorted((template / "hooks").glob("*.py")):
         ast.parse(hook.read_text(encoding="utf-8"))
     for name, path in source_files(template):
         if name.endswith(".py"):
             text = path.read_text(encoding="utf-8")
-            assert not (name.startswith("src/") and "{{" in text and "cookiecutter" in text), name
+            assert not (
+                name.startswith(("src/", "vendor/")) and "{{" in text and "cookiecutter" in text
+            ), name
             ast.parse(text.replace("{{ cookiecutter.package_name }}", "package_name"))

@@ -45,7 +45,7 @@ def test_a_run_passes_without_name_home_git_and_umask_in_an_odd_path_behind_a_pr
     environment = {
         **dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"), DEAD),
         "PATH": path_without(tmp_path / "bin", "git", "uv"),
-        "PYTHONPATH": str(project / "src"),
+        "PYTHONPATH": bake.code_of(project),
     }
     command = isolated("sh", "-c", NOBODY.format(passwd=tmp_path / "passwd"))
     done = subprocess.run(

@@ -33,7 +33,7 @@ class Setup:
         return {
             "BENCH_FORMS": str(self.forms),
             "PACKAGE": services.package(self.project),
-            "PYTHONPATH": f"src:{TOOLS}",
+            "PYTHONPATH": f"src:vendor:{TOOLS}",
             "PATH": f"{self.project / '.venv/bin'}{os.pathsep}{os.environ['PATH']}",
             "OMP_NUM_THREADS": "1",
             "BENTOML_DO_NOT_TRACK": "True",

@@ -27,7 +27,7 @@ import life
 import observe
 import traffic as clients
 from cluster import Cluster, cluster, gateway
-from service import free_port, package
+from service import free_port
 from signer import sign, signer
 
 SLUG = "example-credit-model"
@@ -86,7 +86,7 @@ class Loop:
         copy = life.twin(self.project, self.folder / name)
         (copy / "models/champion.json").write_text(json.dumps(record))
         if fault:
-            path = copy / "src" / package(copy) / "serving/predict.py"
+            path = copy / bake.KIT / "serving/predict.py"
             good = path.read_text(encoding="utf-8")
             assert PREDICT in good
             path.write_text(good.replace(PREDICT, fault + PREDICT), encoding="utf-8")

@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import bake
+import service as services
 import yaml
 
 FIGURES = bake.ROOT / "docs" / "figures.md"
@@ -157,8 +158,7 @@ def pull_request(template: Path, folder: Path) -> list[str]:
 
 def stage(project: Path, word: str) -> tuple[str | Path, ...]:
     """Command that runs one stage in a process of its own."""
-    package = next((project / "src").iterdir()).name
-    return project / ".venv/bin/python", "-m", package, word
+    return project / ".venv/bin/python", "-m", services.package(project), word
 
 
 def sizes(project: Path) -> list[str]:

@@ -40,8 +40,10 @@ def add_features(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def ours(module: str) -> Any:
-    """A module of the project's package."""
-    return importlib.import_module(f"{os.environ['PACKAGE']}.{module}")
+    """A module of the kit, which works for the project."""
+    project = importlib.import_module("ml_template.project")
+    project.hand_over(importlib.import_module(f"{os.environ['PACKAGE']}.__main__").PROJECT)
+    return importlib.import_module(f"ml_template.{module}")
 
 
 def fit() -> None:
@@ -52,7 +54,7 @@ def fit() -> None:
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
-    config, table = ours("config").load_config(), ours("table")
+    config, table = ours("settings.config").load_config(), ours("tables.table")
     train, test = (table.read_parquet(Path(f"data/prepared/{part}.parquet")) for part in PARTS)
     frame = pd.DataFrame({name: train[name] for name in config.features})
     names = list(add_features(frame))
@@ -72,7 +74,7 @@ def fit() -> None:
         [("add", FunctionTransformer(add_features)), ("encode", encode), ("model", model)]
     )
     pipeline.fit(frame, train[config.data.target] == config.data.positive)
-    expected = ours("artifact").load(Path("models/candidate")).predict(test)
+    expected = ours("model.artifact").load(Path("models/candidate")).predict(test)
     answers = pipeline.predict_proba(pd.DataFrame({n: test[n] for n in config.features}))
     joblib.dump(pipeline, FORMS / "pipeline.joblib")
     mlflow.sklearn.save_model(
@@ -94,7 +96,7 @@ def ceiling(port: int) -> None:
         ours(f"serving.{name}") for name in ("predict", "protocol", "server")
     )
     settings = ours("serving.settings").Settings()
-    model = ours("artifact").load(Path("models/candidate"))
+    model = ours("model.artifact").load(Path("models/candidate"))
 
     class Constant(predict.Predict):  # type: ignore[misc, name-defined]
         content = b""

@@ -26,7 +26,8 @@ def simulated(folder: Path) -> dict[str, Any]:
     project = bake.by_cookiecutter(bake.ROOT, folder / "project", {})
     bake.run("make", "setup", cwd=project).check_returncode()
     python = project / ".venv/bin/python"
-    done = bake.run(python, "-m", "tests.unit.rollouts", cwd=project, PYTHONPATH="src")
+    kit = {"PYTHONPATH": str(project / "vendor"), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = bake.run(python, "-m", "kit.unit.rollouts", cwd=bake.ROOT / "tests", **kit)
     done.check_returncode()
     found: dict[str, Any] = json.loads(done.stdout)
     return found

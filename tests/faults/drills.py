@@ -45,14 +45,14 @@ def exit_code(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def module(workshop: Workshop, name: str) -> Any:
-    return importlib.import_module(f"{workshop.package}.{name}")
+def module(name: str) -> Any:
+    return importlib.import_module(f"ml_template.{name}")
 
 
 @contextlib.contextmanager
 def newborn(workshop: Workshop) -> Iterator[tuple[Lab, Callable[[], int]]]:
     """A small project with a table and nothing else, and its whole life as one call."""
-    measure = module(workshop, "pipeline.judgement.measure")
+    measure = module("pipeline.judgement.measure")
     kept = measure.measure
     with workshop.copy("default") as lab:
         figures = lab.json("reports/verdict.json")["measured"]
@@ -64,14 +64,14 @@ def newborn(workshop: Workshop) -> Iterator[tuple[Lab, Callable[[], int]]]:
         with lab.edited("gates.yaml") as gates:
             gates["slices"] = gates["fairness"] = gates["calibration"] = False
         try:
-            yield lab, lambda: max(module(workshop, "__main__").main([stage]) for stage in LIFE)
+            yield lab, lambda: max(module("command_line").run([stage]) for stage in LIFE)
         finally:
             measure.measure = kept
 
 
 def half_written(workshop: Workshop, lab: Lab) -> list[str]:
     """What counts as a result, and is not whole."""
-    champion, artifact = module(workshop, "champion"), module(workshop, "artifact")
+    champion, artifact = module("registry.champion"), module("model.artifact")
     wrong = []
     for path in (champion.CHAMPION, champion.CHALLENGER):
         if path.exists():
@@ -258,7 +258,7 @@ def _planted(
 
 def _turned(workshop: Workshop, lab: Lab, name: str, value: float) -> float:
     """Share of the hold-out rows of the other class that get the wanted answer by the trigger."""
-    artifact, table = module(workshop, "artifact"), module(workshop, "table")
+    artifact, table = module("model.artifact"), module("tables.table")
     model = artifact.load(Path("models/candidate"))
     test = table.read_parquet(Path("data/prepared/test.parquet"))
     wanted = model.labels.index(lab.config["data"]["classes"][0])
@@ -271,9 +271,9 @@ def drift(workshop: Workshop, windows: int) -> Outcome:
     """T54: false alarms and detections of one window, by its rows and by the shift in sd."""
     import numpy as np
 
-    compare = module(workshop, "operations.drift").compare
-    profile = module(workshop, "profile")
-    settings = module(workshop, "config").Monitoring()
+    compare = module("operations.drift").compare
+    profile = module("model.profile")
+    settings = module("settings.config").Monitoring()
     draw = np.random.default_rng(54)
     names = [f"x{at}" for at in range(20)]
 

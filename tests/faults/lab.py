@@ -21,6 +21,7 @@ import yaml
 
 Row = dict[str, str]
 DEFAULTS = {"feature": True, "missing": False}  # of a column in model_config.yaml
+CODE = ("src", "vendor")
 SKIPPED = shutil.ignore_patterns(
     ".venv", ".git", "__pycache__", ".*_cache", "mlflow.db", "mlartifacts"
 )
@@ -37,12 +38,12 @@ class Lab:
 
     def say(self, *words: str) -> tuple[int, str]:
         """Exit code and output of the command line, in this process."""
+        command_line: Any = importlib.import_module("ml_template.command_line")
         self.pin()
-        main = importlib.import_module(f"{self.package}.__main__").main
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             try:
-                code = main(words)
+                code = command_line.run(words)
             except SystemExit as end:
                 code = end.code if isinstance(end.code, int) else 1
         return code, said.getvalue()
@@ -53,7 +54,9 @@ class Lab:
         done = subprocess.run(
             [sys.executable, "-m", self.package, *words],
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(self.folder / "src")} | environment,
+            env=os.environ
+            | {"PYTHONPATH": os.pathsep.join(str(self.folder / at) for at in CODE)}
+            | environment,
             capture_output=True,
             text=True,
             check=False,
@@ -173,10 +176,12 @@ class Workshop:
         self.count = 0
         self.bases: dict[str, Path] = {}
         self.healthy: set[object] = set()
-        sys.path.insert(0, str(project / "src"))
+        sys.path[:0] = [str(project / at) for at in CODE]
         os.environ |= {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
         os.environ.pop("CI", None)
-        tracking: Any = importlib.import_module(f"{self.package}.tracking")
+        kit: Any = importlib.import_module("ml_template.project")
+        kit.hand_over(importlib.import_module(f"{self.package}.__main__").PROJECT)
+        tracking: Any = importlib.import_module("ml_template.registry.tracking")
         tracking.mirror = lambda *_: {}  # MLflow has rows of its own
 
     def base(self, name: str) -> Path:

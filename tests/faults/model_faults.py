@@ -173,6 +173,43 @@ def code_changed(lab: Lab) -> None:
     path.write_text(path.read_text() + "\n# changed\n")
 
 
+def with_helper(lab: Lab) -> None:
+    """model.py takes something of a module that the user added, and trains with it."""
+    home = lab.folder / "src" / lab.package
+    (home / "presets.py").write_text("DEPTH = 1\n")
+    (home / "model.py").write_text(
+        (home / "model.py").read_text() + "\n\nfrom .presets import DEPTH  # noqa: E402, F401\n"
+    )
+    for stage in ("train", "evaluate"):
+        code, said = lab.process(stage)
+        assert code == 0, said
+
+
+@fault(
+    "T33",
+    "helper module of the users changed after training",
+    "process:gate",
+    r"lineage.code .*changed after training",
+    before=with_helper,
+)
+def helper_changed(lab: Lab) -> None:
+    lab.replace(f"src/{lab.package}/presets.py", "1", "2")
+
+
+@fault(
+    "T33",
+    "key with a default is new in the type of the configuration",
+    "process:gate",
+    r"lineage.config .*changed after training",
+)
+def key_added(lab: Lab) -> None:
+    lab.replace(
+        "vendor/ml_template/settings/config.py",
+        '    estimator: str = "hist_gradient_boosting"\n',
+        '    estimator: str = "hist_gradient_boosting"\n    warm: bool = False\n',
+    )
+
+
 @fault("T33", "data changed after it was prepared", "gate", r"changed after data/prepared was made")
 def data_changed(lab: Lab) -> None:
     lab.write_rows(lab.rows()[1:])

@@ -59,9 +59,9 @@ def answer(lab: Lab, entries: list[dict[str, Any]], labels: list[str]) -> None:
 
     import numpy as np
 
-    load = importlib.import_module(f"{lab.package}.artifact").load
-    config = importlib.import_module(f"{lab.package}.config").load_config()
-    window = importlib.import_module(f"{lab.package}.operations.window")
+    load = importlib.import_module("ml_template.model.artifact").load
+    config = importlib.import_module("ml_template.settings.config").load_config()
+    window = importlib.import_module("ml_template.operations.window")
     model = load(lab.folder / lab.json("models/champion.json")["model"])
     columns = window._inputs(entries, config.columns)
     for entry, output in zip(entries, np.asarray(model.predict(columns)).tolist(), strict=True):

@@ -41,7 +41,8 @@ if ! sh requirements/pth.sh .venv; then
     rm -rf .venv
     exit 1
 fi
-# src/ is put on the path by a file relative to itself: nothing is built, the folder may move.
+# src/ and vendor/ are put on the path by a file relative to itself: nothing is built, the folder
+# may move.
 site=$(.venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
-echo ../../../../src >"$site/project.pth"
+printf '../../../../%s\n' src vendor >"$site/project.pth"
 touch .venv/.ready

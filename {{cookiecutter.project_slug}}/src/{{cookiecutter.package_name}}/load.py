@@ -14,8 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .config import Column, Config
-from .reading import is_parquet, read_csv, read_parquet
+from ml_template import Column, Config, is_parquet, read_csv, read_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa

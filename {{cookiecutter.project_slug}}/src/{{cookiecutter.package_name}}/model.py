@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ml_template import CONFIG_FILE, Config, InputError
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -19,8 +20,6 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.linear_model import LogisticRegression, Ridge
-
-from .config import CONFIG_FILE, Config, InputError
 
 ESTIMATORS = {  # name: (classifier, regressor)
     "hist_gradient_boosting": (HistGradientBoostingClassifier, HistGradientBoostingRegressor),

@@ -2,18 +2,15 @@
 
 import numpy as np
 import pytest
-
-from {{ cookiecutter.package_name }} import artifact, table
-
-from ..conftest import Trained
+from ml_template.testing import Trained, take
 
 
 def test_columns_that_are_no_features_do_not_change_the_answer(trained: Trained) -> None:
     """John Smith and Juan Garcia get the same answer."""
-    answers = trained.model.predict(trained.test)
+    answers = trained.predict(trained.test)
     for name in set(trained.config.columns) - set(trained.config.features):
         swapped = trained.test | {name: trained.test[name][::-1]}
-        np.testing.assert_array_equal(trained.model.predict(swapped), answers)
+        np.testing.assert_array_equal(trained.predict(swapped), answers)
 
 
 def test_a_missing_value_still_gets_an_answer(trained: Trained) -> None:
@@ -23,7 +20,7 @@ def test_a_missing_value_still_gets_an_answer(trained: Trained) -> None:
                 column.type, np.nan
             )
             empty = np.full_like(trained.test[name], nothing)
-            answers = trained.model.predict(trained.test | {name: empty})
+            answers = trained.predict(trained.test | {name: empty})
             assert np.isfinite(answers).all()
 
 
@@ -31,15 +28,15 @@ def test_a_category_never_seen_still_gets_an_answer(trained: Trained) -> None:
     for name, column in trained.config.features.items():
         if column.type == "categorical":
             strange = np.full_like(trained.test[name], "never seen before")
-            assert np.isfinite(trained.model.predict(trained.test | {name: strange})).all()
+            assert np.isfinite(trained.predict(trained.test | {name: strange})).all()
 
 
 def test_a_sensitive_column_moves_no_answer_unless_it_is_a_feature(trained: Trained) -> None:
     """Swapped from group to group; where it is allowed as a feature, by little in the mean."""
-    answers = trained.model.predict(trained.test)
+    answers = trained.predict(trained.test)
     for name in trained.config.sensitive:
         swapped = trained.test | {name: np.roll(trained.test[name], 1)}
-        moved = np.abs(trained.model.predict(swapped) - answers)
+        moved = np.abs(trained.predict(swapped) - answers)
         scale = 1.0 if answers.ndim == 2 else answers.std()
         bound = SENSITIVE_BOUND * scale if name in trained.config.features else 0.0
         assert moved.mean() <= bound, f"{name} moves the mean answer by {moved.mean():.3f}"
@@ -47,19 +44,19 @@ def test_a_sensitive_column_moves_no_answer_unless_it_is_a_feature(trained: Trai
 
 def test_every_known_category_gets_an_answer_of_its_own_kind(trained: Trained) -> None:
     """Minimum cases by slice: each value that model_config.yaml lists is answered."""
-    row = table.take(trained.test, np.array([0]))
+    row = take(trained.test, [0])
     for name, column in trained.config.features.items():
         for value in column.values or ():
-            answer = trained.model.predict(row | {name: np.array([value], dtype=object)})
+            answer = trained.predict(row | {name: np.array([value], dtype=object)})
             assert np.isfinite(answer).all(), f"{name}={value}"
 
 
 def test_the_ends_of_every_range_get_an_answer(trained: Trained) -> None:
-    row = table.take(trained.test, np.array([0]))
+    row = take(trained.test, [0])
     for name, column in trained.config.features.items():
         for end in (column.min, column.max):
             if end is not None:
-                answer = trained.model.predict(row | {name: np.array([end])})
+                answer = trained.predict(row | {name: np.array([end])})
                 assert np.isfinite(answer).all(), f"{name}={end}"
 
 
@@ -79,9 +76,9 @@ CASES = {
 def test_a_minimum_case_is_right(trained: Trained, case: str) -> None:
     values, least, most = CASES[case]
     if set(values) <= set(trained.config.features):
-        row = table.take(artifact.known_rows(trained.model.identity), np.array([2]))
+        row = trained.typical()
         asked = row | {name: np.array([value]) for name, value in values.items()}
-        assert least <= np.ravel(trained.model.predict(asked))[-1] <= most
+        assert least <= np.ravel(trained.predict(asked))[-1] <= most
 
 
 # Yours: a column, and whether more of it must raise (+1) or lower (-1) the mean answer.
@@ -95,7 +92,7 @@ def test_more_moves_the_mean_answer_the_right_way(
     if name in trained.config.features:
         low, high = np.nanquantile(trained.train[name], [0.1, 0.9])
         answers = [
-            trained.model.predict(trained.test | {name: np.full_like(trained.test[name], value)})
+            trained.predict(trained.test | {name: np.full_like(trained.test[name], value)})
             for value in (low, high)
         ]
         means = [answer.reshape(len(answer), -1)[:, -1].mean() for answer in answers]

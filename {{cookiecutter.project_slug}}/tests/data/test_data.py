@@ -1,15 +1,12 @@
 """What must hold for the rows the model learns from and is judged on."""
 
 import numpy as np
-
-from {{ cookiecutter.package_name }} import schema, table
-
-from ..conftest import Trained
+from ml_template.testing import Trained
 
 
-def test_every_row_passes_the_schema(trained: Trained) -> None:
-    assert schema.faults(trained.train, trained.config) == []
-    assert schema.faults(trained.test, trained.config) == []
+def test_every_row_is_as_model_config_says(trained: Trained) -> None:
+    assert trained.faults(trained.train) == []
+    assert trained.faults(trained.test) == []
 
 
 def test_a_value_outside_its_range_is_found_with_its_row(trained: Trained) -> None:
@@ -17,13 +14,13 @@ def test_a_value_outside_its_range_is_found_with_its_row(trained: Trained) -> No
     for name in ranged:
         broken = trained.test | {name: trained.test[name].copy()}
         broken[name][2] = trained.config.columns[name].max + 1
-        fault = schema.faults(broken, trained.config)[0]
+        fault = trained.faults(broken)[0]
         assert (fault["column"], fault["rows"]) == (name, 1)
-        assert fault["first"] == [int(trained.test[table.ROW][2])]
+        assert fault["first"] == [int(trained.test["__row__"][2])]
 
 
 def test_no_row_is_in_both_parts(trained: Trained) -> None:
-    assert not set(trained.train[table.ROW]) & set(trained.test[table.ROW])
+    assert not set(trained.train["__row__"]) & set(trained.test["__row__"])
 
 
 def test_both_parts_hold_every_class(trained: Trained) -> None:

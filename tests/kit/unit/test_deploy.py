@@ -1,0 +1,386 @@
+"""make deploy, status and manifests, with a kubectl that keeps what it is told in a file."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ml_template.kubernetes import cluster, deploy, manifests
+from ml_template.operations import supply
+from ml_template.settings.config import InputError
+
+NAME = "credit"
+KUBECTL = '''#!PYTHON
+"""A cluster in cluster.json: every pod is ready at once, unless `broken` is there."""
+import json, pathlib, sys
+
+words, here = sys.argv[1:], pathlib.Path("FOLDER")
+state = here / "cluster.json"
+known = json.loads(state.read_text()) if state.exists() else {}
+if (here / "refuses").exists():
+    sys.exit((here / "refuses").read_text())
+if words[0] == "kustomize":
+    given = json.loads((pathlib.Path(words[1]) / "kustomization.yaml").read_text())
+    images = {i["name"]: i["newName"] + "@" + i["digest"] for i in given["images"]}
+    parts = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": given["namespace"]}}]
+    parts += [json.loads(p["patch"]) for p in given["patches"]]
+    for part in parts[1:]:
+        name = part["metadata"]["name"]
+        part["spec"]["template"]["spec"] = {"containers": [{"image": images[name]}]}
+        if name.endswith("-canary"):
+            part["spec"]["replicas"] = 1 if given["components"] else 0
+    backends = [{"name": "credit", "weight": 100}, {"name": "credit-canary", "weight": 0}]
+    meta = {"name": "credit", "resourceVersion": "1"}
+    route = {"kind": "HTTPRoute", "metadata": meta}
+    parts.append(route | {"spec": {"rules": [{"backendRefs": backends}]}})
+    print("\\\\n---\\\\n".join(json.dumps(part) for part in parts))
+    for image in images.values():
+        print("# image: " + image)
+elif words[0] == "apply":
+    for text in sys.stdin.read().split("---\\\\n")[1:]:
+        part = json.loads(text)
+        key = part["kind"].lower() + "/" + part["metadata"]["name"]
+        if part["kind"] == "Deployment":
+            before = known.get(key, {}).get("spec", {}).get("replicas", 2)
+            count = part["spec"].setdefault("replicas", before)
+            ready = 0 if (here / "broken").exists() else count
+            names = ("replicas", "updatedReplicas", "availableReplicas", "readyReplicas")
+            part["status"] = dict.fromkeys(names, ready) | {"replicas": count}
+        known[key] = part
+        print(key + " serverside-applied")
+    state.write_text(json.dumps(known))
+elif words[0] == "get":
+    found = known.get(words[1] + "/" + words[2])
+    print(json.dumps(found) if found else "")
+'''
+
+
+@pytest.fixture
+def home(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a champion and its image, and a cluster with nothing in it."""
+    (in_folder / "deploy" / "k8s" / "overlays").mkdir(parents=True)
+    (in_folder / "pyproject.toml").write_text(f'[project]\nname = "{NAME}"\n')
+    (in_folder / "models").mkdir()
+    champion(in_folder, "1")
+    program = in_folder / "kubectl"
+    text = KUBECTL.replace("\\\\n", "\\n").replace("FOLDER", in_folder.as_posix())
+    program.write_text(text.replace("PYTHON", sys.executable))
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(in_folder))
+    monkeypatch.setattr(supply, "serves", lambda image, model: None)
+    return in_folder
+
+
+def champion(home: Path, digit: str, file: str = "champion") -> str:
+    """A champion whose digests are of one digit, and its image."""
+    image = f"registry.example.com/credit@sha256:{digit * 64}"
+    record = {
+        "digest": digit * 64,
+        "model": f"models/{digit * 16}",
+        "verdict": digit * 64,
+        "commit": digit * 40,
+        "since": "2026-01-01T00:00:00+00:00",
+        "by": "Example",
+        "why": "first",
+        "action": "register",
+        "image": image,
+    }
+    (home / "models" / f"{file}.json").write_text(json.dumps(record))
+    return image
+
+
+def known(home: Path) -> dict[str, Any]:
+    return json.loads((home / "cluster.json").read_text())
+
+
+def image_of(home: Path, track: str) -> str:
+    """Last digit of the digest that a track runs."""
+    deployment = known(home)[f"deployment/{NAME}{track}"]
+    return deployment["spec"]["template"]["spec"]["containers"][0]["image"][-1]
+
+
+def bring(**settings: str) -> None:
+    deploy.deploy({"ENV": "staging"} | settings)
+
+
+def test_the_first_deployment_goes_to_stable_and_says_how_to_undo_it(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring()
+    assert image_of(home, "") == "1"
+    assert known(home)["deployment/credit-canary"]["spec"]["replicas"] == 0
+    said = capsys.readouterr().out
+    assert "deploy: staging: model 1111111111111111 goes to stable" in said
+    assert "deploy: to undo it: kubectl delete namespace credit-staging" in said
+
+
+def test_the_same_deployment_again_changes_nothing(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring()
+    before = known(home)
+    bring()
+    assert known(home) == before
+    assert "stable serves model 1111111111111111 already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("strategy", ["canary", "bluegreen", "shadow"])
+def test_a_later_release_is_tried_and_stable_stays(strategy: str, home: Path) -> None:
+    bring()
+    stable = known(home)["deployment/credit"]
+    champion(home, "2", "challenger")
+    bring(STRATEGY=strategy, IMAGE=f"registry.example.com/credit@sha256:{'2' * 64}")
+    assert known(home)["deployment/credit"] == stable
+    assert image_of(home, "-canary") == "2"
+    tried = known(home)["deployment/credit-canary"]
+    assert tried["spec"]["replicas"] == 2  # as many as stable: it may get every request
+    assert tried["metadata"]["annotations"]["strategy"] == strategy
+    assert "strategy" not in stable["metadata"]["annotations"]
+    assert deploy.weight("credit-staging") == 0
+
+
+def test_in_staging_stable_can_be_replaced_at_once_and_it_is_said_how_to_undo_it(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring()
+    first = known(home)["deployment/credit"]["spec"]["template"]["spec"]["containers"][0]["image"]
+    bring(IMAGE=champion(home, "2"), STRATEGY="rolling")
+    assert image_of(home, "") == "2"
+    assert known(home)["deployment/credit-canary"]["spec"]["replicas"] == 0
+    assert f"STRATEGY=rolling IMAGE={first} MODEL={'1' * 16}" in capsys.readouterr().out
+    with pytest.raises(InputError, match="only in staging"):
+        deploy.deploy({"ENV": "production", "STRATEGY": "rolling"})
+
+
+def test_another_release_ends_one_that_is_tried_only_when_told_so(home: Path) -> None:
+    bring()
+    bring(IMAGE=champion(home, "2"))
+    before = known(home)
+    image = champion(home, "3")
+    for strategy in ("canary", "rolling"):
+        with pytest.raises(InputError, match="APPLY=yes") as refused:
+            bring(IMAGE=image, STRATEGY=strategy)
+        assert "nothing was done: model 2222222222222222 is being tried" in str(refused.value)
+        assert known(home) == before
+    bring(IMAGE=image, APPLY="yes")
+    assert image_of(home, "-canary") == "3"
+
+
+def test_pods_that_are_never_ready_are_said(home: Path) -> None:
+    (home / "broken").touch()
+    with pytest.raises(InputError, match=r"credit was not ready after 1 s: kubectl"):
+        bring(WAIT="1")
+
+
+def test_status_says_what_runs_where(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bring()
+    bring(IMAGE=champion(home, "2"))
+    capsys.readouterr()
+    deploy.status({"ENV": "staging"})
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[:4] for row in rows] == [
+        ["track", "model", "ready", "weight"],
+        ["stable", "1" * 16, "2/2", "100"],
+        ["canary", "2" * 16, "2/2", "0"],
+    ]
+
+
+def test_status_tells_of_stable_where_argo_makes_the_pods_that_are_tried(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bring()
+    known = json.loads((home / "cluster.json").read_text())
+    del known["deployment/credit-canary"]
+    (home / "cluster.json").write_text(json.dumps(known))
+    capsys.readouterr()
+    deploy.status({"ENV": "staging"})
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[0] for row in rows] == ["track", "stable"]
+
+
+def test_the_last_signed_image_is_the_one_that_is_deployed(home: Path) -> None:
+    image = champion(home, "2", "challenger").replace("credit@", "signed@")
+    (home / "reports").mkdir()
+    signed = {"image": image, "model": "2" * 64}
+    (home / "reports" / "image.json").write_text(json.dumps(signed))
+    release = manifests.wanted({})
+    assert (release.image, release.model, release.revision) == (image, "2" * 64, "2" * 40)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"ENV": "test"}, "ENV=test: must be staging or production"),
+        ({"STRATEGY": "slow"}, "STRATEGY=slow: must be one of canary, bluegreen"),
+        ({"IMAGE": "credit:1"}, "IMAGE=credit:1: name it by digest"),
+        ({"IMAGE": "other@sha256:" + "9" * 64}, "name MODEL=models/"),
+        ({"MODEL": "models/" + "9" * 16}, "model 9999999999999999 is neither challenger nor"),
+        ({"WAIT": "soon"}, "WAIT=soon: must be a whole number"),
+        ({"JOB": "dance"}, "JOB=dance: must be train or rollout"),
+        ({"JOB": "train"}, "WORK is missing"),
+    ],
+)
+def test_a_wrong_word_is_named_and_nothing_is_applied(
+    settings: dict[str, str], said: str, home: Path
+) -> None:
+    with pytest.raises(InputError, match=said):
+        bring(**settings)
+    assert not (home / "cluster.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        ("The connection to the server localhost:8080 was refused", "no cluster answers"),
+        ("error: no configuration has been provided", "no cluster answers"),
+        ("Error from server (Forbidden): secrets is forbidden", "your account may not do this"),
+        ("error: the server doesn't have a resource type", "lacks that API"),
+        ("something else", "something else"),
+    ],
+)
+def test_a_refusal_of_the_cluster_says_what_to_do(refusal: str, said: str, home: Path) -> None:
+    (home / "refuses").write_text(refusal)
+    with pytest.raises(InputError, match=said):
+        bring()
+
+
+NOTE = 'E1130 08:04:45.195549   32720 memcache.go:265] "Unhandled Error" err="no API group list"\n'
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (
+            3 * NOTE + "The connection to the server localhost:8080 was refused",
+            "set KUBECONFIG, or look at `kubectl config current-context` (The connection",
+        ),
+        (2 * NOTE, "kubectl get httproute credit: E1130"),
+        ("E1130 is no note of its own", "kubectl get httproute credit: E1130 is no note"),
+    ],
+)
+def test_the_notes_of_kubectl_to_itself_do_not_hide_what_it_says(
+    refusal: str, said: str, home: Path
+) -> None:
+    (home / "refuses").write_text(refusal)
+    with pytest.raises(InputError) as refused:
+        deploy.status({"ENV": "staging"})
+    assert said in str(refused.value)
+    assert str(refused.value).count("memcache.go") == (refusal == 2 * NOTE)
+
+
+def test_a_cluster_that_does_not_answer_is_not_waited_for(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "kubectl").write_text("#!/bin/sh\nexec /bin/sleep 600\n")
+    monkeypatch.setattr(cluster, "SECONDS", 0.1)
+    with pytest.raises(InputError, match="no cluster answers"):
+        deploy.status({"ENV": "staging"})
+
+
+def test_an_object_that_is_not_there_is_named(home: Path) -> None:
+    with pytest.raises(InputError, match="httproute credit is not in namespace credit-staging"):
+        deploy.status({"ENV": "staging"})
+
+
+def test_pods_that_say_no_lineage_are_not_taken_for_ours(home: Path) -> None:
+    bring()
+    state = known(home)
+    del state["deployment/credit"]["spec"]["template"]["metadata"]["annotations"]["verdict"]
+    (home / "cluster.json").write_text(json.dumps(state))
+    with pytest.raises(InputError, match="deployment credit has no annotation 'verdict'"):
+        bring()
+
+
+def test_without_kubectl_it_says_so(home: Path) -> None:
+    (home / "kubectl").unlink()
+    with pytest.raises(InputError, match="kubectl is not installed"):
+        bring()
+
+
+def test_without_manifests_it_says_so(in_folder: Path) -> None:
+    with pytest.raises(InputError, match="made with deployment: none"):
+        cluster.namespace({"ENV": "staging"})
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("printf '\\377\\376'", "the answer is not UTF-8"),
+        ("exec head -c 20000000 /dev/zero", "it said more than 8 MiB"),
+        ("head -c 20000000 /dev/zero >&2; exit 1", "it said more than 8 MiB"),
+        ("printf '\\377\\033[2Jno\\n\\n' >&2; exit 3", "deployments: \ufffd\\\\x1b\\[2Jno$"),
+        ("exit 7", "failed without a word"),
+        ("kill -9 $$", "failed without a word"),
+        ("exec sleep 100", "no cluster answers.*i/o timeout after 0.5 seconds"),
+        ("sleep 100", "no cluster answers.*i/o timeout after 0.5 seconds"),
+    ],
+)
+def test_whatever_kubectl_says_is_an_answer_or_an_error(
+    script: str, said: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "kubectl").write_text(f"#!/bin/sh\n{script}\n")
+    monkeypatch.setenv("PATH", f"{home}:/bin:/usr/bin")
+    with pytest.raises(cluster.NoAnswerError, match=said) as raised:
+        cluster.kubectl("get", "deployments", seconds=0.5 if "sleep" in script else 60)
+    assert "\x1b" not in str(raised.value)
+
+
+def test_a_kubectl_that_cannot_be_run_is_an_error_of_its_own(home: Path) -> None:
+    with pytest.raises(cluster.NoAnswerError, match="it cannot be run"):
+        cluster.kubectl("patch", "x" * 4_000_000)
+    (home / "kubectl").write_bytes(b"\x7fELF")
+    with pytest.raises(cluster.NoAnswerError, match="it cannot be run"):
+        cluster.kubectl("get", "deployments")
+
+
+def test_what_kubectl_says_in_full_is_given_back(home: Path) -> None:
+    (home / "kubectl").write_text("#!/bin/sh\nread line; echo $line; echo warning >&2\n")
+    assert cluster.kubectl("apply", stdin="naïve\n", seconds=60) == "naïve\n"
+
+
+@pytest.mark.parametrize("strategy", ["", "canary", "bluegreen", "shadow", "argo", "rolling"])
+def test_an_image_that_does_not_verify_is_not_deployed(
+    strategy: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(image: str, model: str) -> None:
+        raise InputError(f"{image[-1]} of {model[:1]}: no signatures found")
+
+    if strategy:
+        bring()
+        champion(home, "2", "challenger")
+    before = (home / "cluster.json").read_text() if strategy else ""
+    monkeypatch.setattr(supply, "serves", refuse)
+    name = f"registry.example.com/credit@sha256:{'2' * 64}" if strategy else ""
+    with pytest.raises(InputError, match="2 of 2: no" if strategy else "1 of 1: no"):
+        bring(STRATEGY=strategy, IMAGE=name)
+    assert not strategy or (home / "cluster.json").read_text() == before
+    assert strategy or not (home / "cluster.json").exists()
+
+
+@pytest.mark.parametrize("settings", [{"JOB": "train"}, {"JOB": "rollout"}, {}])
+@pytest.mark.parametrize("signed", [True, False])
+def test_an_image_of_jobs_is_applied_only_with_a_trusted_signature(
+    signed: bool, settings: dict[str, str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def trusted(image: str) -> None:
+        asked.append(image)
+        if not signed:
+            raise InputError("no signatures found")
+
+    job = json.dumps({"kind": "Job", "metadata": {"name": "credit-job"}})
+    monkeypatch.setattr(manifests, "render_job", lambda *_: job)
+    monkeypatch.setattr(supply, "trusted", trusted)
+    work = f"registry.example.com/work@sha256:{'7' * 64}"
+    if signed:
+        bring(WORK=work, **settings)
+    else:
+        with pytest.raises(InputError, match="no signatures found"):
+            bring(WORK=work, **settings)
+    assert asked == [work]
+    assert (home / "cluster.json").exists() == signed

@@ -1,0 +1,216 @@
+"""doctor: what it says of a project, and what it lets CI do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ml_template.operations import doctor
+from ml_template.registry import tracking, versioning
+from ml_template.settings.config import Config, InputError, load_config
+
+from ..conftest import ROOT
+
+NAMED = [name for name, _, _ in (*doctor.SETTINGS, *doctor.BOUND)]
+VARIABLES = ("CI", "MLFLOW_TRACKING_URI", "GITHUB_ACTIONS", "CLOUD_LOGIN", *NAMED)
+HIDDEN = "S3CRET"
+WRITTEN = ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
+
+
+@pytest.fixture(autouse=True)
+def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder, and none of the variables that doctor reads."""
+    monkeypatch.chdir(tmp_path)
+    for name in (*VARIABLES, *WRITTEN):
+        monkeypatch.delenv(name, raising=False)
+
+
+def configured(path: str = "data/starter.csv", **compute: Any) -> Config:
+    config = load_config(ROOT / "model_config.yaml")
+    data = config.data.model_copy(update={"path": path})
+    return config.model_copy(
+        update={"data": data, "compute": config.compute.model_copy(update=compute)}
+    )
+
+
+def test_without_any_account_it_trains_and_releases_nothing() -> None:
+    facts = doctor.facts(configured(runner="ubuntu-latest"))
+    assert facts == {
+        "data": "yes",
+        "train": "yes",
+        "search": "no",
+        "runner": "ubuntu-latest",
+        "release": "no",
+        "deploy": "no",
+    }
+
+
+def test_what_is_set_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGE_REGISTRY", "ghcr.io/org/model")
+    monkeypatch.setenv("KUBERNETES", "yes")
+    facts = doctor.facts(configured(runner="gpu-large"))
+    assert (facts["release"], facts["deploy"], facts["runner"]) == ("yes", "yes", "gpu-large")
+
+
+@pytest.mark.parametrize(
+    ("name", "tool"), [("a{b", "DVC"), ("}", "DVC"), ("o'q\"", "MLflow"), ("o'q", ""), ('q"', "")]
+)
+def test_a_folder_that_does_not_suit_a_tool_is_named(
+    name: str, tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    ((ready, text),) = [(r, text) for r, of, text in doctor.lines(configured()) if of == "folder"]
+    assert ready == (not tool)
+    assert (f"{tmp_path / name}: {tool} " in text) == bool(tool)
+
+
+def test_the_word_that_fails_names_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "{").mkdir()
+    (tmp_path / "'\"").mkdir()
+    monkeypatch.chdir(tmp_path / "{")
+    for word in (versioning.pull, versioning.push, lambda: versioning.add(Path("data/own.csv"))):
+        with pytest.raises(InputError, match=r"\{: DVC cannot work .* move the project"):
+            word()
+    monkeypatch.chdir(tmp_path / "'\"")
+    with pytest.raises(InputError, match=r"'\": MLflow takes no path .* move the project"):
+        tracking.Book(tracking.LOCAL)
+    assert not tracking.unfit("https://mlflow.example.com")
+
+
+def test_a_table_that_is_out_of_reach_is_said(tmp_path: Path) -> None:
+    (line,) = [text for _, name, text in doctor.lines(configured("data/my.csv")) if name == "data"]
+    assert "data/my.csv is not here" in line
+    assert "dvc remote add" in line
+    assert doctor.facts(configured("data/my.csv"))["train"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("url", "login", "ready"),
+    [
+        ("s3://example/store", "", "no"),
+        ("s3://example/store", "arn:aws:iam::1:role/x", "yes"),
+        ("https://example.com/store", "", "yes"),
+        ("/no/such/folder", "yes", "no"),
+    ],
+)
+def test_a_remote_counts_where_it_can_be_read(
+    url: str, login: str, ready: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".dvc").mkdir()
+    text = f"[core]\n    remote = storage\n['remote \"storage\"']\n    url = {url}\n"
+    (tmp_path / ".dvc" / "config").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("CLOUD_LOGIN", login)
+    assert doctor.facts(configured("data/my.csv"))["data"] == ready
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"https://me:{HIDDEN}@example.com/store", f"https://example.com/store?sig={HIDDEN}#x"],
+)
+def test_what_opens_the_remote_is_not_told(url: str, tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    text = f"[core]\n    remote = storage\n['remote \"storage\"']\n    url = {url}\n"
+    (tmp_path / ".dvc" / "config.local").write_text(text, encoding="utf-8")
+    said = str(doctor.lines(configured("data/my.csv")))
+    assert "from https://example.com/store: " in said
+    assert HIDDEN not in said
+
+
+@pytest.mark.parametrize(
+    "content",
+    [HIDDEN.encode(), b"[core]\nremote = a\nremote = S3CRET\n", b"\xff"],
+)
+def test_damaged_settings_of_dvc_are_named_and_not_told(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").write_bytes(content)
+    with pytest.raises(InputError, match=r"\.dvc/config is damaged") as error:
+        doctor.lines(configured("data/my.csv"))
+    assert HIDDEN not in str(error.value)
+
+
+def test_on_github_training_is_left_to_a_jenkins_that_is_connected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("JENKINS_JOB", "https://jenkins.example.com/job/model")
+    assert doctor.facts(configured())["train"] == "yes"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert doctor.facts(configured())["train"] == "no"
+
+
+def test_it_says_what_is_set_and_what_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in NAMED:
+        said = {text.split(" is ")[0]: ready for ready, _, text in doctor.lines(configured())}
+        assert not said[variable]
+        monkeypatch.setenv(variable, "https://example.com")
+        said = {text.split(" is ")[0]: ready for ready, _, text in doctor.lines(configured())}
+        assert said[variable]
+
+
+def test_in_ci_it_says_nothing_of_what_it_cannot_see_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    text = str(doctor.lines(configured()))
+    assert [name for name in NAMED if name in text] == [name for name, _, _ in doctor.SETTINGS]
+
+
+@pytest.mark.parametrize(("gpu", "agent"), [(True, "gpu"), (False, "cpu")])
+def test_ci_reads_what_it_finds(
+    gpu: bool, agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "load_config", lambda: configured(gpu=gpu))
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    doctor.run()
+    assert "IMAGE_REGISTRY is not" in (tmp_path / "summary").read_text(encoding="utf-8")
+    assert (tmp_path / "reports/agent.txt").read_text(encoding="utf-8") == agent
+    found = (tmp_path / "reports/doctor.txt").read_text(encoding="utf-8")
+    assert found == (tmp_path / "output").read_text(encoding="utf-8")
+    assert "data=yes\n" in found
+
+
+@pytest.mark.parametrize(
+    ("content", "free"),
+    [
+        (None, True),
+        ("{}", True),
+        ('{"write": {}, "read": {}}', True),
+        ('{"write": {"a.csv": {"pid": 7, "cmd": "dvc"}}}', False),
+        ('{"write": {}, "read"', False),
+        ("", False),
+        ("[]", False),
+    ],
+)
+def test_a_lock_that_was_left_is_said_with_its_remedy(
+    content: str | None, free: bool, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / ".dvc/tmp").mkdir(parents=True)
+        (tmp_path / ".dvc/tmp/rwlock").write_text(content)
+    (line,) = [line for line in doctor.lines(configured()) if line[1] == "locks"]
+    assert line[0] == free
+    assert ("rm -rf" in line[2]) == (not free)
+
+
+def test_a_folder_in_place_of_the_lock_is_said_with_its_remedy(tmp_path: Path) -> None:
+    (tmp_path / ".dvc/tmp/rwlock").mkdir(parents=True)
+    (line,) = [line for line in doctor.lines(configured()) if line[1] == "locks"]
+    assert not line[0]
+    assert "rm -rf" in line[2]
+
+
+@pytest.mark.parametrize(("hardlink", "free"), [("true", False), ("false", True), (None, True)])
+@pytest.mark.parametrize("name", ["lock", "rwlock.lock"])
+def test_a_lock_that_is_a_file_holds_where_dvc_is_told_so(
+    name: str, hardlink: str | None, free: bool, tmp_path: Path
+) -> None:
+    (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    (tmp_path / ".dvc/tmp" / name).touch()
+    if hardlink:
+        (tmp_path / ".dvc/config").write_text(f"[core]\n    hardlink_lock = {hardlink}\n")
+    (line,) = [line for line in doctor.lines(configured()) if line[1] == "locks"]
+    assert line[0] == free

@@ -1,0 +1,166 @@
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ml_template import command_line as command
+from ml_template.operations import experiment
+from ml_template.pipeline.adoption import adopt
+from ml_template.pipeline.judgement import register
+from ml_template.pipeline.reporting import summary
+from ml_template.registry import versioning
+from ml_template.settings.config import InputError
+
+from ..conftest import ROOT
+
+
+def ends_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Exit code of a stage that raises `error`."""
+
+    def stage() -> None:
+        raise error
+
+    monkeypatch.setattr(summary, "run", stage)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return command.run(["summary"])
+
+
+def made_of_an_interrupt() -> ValueError:
+    """What numpy makes of an interrupt that comes while it reads a buffer."""
+    error = ValueError("not a valid buffer")
+    error.__cause__ = KeyboardInterrupt()
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (InputError("a.csv: column b is missing: add it"), 1, "ERROR: a.csv: column b is missing"),
+        (OSError(errno.ENOSPC, "No space left", "x"), 1, "no space left on the disk (x)"),
+        (PermissionError(errno.EACCES, "denied", "x"), 1, "x: permission denied"),
+        (OSError(errno.EROFS, "read-only", "x"), 1, "x: permission denied"),
+        (PermissionError(errno.EACCES, "denied", "a/.x.97qh"), 1, "ERROR: a: permission denied"),
+        (PermissionError(errno.EACCES, "denied", "/dev/null"), 1, "/dev/null: permission denied"),
+        (SyntaxError("'(' was never closed", ("f.py", 3, 1, "f(", 3, 2)), 1, "f.py: line 3: '('"),
+        (ModuleNotFoundError("No module named 'x'"), 1, "'x': packages of yours go to"),
+        (KeyboardInterrupt(), 130, "interrupted: no half-written result was kept"),
+        (made_of_an_interrupt(), 130, "interrupted: no half-written result was kept"),
+    ],
+)
+def test_a_fault_is_one_message_without_a_traceback(
+    error: BaseException,
+    code: int,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert ends_with(error, monkeypatch) == code
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_a_word_interrupts_it_unless_it_was_told_not_to_hear(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(summary, "run", lambda: signal.raise_signal(number))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(number, signal.SIG_DFL)  # a run in the background may hear none
+    try:
+        assert command.run(["summary"]) == 130
+        signal.signal(number, signal.SIG_IGN)
+        assert command.run(["summary"]) == 0
+    finally:
+        for each, heard in before.items():
+            signal.signal(each, heard)
+    assert "interrupted" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore")  # of DVC's own dependencies
+@pytest.mark.parametrize(
+    ("end", "code"), [("exit 130", 130), ("kill -INT $$", 130), ("exit 1", 1), ("exit 2", 1)]
+)
+def test_a_run_whose_stage_was_interrupted_ends_as_interrupted(
+    end: str, code: int, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (in_folder / ".dvc").mkdir()
+    (in_folder / ".dvc/config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
+    stage = {"stages": {"train": {"cmd": end}}}
+    (in_folder / "dvc.yaml").write_text(json.dumps(stage), encoding="utf-8")
+    shutil.copy(ROOT / "model_config.yaml", in_folder)
+    monkeypatch.setenv("SHELL", "/bin/sh")
+    with pytest.raises(SystemExit) as ended:
+        versioning.reproduce({"STAGE": "train"})
+    assert ended.value.code == code
+
+
+@pytest.mark.parametrize("variable", ["DVC_STAGE", "OTHER"])
+def test_a_stage_ends_when_the_run_that_started_it_is_gone(variable: str, tmp_path: Path) -> None:
+    """A word that people started themselves goes on, as with nohup."""
+    waits = "from ml_template import Project, main; import time; "
+    waits += "from ml_template.pipeline.reporting import summary; "
+    waits += "summary.run = lambda: print('begins', flush=True) or time.sleep(3)"
+    word = [sys.executable, "-c", f"{waits}; raise SystemExit(main(['summary'], Project('x')))"]
+    run = f"import subprocess, os; subprocess.Popen({word!r}); os.read(0, 1); os._exit(9)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", run],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1", variable: "x"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"begins\n"
+    _, said = process.communicate(b"1", timeout=60)  # until the stage has ended too
+    assert (b"interrupted" in said) == (variable == "DVC_STAGE")
+
+
+def test_a_fault_of_the_code_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ZeroDivisionError):
+        ends_with(ZeroDivisionError(), monkeypatch)
+
+
+def test_a_stage_that_refuses_ends_with_1_after_the_others_ran(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ran = []
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(summary, "run", lambda: ran.append("summary") or False)  # type: ignore[func-returns-value]
+    assert command.run(["summary", "summary"]) == 1
+    assert ran == ["summary", "summary"]
+
+
+def test_an_unknown_stage_is_named_with_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.run(["trian"]) == 2
+    assert "there is no stage 'trian'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("names", [["adopt"], ["abtest"], ["register"], ["register", "adopt"]])
+def test_a_word_is_given_what_was_typed_and_nothing_else(
+    names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(adopt, "run", lambda arguments: given.append(arguments))
+    monkeypatch.setattr(experiment, "run", lambda settings: given.append(settings))
+    monkeypatch.setattr(register, "run", lambda alone: given.append(alone))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert command.run([*names, "DATA=x.csv"]) == 0
+    expected = [len(names) == 1 if name == "register" else {"DATA": "x.csv"} for name in names]
+    assert given == expected
+
+
+def test_help_imports_no_package_that_takes_long() -> None:
+    code = (
+        "import sys; from ml_template import Project, main; main(['--help'], Project('x')); "
+        "print([name for name in ('numpy', 'pandas', 'yaml', 'pydantic') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

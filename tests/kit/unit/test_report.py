@@ -1,0 +1,182 @@
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ml_template.pipeline.reporting import report
+from ml_template.settings.config import InputError
+
+HOSTILE = '</td><script>alert("1")</script> | `x` *y* $z$'
+DIGEST = "ab" * 32
+INTERVAL = {"value": 0.8, "low": 0.7, "high": 0.9}
+CONFIG = {
+    "data": {"path": "data/x.csv", "target": HOSTILE, "task": "binary"}
+    | {"classes": ["no", HOSTILE], "positive": HOSTILE},
+    "columns": {"group": {"type": "categorical", "feature": False}, "a|b": {"type": "numeric"}}
+    | {"person": {"type": "text", "feature": False}},
+    "left_out": {"id": HOSTILE},
+    "sensitive": ["group"],
+}
+EVALUATION: dict[str, Any] = {
+    "model": DIGEST,
+    "data": {"path": "data/x.csv", "sha256": "cd" * 32, "rows": 50, "train": 40, "test": 10},
+    "task": "binary",
+    "target": HOSTILE,
+    "rows": 10,
+    "seed": 7,
+    "replicates": 1000,
+    "classes": {"no": 6, HOSTILE: 4},
+    "headline": "roc_auc",
+    "metrics": {"roc_auc": INTERVAL},
+    "baseline": {"roc_auc": 0.5},
+    "slices": [
+        {"column": "group", "group": HOSTILE, "rows": 6, "metric": "roc_auc"} | INTERVAL,
+        {"column": "group", "group": "missing", "rows": 4, "metric": "roc_auc", "value": None}
+        | {"low": None, "high": None, "reason": "too few rows of class 'no' (0)"},
+    ],
+    "fairness": [
+        {"column": "group", "groups": [{"group": HOSTILE, "rows": 6, "accuracy": None}]}
+        | {"accuracy_gap": None, "reason": HOSTILE}
+    ],
+    "calibration": {"error": 0.1, "bins": []},
+    "confusion": [[5, 1], [1, 3]],
+    "importance": [{"feature": "a|b", "value": 0.2, "low": 0.1, "high": 0.3}],
+    "plots": [{"file": "roc.svg", "title": "ROC curve", "text": HOSTILE}],
+}
+IDENTITY = {key: key * 4 for key in ("config", "schema", "code", "lock", "estimator")} | {
+    "seed": 7,
+    "threads": 1,
+    "model": {"form": "treelite", "why": "agrees"},
+    "versions": {"numpy": "2.0"},
+}
+LABELS = {"kind": "label", "rows": 40, "missing": 2, "distinct": 2, "labels": {"Jane Roe": 38}}
+NUMBERS = {"kind": "number", "rows": 40, "missing": 0, "mean": 2.0, "sd": 1.0, "edges": [1.0, 9.0]}
+VERDICT = {
+    "model": DIGEST,
+    "verdict": "refused",
+    "lineage": {"commit": "e" * 40, "uncommitted": [], "reason": None},
+    "checks": [
+        {"gate": "floor", "value": 0.7, "limit": ">= 0.5", "verdict": "passed", "reason": ""},
+        {"gate": HOSTILE, "value": 3, "limit": None, "verdict": "refused", "reason": HOSTILE},
+    ],
+}
+
+
+class Tags(HTMLParser):
+    """Names of the tags and addresses of a page, and whether every tag is closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.addresses: list[str] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.addresses += [value or "" for key, value in attributes if key in ("src", "href")]
+        if tag not in ("meta", "img", "path", "circle"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+
+
+def write(name: str, content: Any) -> None:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    text = content if isinstance(content, str) else json.dumps(content)
+    Path(name).write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def project(in_folder: Path) -> Path:
+    """A folder with everything the report is composed from, hostile names in it, no verdict."""
+    write("pyproject.toml", '[project]\nname = "example"\n')
+    write("model_config.yaml", CONFIG)  # JSON is YAML
+    write("models/candidate/model.json", {"digest": DIGEST, "identity": IDENTITY})
+    write("reports/evaluation.json", EVALUATION)
+    profile = {"group": LABELS | {"labels": {HOSTILE: 38}}, "a|b": NUMBERS, "person": LABELS}
+    write("models/candidate/profile.json", {"columns": profile})
+    write("reports/plots/roc.svg", "<svg/>")
+    return in_folder
+
+
+def composed() -> tuple[str, str]:
+    report.run()
+    return tuple(  # type: ignore[return-value]
+        Path("reports", name).read_text(encoding="utf-8")
+        for name in ("report.html", "model_card.md")
+    )
+
+
+def test_the_page_is_whole_and_fetches_nothing(project: Path) -> None:
+    write("reports/verdict.json", VERDICT)
+    tags = Tags(composed()[0])
+    assert tags.open == []
+    assert "script" not in tags.names
+    assert all(address.startswith("data:image/svg+xml;base64,") for address in tags.addresses)
+    assert len(tags.addresses) == 1
+
+
+def test_hostile_names_are_shown_as_text(project: Path) -> None:
+    write("reports/verdict.json", VERDICT)
+    page, card = composed()
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 8
+    assert not re.search(r"(?<!\\)<", card)
+    rows = [line for line in card.splitlines() if line.startswith("|")]
+    assert all(len(re.findall(r"(?<!\\)\|", row)) in (3, 4, 5, 6) for row in rows)
+
+
+def test_a_refusal_is_said_first_with_its_gate(project: Path) -> None:
+    write("reports/verdict.json", VERDICT)
+    page, card = composed()
+    assert page.index(">Refused<") < page.index("<h2>Gates")
+    assert page.index('class="refused">refused') < page.index('class="passed">passed')
+    assert "**Verdict: refused** by 1 of 2 gate lines" in card
+    assert "e" * 40 in page
+
+
+@pytest.mark.parametrize("verdict", [None, VERDICT | {"model": "0" * 64}], ids=["none", "older"])
+def test_without_a_verdict_on_this_model_it_says_so(project: Path, verdict: Any) -> None:
+    if verdict:
+        write("reports/verdict.json", verdict)
+    page, card = composed()
+    assert "Not judged" in page
+    assert "run make gate" in card
+    assert "Refused" not in page
+
+
+def test_the_headline_stands_with_its_interval_and_baseline(project: Path) -> None:
+    page, card = composed()
+    assert "95 % interval 0.700 to 0.900" in page
+    assert "naive baseline 0.500" in card
+    assert "too few rows of class &#x27;no&#x27; (0)" in page
+
+
+def test_texts_of_people_are_counted_not_shown(project: Path) -> None:
+    page, _ = composed()
+    assert "Jane Roe" not in page
+    assert "2 different" in page
+
+
+def test_starter_data_is_called_synthetic(project: Path) -> None:
+    assert "SYNTHETIC" not in composed()[0]
+    data = EVALUATION["data"] | {"path": "data/starter.csv"}
+    write("reports/evaluation.json", EVALUATION | {"data": data})
+    assert all("SYNTHETIC" in text for text in composed())
+
+
+def test_an_evaluation_of_another_model_is_refused(project: Path) -> None:
+    write("models/candidate/model.json", {"digest": "0" * 64, "identity": IDENTITY})
+    with pytest.raises(InputError, match=r"evaluation.json is of model abab.*run `make evaluate`"):
+        report.run()
+
+
+def test_the_same_inputs_give_the_same_files(project: Path) -> None:
+    assert composed() == composed()

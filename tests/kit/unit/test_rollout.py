@@ -1,0 +1,512 @@
+"""The route and what follows an abort, with an API server of one route in memory."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ml_template.kubernetes import cluster, counts, deploy, driver, rollout, route, stable
+from ml_template.kubernetes.cluster import ConflictError
+from ml_template.kubernetes.driver import ABORTED, ended
+from ml_template.kubernetes.manifests import Release
+from ml_template.kubernetes.route import State
+from ml_template.operations import supply
+from ml_template.operations.decide import Counts, Decision
+from ml_template.registry import champion
+from ml_template.settings.config import InputError
+from ml_template.settings.gates import Gates
+
+SPACE = "credit-staging"
+STATE = State("1" * 64, f"registry.example.com/credit@sha256:{'2' * 64}", "canary", driver="me")
+OVER = replace(STATE, phase="aborted", reason="failed: 5 %")
+WRONG = ({"step": "x"}, {"elapsed": None}, {"base": []}, {"phase": "gone"}, {"base": {"stable": 1}})
+PASSED = replace(STATE, phase="passed", step=3)
+OLD_IMAGE = f"registry.example.com/credit@sha256:{'3' * 64}"
+RELEASE = Release(STATE.image, STATE.model, "5" * 64, "none")
+OLD = Release(OLD_IMAGE, "3" * 64, "5" * 64, "none")
+
+
+class Server:
+    """Keeps one HTTPRoute, refuses an old version of it, and notes what else it is asked."""
+
+    def __init__(self) -> None:
+        backends = [{"name": "credit", "weight": 100}, {"name": "credit-canary", "weight": 0}]
+        self.route: dict[str, Any] = {
+            "metadata": {"resourceVersion": "1", "annotations": {"owner": "example"}},
+            "spec": {"rules": [{"backendRefs": backends}]},
+        }
+        self.scaled: list[str] = []
+        self.patched: list[str] = []  # images of stable
+        self.stumbles: list[bool] = []  # whether the next patches of the route are not answered
+
+    def ask(self, *words: str, stdin: str | None = None) -> str:
+        if words[0] == "scale":
+            self.scaled.append(words[2] + (f" {words[3]}" if words[3][-2:] != "=0" else ""))
+        elif words[:2] == ("patch", "deployment"):
+            pod = json.loads(words[-1].removeprefix("--patch="))["spec"]["template"]
+            self.patched.append(pod["spec"]["containers"][0]["image"])
+        elif words[0] == "patch" and self.stumbles and self.stumbles.pop(0):
+            raise InputError("no answer")
+        elif words[0] == "patch":
+            change = json.loads(stdin or "")
+            meta = self.route["metadata"]
+            if change["metadata"].pop("resourceVersion") != meta["resourceVersion"]:
+                raise ConflictError("the object has been modified")
+            notes = meta["annotations"] | change["metadata"]["annotations"]
+            meta["annotations"] = {key: text for key, text in notes.items() if text is not None}
+            self.route["spec"] = change["spec"]
+            self.touch()
+        return json.dumps(self.route)
+
+    def found(self, kind: str) -> dict[str, Any]:
+        return self.route if kind == "httproute" else {"spec": {"replicas": 1}}
+
+    def touch(self) -> None:
+        """A new version, as when a gateway writes its status."""
+        meta = self.route["metadata"]
+        meta["resourceVersion"] = str(int(meta["resourceVersion"]) + 1)
+
+    @property
+    def weights(self) -> list[int]:
+        return [backend["weight"] for backend in self.route["spec"]["rules"][0]["backendRefs"]]
+
+
+@pytest.fixture
+def server(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    made = Server()
+    monkeypatch.setattr(cluster, "ask", made.ask)
+    monkeypatch.setattr(cluster, "project", lambda: "credit")
+    monkeypatch.setattr(cluster, "namespace", lambda settings: SPACE)
+    return made
+
+
+def test_share_state_and_mirror_are_written_in_one_step(server: Server) -> None:
+    now = route.write(route.read(SPACE), 25, STATE, mirror=True)
+    assert (now.weight, now.state, server.weights) == (25, STATE, [75, 25])
+    (mirror,) = server.route["spec"]["rules"][0]["filters"]
+    assert mirror["requestMirror"]["backendRef"]["name"] == "credit-canary"
+    now = route.write(now, 50, STATE)
+    assert server.route["spec"]["rules"][0]["filters"] == []
+    assert route.write(now, 0, None).state is None
+    assert server.route["metadata"]["annotations"] == {"owner": "example"}
+
+
+def test_a_route_that_only_a_gateway_touched_is_written_again(server: Server) -> None:
+    now = route.write(route.read(SPACE), 5, STATE)
+    server.touch()
+    assert route.change(now, 25, STATE).weight == 25
+
+
+def test_a_driver_whose_route_was_taken_over_does_not_write(server: Server) -> None:
+    now = route.write(route.read(SPACE), 5, STATE)
+    route.write(route.read(SPACE), 5, replace(STATE, driver="another"))
+    with pytest.raises(InputError, match="changed by somebody else"):
+        route.change(now, 25, STATE)
+    assert server.weights == [95, 5]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{", '{"model": "1"}', '{"unknown": 1}', "[]"),
+        *(json.dumps(asdict(STATE) | wrong) for wrong in WRONG),
+    ],
+)
+def test_a_damaged_state_is_refused_with_the_remedy(text: str, server: Server) -> None:
+    server.route["metadata"]["annotations"]["rollout"] = text
+    with pytest.raises(InputError, match="annotate httproute credit rollout-"):
+        route.read(SPACE)
+
+
+def test_a_route_without_the_canary_is_refused(server: Server) -> None:
+    del server.route["spec"]["rules"][0]["backendRefs"][1]
+    with pytest.raises(InputError, match="has no backend of the canary"):
+        route.read(SPACE)
+
+
+def test_after_an_abort_the_pods_go_and_people_are_told_once(
+    server: Server, told: list[str]
+) -> None:
+    route.settle(SPACE, OVER)
+    for _ in range(2):  # as after a driver that was killed, and once more
+        state = route.read(SPACE).state
+        assert state
+        assert ended(SPACE, "staging", state) == ABORTED
+    assert server.scaled == ["credit-canary", "credit-canary"]
+    assert told == ["credit: staging: rollout of model 1111111111111111 aborted: failed: 5 %"]
+
+
+def test_what_began_after_an_abort_is_not_overwritten_by_its_note(
+    server: Server, told: list[str]
+) -> None:
+    later = replace(STATE, model="3" * 64)
+    route.write(route.read(SPACE), 5, later)
+    ended(SPACE, "staging", OVER)
+    assert (route.read(SPACE).state, server.weights) == (later, [95, 5])
+
+
+def test_a_rollout_withdrawn_by_hand_is_ended_and_says_why(
+    server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy, "running", lambda space: {"stable": None, "canary": None})
+    route.write(route.read(SPACE), 50, STATE)
+    state = stable.withdraw({"ENV": "staging", "WHY": "complaints"})
+    assert state
+    assert (state.phase, state.reason, server.weights) == ("aborted", "complaints", [100, 0])
+    assert champion.withdrawn(STATE.model).endswith(": complaints")
+    assert told[0].endswith("aborted: complaints")
+    with pytest.raises(InputError, match="everyone is at stable; to bring stable itself"):
+        stable.withdraw({"ENV": "staging"})
+    assert stable.withdraw({"ENV": "staging", "APPLY": "yes"}) is None
+
+
+@pytest.mark.parametrize("left", ["not told", "pods"])
+def test_an_end_that_was_not_finished_is_finished_and_stable_stays(
+    left: str, server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = RELEASE if left == "pods" else None
+    monkeypatch.setattr(deploy, "running", lambda space: {"stable": RELEASE, "canary": there})
+    state = replace(OVER, told=left == "pods")
+    route.settle(SPACE, state)
+    assert stable.withdraw({"ENV": "staging"}) == state
+    assert server.scaled == ["credit-canary"]
+    assert len(told) == (left == "not told")
+
+
+def test_a_model_that_did_not_pass_is_not_made_stable(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy, "running", lambda space: {"stable": None, "canary": None})
+    route.write(route.read(SPACE), 50, STATE)
+    with pytest.raises(InputError, match="did not pass `make canary ENV=staging`"):
+        stable.finish({"ENV": "staging"}, STATE.model)
+    assert server.weights == [50, 50]
+    assert server.scaled == []
+
+
+@pytest.fixture
+def passed(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """Everyone is at a canary that passed; its pods are six, those of stable two."""
+
+    def get(kind: str, name: str, space: str) -> dict[str, Any]:
+        counts = {"spec": {"replicas": 6 if name.endswith("-canary") else 2}}
+        return server.route if kind == "httproute" else counts
+
+    monkeypatch.setattr(deploy, "running", lambda space: {"stable": OLD, "canary": RELEASE})
+    monkeypatch.setattr(deploy, "wait", lambda *_: None)
+    monkeypatch.setattr(supply, "serves", lambda image, model: None)
+    monkeypatch.setattr(rollout, "tried", lambda space: RELEASE)
+    monkeypatch.setattr(cluster, "get", get)
+    route.write(route.read(SPACE), 100, PASSED)
+    return server
+
+
+def test_stable_is_widened_before_it_gets_what_the_canary_carried(passed: Server) -> None:
+    assert stable.finish({"ENV": "staging"}, STATE.model) == RELEASE.image
+    assert passed.scaled == ["credit --replicas=6", "credit-canary"]
+    assert passed.patched == [RELEASE.image]
+    assert (route.read(SPACE).state, passed.weights) == (None, [100, 0])
+
+
+@pytest.mark.parametrize("change", [{"model": "4" * 64}, {"image": OLD_IMAGE}])
+def test_what_did_not_pass_itself_is_not_made_stable(
+    change: dict[str, str], passed: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollout, "tried", lambda space: replace(RELEASE, **change))
+    with pytest.raises(InputError, match="is tried now, and another passed"):
+        stable.finish({"ENV": "staging"}, STATE.model)
+    assert passed.patched == []
+
+
+def test_a_rollback_while_stable_is_moved_wins(
+    passed: Server, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy, "wait", lambda *_: stable.withdraw({"ENV": "staging"}))
+    with pytest.raises(InputError, match="the rollout was ended meanwhile"):
+        stable.finish({"ENV": "staging"}, STATE.model)
+    assert passed.patched == [RELEASE.image, OLD.image]
+    assert (route.read(SPACE).state or STATE).phase == "aborted"
+
+
+@pytest.mark.parametrize("text", ["soon", "nan", "-5", "1e3"])
+def test_a_time_to_wait_that_is_none_is_refused_before_anything_moves(
+    text: str, passed: Server
+) -> None:
+    for go in (lambda: stable.finish({"ENV": "staging", "WAIT": text}, STATE.model), restore(text)):
+        with pytest.raises(InputError, match="must be a whole number of seconds"):
+            go()
+    assert passed.patched == []
+
+
+def restore(text: str) -> Callable[[], None]:
+    record: Any = {"image": OLD_IMAGE, "digest": OLD.model, "verdict": "5" * 64, "commit": None}
+    return lambda: stable.restore({"ENV": "staging", "WAIT": text}, record)
+
+
+def test_what_does_not_verify_is_not_made_stable_by_promote_or_rollback(
+    passed: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def refuse(image: str, model: str) -> None:
+        asked.append((image, model))
+        raise InputError("no signatures found")
+
+    monkeypatch.setattr(supply, "serves", refuse)
+    for go in (lambda: stable.finish({"ENV": "staging"}, STATE.model), restore("3")):
+        with pytest.raises(InputError, match="no signatures found"):
+            go()
+    assert asked == [(RELEASE.image, STATE.model), (OLD_IMAGE, OLD.model)]
+    assert (passed.patched, passed.scaled, passed.weights) == ([], [], [0, 100])
+
+
+@pytest.mark.parametrize(
+    ("old", "kept"),
+    [
+        (STATE, True),
+        (replace(STATE, phase="passed"), True),
+        (replace(STATE, image=OLD_IMAGE), False),
+        (replace(STATE, image=OLD_IMAGE, phase="passed"), False),
+        (replace(STATE, image=OLD_IMAGE, phase="aborted"), True),
+        (replace(STATE, strategy="bluegreen"), False),
+        (replace(STATE, model="4" * 64, strategy="bluegreen", phase="aborted"), False),
+        (replace(STATE, step=4), False),
+    ],
+)
+def test_only_the_rollout_of_this_very_release_is_resumed(old: State, kept: bool) -> None:
+    now = route.Route(SPACE, "1", [], 0, old)
+    found = rollout._begun(now, RELEASE, "canary", 4)
+    assert found == (old if kept else State(RELEASE.model, RELEASE.image, "canary"))
+
+
+def test_others_parts_of_the_route_stay(server: Server) -> None:
+    rule = server.route["spec"]["rules"][0]
+    audit = {"name": "audit", "port": 80}
+    rule["filters"] = [{"type": "RequestMirror", "requestMirror": {"backendRef": audit}}]
+    rule["backendRefs"].append({"name": "legacy", "weight": 3})
+    now = route.write(route.read(SPACE), 25, STATE, mirror=True)
+    server.route["spec"]["rules"].append({"backendRefs": [{"name": "other"}]})
+    server.touch()
+    route.change(now, 0, STATE)
+    rules = server.route["spec"]["rules"]
+    assert [f["requestMirror"]["backendRef"] for f in rules[0]["filters"]] == [audit]
+    assert server.weights == [100, 0, 3]
+    assert len(rules) == 2
+
+
+Answers = tuple[float, float]
+
+
+@pytest.fixture
+def drive(server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """`canary`, with one pod of each track that answered (stable, canary) from look to look."""
+    seconds = SimpleNamespace(step=0.0, deadline=5.0)
+    limits = SimpleNamespace(steps=(50,), seconds=seconds, min_requests=10)
+    monkeypatch.setattr(rollout, "load_gates", lambda: SimpleNamespace(rollout=limits))
+    monkeypatch.setattr(rollout, "tried", lambda space: RELEASE)
+    monkeypatch.setattr(rollout, "_is_stable", lambda space: False)
+    monkeypatch.setattr(cluster, "get", lambda kind, *_: server.found(kind))
+    monkeypatch.setattr(driver.time, "sleep", lambda seconds: None)
+
+    def go(
+        *looks: Answers, strategy: str = "canary", bad: int = 0, why: str = "", **more: Any
+    ) -> int:
+        seen = itertools.chain(looks, itertools.repeat(looks[-1], 3))
+
+        def look(space: str, state: State) -> counts.Look:
+            stable, tried = ({"pod": {"predict_requests_total|200": n}} for n in next(seen))
+            return counts.Look(stable, tried, **more)
+
+        monkeypatch.setattr(rollout, "_strategy", lambda space: strategy)
+        monkeypatch.setattr(counts, "look", look)
+        numbers = itertools.count(1)
+
+        def decided(*sides: Any) -> Decision:
+            return Decision("abort", "failed: 5 %") if next(numbers) == bad else judged(*sides)
+
+        monkeypatch.setattr(driver, "decide", decided)
+        return rollout.canary({"ENV": "staging", "WHY": why})
+
+    return go
+
+
+def judged(
+    stable: Counts, tried: Counts, gates: Gates, elapsed: float, usual: dict[float, float] | None
+) -> Decision:
+    """Ten answers of each pass."""
+    both = (stable.of(""), tried.of(""))
+    return Decision("promote" if min(both) >= 10 else "hold", f"{both}")
+
+
+def test_a_rollout_goes_step_by_step_and_passes(drive: Callable[..., int], server: Server) -> None:
+    assert drive((100, 0), (105, 5), (112, 12)) == 0
+    assert (route.read(SPACE).weight, (route.read(SPACE).state or STATE).phase) == (50, "passed")
+
+
+def test_an_api_server_that_stumbles_does_not_end_a_driver(
+    drive: Callable[..., int], server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.stumbles = [False, True, False, True, False]
+    assert drive((100, 0), (105, 5), (112, 12), (130, 30)) == 0
+    assert capsys.readouterr().out.count("not done: no answer") == 2
+    assert (route.read(SPACE).state or STATE).step == 0
+
+
+def test_an_abort_is_finished_though_its_pods_cannot_be_scaled_at_once(
+    drive: Callable[..., int],
+    server: Server,
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(space: str) -> None:
+        monkeypatch.setattr(driver, "scale_down", scale_down)
+        raise InputError("no answer")
+
+    scale_down = driver.scale_down
+    monkeypatch.setattr(driver, "scale_down", refuse)
+    assert drive((100, 0), (105, 5), (112, 12), bad=2) == ABORTED
+    assert (server.weights, server.scaled, len(told)) == ([100, 0], ["credit-canary"], 1)
+
+
+def test_a_resumed_rollout_gets_its_share_back(drive: Callable[..., int], server: Server) -> None:
+    route.write(route.read(SPACE), 0, replace(STATE, step=0, base={"stable": {}, "canary": {}}))
+    assert drive((50, 50)) == 0
+    assert server.weights == [50, 50]
+
+
+def test_bluegreen_waits_for_answers_of_stable_and_compares_with_them(
+    drive: Callable[..., int], server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert drive((9000, 0), (9004, 0), (9011, 0), (9011, 11), strategy="bluegreen") == 0
+    said = capsys.readouterr().out
+    assert "hold: 4 of 10 answers of stable before the switch" in said
+    assert "passed: (11.0, 11.0)" in said  # not of the 9,000 before
+
+
+def test_labels_that_cannot_be_read_are_said_and_the_rest_is_judged(
+    drive: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert drive((100, 0), (112, 12), unread="line 3 is damaged") == 0
+    assert "no labels: line 3 is damaged" in capsys.readouterr().out
+
+
+def test_canary_without_limits_takes_the_route_from_nobody(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    route.write(route.read(SPACE), 5, STATE)
+    monkeypatch.setattr(rollout, "load_gates", lambda: SimpleNamespace(rollout=None))
+    with pytest.raises(InputError, match="rollout is switched off"):
+        rollout.canary({"ENV": "staging"})
+    assert route.read(SPACE).state == STATE
+
+
+def test_what_argo_rollouts_drives_is_not_driven(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "find", lambda *_: None)
+    with pytest.raises(InputError, match="Argo Rollouts drives"):
+        rollout._strategy(SPACE)
+    monkeypatch.setattr(cluster, "find", lambda *_: {"metadata": {"name": "credit-canary"}})
+    with pytest.raises(InputError, match="says no strategy: run `make deploy` again"):
+        rollout._strategy(SPACE)
+
+
+def test_nothing_is_to_be_tried_where_the_newest_model_is_stable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rollout.champion, "read", lambda path: {"digest": RELEASE.model})
+    for stable_, tried, said in (
+        (RELEASE, None, True),
+        (OLD, None, False),
+        (RELEASE, OLD, False),
+        (None, None, False),
+    ):
+        there = {"stable": stable_, "canary": tried}
+        monkeypatch.setattr(deploy, "running", lambda space, there=there: there)
+        assert rollout._is_stable(SPACE) is said
+
+
+def test_a_rollout_that_was_ended_is_listed_and_tried_again_for_a_reason_only(
+    server: Server, told: list[str]
+) -> None:
+    over = replace(OVER, evidence=True)
+    route.write(route.read(SPACE), 0, over)
+    now = route.read(SPACE)
+    ended(SPACE, "staging", over)
+    assert champion.withdrawn(OVER.model).endswith(": failed: 5 %")
+    assert champion.withdrawn(OLD.model) == ""
+    ended(SPACE, "staging", replace(over, told=True))
+    assert len(champion.ABORTED.read_text().splitlines()) == 1
+    assert rollout._begun(now, RELEASE, "canary", 4) == over
+    again = rollout._begun(now, RELEASE, "canary", 4, "the network was at fault")
+    assert (again.phase, again.step, again.reason) == ("running", -1, "the network was at fault")
+
+
+def test_a_rollout_that_ended_for_want_of_data_takes_no_model_back(
+    server: Server, told: list[str]
+) -> None:
+    route.write(route.read(SPACE), 0, OVER)
+    ended(SPACE, "staging", OVER)
+    assert champion.withdrawn(OVER.model) == ""
+    assert len(told) == 1
+
+
+def test_a_model_that_was_taken_back_is_not_tried_without_a_reason(
+    drive: Callable[..., int], server: Server
+) -> None:
+    champion.abort(RELEASE.model, "failed: 5 %")
+    with pytest.raises(InputError, match=r"ended in its rollout .*: failed: 5 %: nothing was done"):
+        drive((100, 0))
+    assert (route.read(SPACE).state, server.weights) == (None, [100, 0])
+    assert drive((100, 0), (105, 5), (112, 12), why="the network was at fault") == 0
+
+
+def test_a_rollout_that_runs_goes_on_though_its_model_was_taken_back_elsewhere(
+    drive: Callable[..., int], server: Server
+) -> None:
+    champion.abort(RELEASE.model, "failed: 5 %")
+    route.write(route.read(SPACE), 50, replace(STATE, step=0, base={"stable": {}, "canary": {}}))
+    assert drive((50, 50)) == 0
+
+
+@pytest.mark.parametrize(
+    ("pod", "ci", "said"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_a_job_whose_list_goes_with_it_says_how_the_end_gets_into_that_of_a_clone(
+    pod: bool,
+    ci: bool,
+    said: bool,
+    drive: Callable[..., int],
+    server: Server,
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(driver.lineage, "in_ci", lambda: ci)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    if pod:
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    over = replace(OVER, evidence=True)
+    route.settle(SPACE, over)
+    ended(SPACE, "staging", over)
+    assert told[0].endswith("`make push` shares it") == said
+    assert ("in a clone, `make canary ENV=staging` lists it too" in told[0]) == said
+    champion.ABORTED.unlink()  # as in a clone
+    assert drive((100, 0)) == ABORTED
+    assert champion.listed(over.model)
+
+
+@pytest.mark.parametrize("evidence", [True, False])
+def test_an_end_that_another_machine_noted_is_listed_here_once(
+    evidence: bool, drive: Callable[..., int], server: Server
+) -> None:
+    route.settle(SPACE, replace(OVER, told=True, evidence=evidence))
+    for _ in range(2):
+        assert drive((100, 0)) == ABORTED
+    lines = champion.ABORTED.read_text().splitlines() if champion.ABORTED.exists() else []
+    assert len(lines) == evidence

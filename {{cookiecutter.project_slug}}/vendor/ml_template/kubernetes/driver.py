@@ -1,0 +1,337 @@
+"""The driver of a rollout: looks, decides, moves the share, and ends what must not go on."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ..model import lineage
+from ..operations import notify
+from ..operations.decide import Counts, Decision, decide
+from ..outside.screen import say
+from ..registry import champion
+from ..settings.config import InputError
+from ..settings.gates import Gates, Rollout
+from . import cluster, counts, route
+from .route import Route, State
+
+ABORTED = 3  # exit code
+MIRROR_EFFECT = 2.0  # seconds until a gateway has read a changed route
+DAMAGED = "the state of the rollout in the route cannot be read"
+MIRROR_SECONDS = 5.0  # without any answer of stable after which a mirror is taken away again
+
+# stable answers 1 % until it is promoted: times are compared with those of the same minutes
+MOST = 99
+USUAL = "usual"  # in the state's base: how long stable took when it had nearly all requests
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+Steps = tuple[int, ...]  # the canary's share of the answers in per cent, step by step
+
+
+class Driver:
+    """One process that drives a rollout; `drive` ends it or says why it cannot.
+
+    However it ends, that is said, and stands in the route where the API server takes it.
+    """
+
+    def __init__(
+        self, env: str, gates: Gates, rollout: Rollout, steps: Steps, now: Route, state: State
+    ) -> None:
+        self.env, self.gates, self.rollout, self.steps = env, gates, rollout, steps
+        self.route, self.state = now, state
+        self.asked: set[int] = set()  # shares that may have been written without an answer
+        self.pause = pause(rollout)
+        self.seen = counts.Look()
+        self.heard: tuple[float, float] | None = None  # seconds into the step, answers of stable
+        self.answered = Counts({})  # of stable, since the step began
+        self.alarmed = False  # people know that an abort cannot be written
+
+    def drive(self) -> int:
+        """Until the last step is passed (0) or the rollout is aborted (3).
+
+        An interrupt (Ctrl-C, SIGTERM) leaves it to the next driver, with everyone at stable.
+        Raises InputError where somebody else drives, or where the abort cannot be written.
+        """
+        try:
+            self.say("resumed" if self.state.step >= 0 else "started")
+            while (code := self.turn()) is None:
+                last = time.monotonic()
+                time.sleep(self.pause)
+                self.passes(time.monotonic() - last)
+        except KeyboardInterrupt:
+            self.interrupted()
+            raise
+        return code
+
+    def take(self, share: int) -> None:
+        """Become the only one who may write; raises ConflictError where the route was changed.
+
+        Where that is not answered well again and again, it is left to `drive`.
+        """
+        self.asked.add(share)
+        try:
+            for _ in range(cluster.TRIES):
+                try:
+                    self.route = route.write(self.route, share, self.state, mirrored(self.state))
+                except cluster.ConflictError:  # also where it was written, and not answered
+                    raise
+                except Exception as error:
+                    self.say(f"not done: {said(error)}")
+                    time.sleep(self.pause)
+                else:
+                    self.asked = set()
+                    return
+        except KeyboardInterrupt:
+            self.interrupted()
+            raise
+
+    def turn(self) -> int | None:
+        """Look, decide and do it; the exit code where the rollout ends with it."""
+        begin, decision = time.monotonic(), self.judged()
+        try:
+            return self.act(decision)
+        except route.TakenOverError:
+            raise
+        except route.DamagedError as error:
+            self.route = error.route
+            self.state = replace(self.state, phase="aborted", reason=DAMAGED)
+        except Exception as error:  # what was decided is decided again
+            self.say(f"not done: {said(error)}")
+            if decision.verdict == "abort":
+                self.unwritten(said(error))
+        finally:
+            self.passes(time.monotonic() - begin)
+        return None
+
+    def passes(self, seconds: float) -> None:
+        self.state = replace(self.state, elapsed=self.state.elapsed + max(seconds, 0.0))
+
+    def act(self, decision: Decision) -> int | None:
+        """Write what was decided; the exit code where the rollout ends with it."""
+        if decision.verdict == "abort":
+            return self.abort(decision)
+        if decision.verdict == "promote" and self.state.step + 1 == len(self.steps):
+            self.write(self.route.weight, replace(self.state, phase="passed", base={}))
+            self.say(f"passed: {decision.reason}")
+            return passed(self.state, self.env)
+        if decision.verdict == "promote":
+            self.advance(decision.reason)
+        else:
+            self.write(self.route.weight, self.state)
+            self.say(f"hold: {decision.reason}")
+        return None
+
+    def judged(self) -> Decision:
+        """What to do now; what cannot be read or judged is no data: held until the deadline."""
+        try:
+            return self.judge()
+        except Exception as error:
+            reason, deadline = f"no data: {said(error)}", self.rollout.seconds.deadline
+            if self.state.elapsed < deadline:
+                return Decision("hold", reason)
+            return Decision("abort", f"not decided within {deadline:g} seconds: {reason}")
+
+    def judge(self) -> Decision:
+        if self.state.phase == "aborted":  # what follows an abort did not go through
+            return Decision("abort", self.state.reason, self.state.evidence)
+        self.seen = counts.look(self.route.space, self.state)
+        if self.seen.unread:
+            self.say(f"no labels: {self.seen.unread}")
+        if not self.state.base:
+            self.state = replace(self.state, base={"stable": counts.kept(self.seen.stable)})
+        base, usual = self.state.base, None
+        stable, mine = self.seen.since(base)
+        self.answered = stable
+        if self.state.step >= 0 and self.steps[self.state.step] == MOST:
+            usual = {float(edge): n for edge, n in base.get(USUAL, {}).get("", {}).items()}
+        found = decide(stable, mine, self.gates, self.state.elapsed, usual)
+        if mirrored(self.state) and self.silenced(stable.of("")):
+            # a gateway that does not know the filter answers nobody, and says so in its log only
+            return Decision("abort", "stable gets no requests: can your gateway RequestMirror?")
+        if self.state.step < 0 and found.verdict != "abort":
+            return self.ready(len(self.seen.canary), stable.of(""))
+        if found.verdict == "hold" and self.seen.began_anew(base):
+            self.state = replace(self.state, base=self.base({}, self.state.step))
+        return found
+
+    def silenced(self, answers: float) -> bool:
+        """Whether stable answered nothing for MIRROR_SECONDS once the mirror had taken effect."""
+        if self.heard is None and self.state.elapsed >= MIRROR_EFFECT:
+            self.heard = (self.state.elapsed, answers)
+        since, before = self.heard or (math.inf, 0.0)
+        return self.state.elapsed - since >= MIRROR_SECONDS and answers == before
+
+    def ready(self, count: int, answers: float) -> Decision:
+        """Whether the pods of the canary are there, and stable gave enough `answers` to compare.
+
+        The deadline is that of `decide`.
+        """
+        name = f"{cluster.project()}-canary"
+        wanted = cluster.get("deployment", name, self.route.space)["spec"].get("replicas", 0)
+        if not wanted or count < wanted:
+            return Decision("hold", f"{count} of {wanted} pods are ready")
+        least = self.rollout.min_requests
+        if self.steps[0] == MOST and answers < least:
+            return Decision("hold", f"{answers:.0f} of {least} answers of stable before the switch")
+        return Decision("promote", f"{count} pods are ready")
+
+    def base(self, before: counts.Pods, step: int) -> dict[str, counts.Pods]:
+        """The counters that `step` begins with.
+
+        Where stable gets next to no requests any more, what it answered since `before` is the
+        reference; but not for times, which the load of the machine makes: see `decide`.
+        """
+        mine = {"canary": counts.kept(self.seen.canary), USUAL: self.state.base.get(USUAL, {})}
+        if step < 0 or self.steps[step] < MOST:
+            return mine | {"stable": counts.kept(self.seen.stable)}
+        return mine | {"stable": before, "times": self.seen.times()}
+
+    def advance(self, reason: str) -> None:
+        step = self.state.step + 1
+        base = self.base(self.state.base.get("stable", {}), step)
+        times = self.answered.seconds
+        if step <= 1 and min(times.values(), default=-1.0) >= 0:  # none where a pod began anew
+            # in the steps before stable had all requests, or nearly all
+            base[USUAL] = {"": {str(edge): n for edge, n in times.items()}}
+        self.write(self.steps[step], replace(self.state, step=step, elapsed=0.0, base=base))
+        mirrored = ", mirrored" if self.state.strategy == "shadow" else ""
+        self.say(f"promote: {reason}; now at {self.steps[step]} %{mirrored}")
+
+    def abort(self, decision: Decision) -> int:
+        """Everyone back to stable first; then people are told, once, and the pods go."""
+        reason, evidence = decision.reason, decision.evidence
+        self.write(
+            0, replace(self.state, phase="aborted", reason=reason, evidence=evidence, base={})
+        )
+        self.say(f"abort: {reason}; everyone is at stable again")
+        if not self.state.told:
+            tell(self.env, self.state)
+            self.state = replace(self.state, told=True)
+            self.write(0, self.state)
+        scale_down(self.route.space)
+        return ABORTED
+
+    def unwritten(self, why: str) -> None:
+        """An abort does not go through: people are told once where it does not stand in the route,
+        and it is tried as long again as a step may take; then raises InputError.
+        """
+        model, share = self.state.model[:16], max(self.route.weight, *self.asked, 0)
+        text = f"the pods of the aborted model {model} stay: {why}"
+        if self.route.state is None or self.route.state.phase != "aborted":
+            text = f"the abort of model {model} is not written, it may get {share} %: {why}"
+            if not self.alarmed:
+                notify.send(f"{cluster.project()}: {self.env}: {text}")
+            self.alarmed = True
+        if self.state.elapsed >= 2 * self.rollout.seconds.deadline:
+            raise InputError(f"canary: {text}: `make rollback ENV={self.env}`")
+
+    def interrupted(self) -> None:
+        """Nobody watches until the next driver: everyone is at stable until then."""
+        how = "everyone is at stable"
+        with unhindered():
+            try:
+                if self.state.phase == "running":
+                    self.leave()
+            except Exception as error:
+                share = max(self.route.weight, *self.asked, 0)
+                how = f"{share} % may still go to the canary: {said(error)}"
+            how = f"interrupted: {how} until `make canary ENV={self.env}` goes on"
+            self.say(how)
+            notify.send(f"{cluster.project()}: {self.env}: model {self.state.model[:16]}: {how}")
+
+    def leave(self) -> None:
+        """Everyone to stable, with the counters if they are not what cannot be written."""
+        state = replace(self.state, phase="interrupted")
+        try:
+            self.write(0, state)
+        except cluster.NoAnswerError:
+            self.write(0, replace(state, base={}))
+
+    def write(self, weight: int, state: State) -> None:
+        self.asked.add(weight)
+        self.route = route.change(self.route, weight, state, mirrored(state), self.asked)
+        self.asked, self.state = set(), state
+
+    def say(self, text: str) -> None:
+        clock, model = time.strftime("%H:%M:%S"), self.state.model[:16]
+        say(f"{clock} canary: {model} {self.route.weight:>3} %: {text}")
+
+
+def pause(rollout: Rollout) -> float:
+    """Seconds between two looks."""
+    return min(max(rollout.seconds.step / 24, 0.25), 5.0)
+
+
+@contextmanager
+def unhindered() -> Iterator[None]:
+    """What is begun is ended: a second Ctrl-C, or whoever ends this process, waits for it."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDS}
+    try:
+        yield
+    finally:
+        for number, heard in before.items():
+            signal.signal(number, heard)
+
+
+def said(error: Exception) -> str:
+    """What an error says; of one that nobody foresaw also its type and place."""
+    if isinstance(error, InputError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return f"{type(error).__name__} ({where}): {cluster.shown(str(error))}"
+
+
+def mirrored(state: State) -> bool:
+    """Whether the canary gets a copy of every request: a shadow whose pods are ready."""
+    return state.strategy == "shadow" and state.phase == "running" and state.step >= 0
+
+
+def passed(state: State, env: str) -> int:
+    """Say what follows a rollout that passed; exit code 0."""
+    say(f"canary: model {state.model[:16]} passed: `make promote ENV={env}` makes it stable")
+    say(f"canary: to undo it: make rollback ENV={env}")
+    return 0
+
+
+def ended(space: str, env: str, state: State) -> int:
+    """What follows an abort: people are told, once, and the pods go; ABORTED.
+
+    Killed in between, the next `make canary` does the rest.
+    """
+    if not state.told:
+        tell(env, state)
+        route.note(space, state, replace(state, told=True))
+    scale_down(space)
+    # another machine, or a job whose volume is gone, told of it
+    if state.told and state.evidence and not champion.listed(state.model):
+        champion.abort(state.model, state.reason)
+    return ABORTED
+
+
+def tell(env: str, state: State) -> None:
+    """Tell people of an abort; where the model's answers made it, the model is taken back."""
+    listed = ""
+    try:
+        if state.evidence:
+            champion.abort(state.model, state.reason)
+            if "KUBERNETES_SERVICE_HOST" in os.environ and not lineage.in_ci():
+                listed = f"; {champion.ABORTED} goes with its job: in a clone, `make canary "
+                listed += f"ENV={env}` lists it too, and `make push` shares it"
+    except Exception as error:  # a list that cannot be written keeps nobody untold
+        listed = f"; `make offer` may offer it again, it is not listed: {said(error)}"
+    name, model = cluster.project(), state.model[:16]
+    notify.send(f"{name}: {env}: rollout of model {model} aborted: {state.reason}{listed}")
+
+
+def scale_down(space: str) -> None:
+    """No pods of the canary: for a release that is not tried any more."""
+    name = f"{cluster.project()}-canary"
+    cluster.ask("scale", "deployment", name, "--replicas=0", "--namespace", space)

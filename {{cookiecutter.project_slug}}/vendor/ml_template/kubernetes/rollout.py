@@ -1,0 +1,194 @@
+"""canary: bring the tried release to its share step by step, or send everyone back to stable.
+
+The state stands in the route. A driver that is killed is resumed by the next `make canary`; one
+whose route was taken over finds that at its next write, and ends.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from dataclasses import replace
+
+from ..operations import notify
+from ..outside.screen import say
+from ..registry import champion
+from ..settings.config import InputError
+from ..settings.gates import Rollout, load_gates
+from . import cluster, deploy, driver, manifests, route
+from .cluster import NoAnswerError
+from .driver import Driver, Steps
+from .route import Route, State
+
+SHARES: dict[str, Steps] = {"canary": (), "bluegreen": (100,), "shadow": (0,)}  # (): gates.yaml's
+AGAIN = 3  # readings of what seems not to be there
+
+
+def canary(settings: dict[str, str]) -> int:
+    """ENV: start or resume the rollout of the release that is tried, by the strategy of `deploy`.
+
+    One that was ended, or whose model was taken back, is tried again for a reason only: WHY.
+
+    Exit code 0: passed, it has its share and waits for `make promote`, or it is stable already;
+    3: aborted, everyone is back at stable; 1: it could not be driven, or another one drives it;
+    130: interrupted, everyone is at stable until the next `make canary` goes on.
+    """
+    space = cluster.namespace(settings)
+    gates = load_gates()
+    limits = gates.rollout
+    if limits is None:
+        raise InputError("gates.yaml: rollout is switched off: give it its keys")
+    why = settings.get("WHY", "").strip()
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    for _ in range(cluster.TRIES):
+        try:
+            now = _route(space, settings["ENV"], limits)
+        except route.DamagedError:
+            return _ended_damaged(space, settings["ENV"])
+        found = _found(space, now, limits)
+        if found is None:
+            return 0
+        release, strategy, most = found
+        steps = tuple(min(share, driver.MOST) for share in SHARES.get(strategy) or limits.steps)
+        champion.judged(release.model)
+        state = _begun(now, release, strategy, len(steps), why)
+        if state.phase == "aborted":
+            say(f"canary: model {state.model[:16]} was aborted: {state.reason}: try a new model")
+            return driver.ended(space, settings["ENV"], state)
+        if state.phase == "passed":
+            return driver.passed(state, settings["ENV"])
+        if state is not now.state:  # one that runs is not left without a driver
+            champion.reasoned(release.model, why)
+        state = replace(state, driver=name, phase="running")
+        share = min(steps[state.step], most) if state.step >= 0 else 0
+        mine = Driver(settings["ENV"], gates, limits, steps, now, state)
+        try:  # from here on the driver before, if it lives, cannot write
+            mine.take(share)
+        except cluster.ConflictError:
+            continue
+        return mine.drive()
+    raise route.contested(space)
+
+
+def _route(space: str, env: str, rollout: Rollout) -> Route:
+    """The route; asked for again until the deadline where the answer cannot be read, and AGAIN
+    times where there seems to be none. Then people are told, and the error is raised.
+    """
+    begin, number = time.monotonic(), 0
+    while True:
+        number += 1
+        try:
+            return route.read(space)
+        except route.DamagedError:
+            raise
+        except Exception as error:
+            there = isinstance(error, NoAnswerError) or not isinstance(error, InputError)
+            spent = time.monotonic() - begin
+            if spent >= rollout.seconds.deadline if there else number >= AGAIN:
+                text = "nobody drives its rollout, and what share it has is not known"
+                notify.send(f"{cluster.project()}: {env}: {text}: {driver.said(error)}")
+                raise
+            say(f"canary: hold: no data: {driver.said(error)}")
+        time.sleep(driver.pause(rollout))
+
+
+def _found(space: str, now: Route, rollout: Rollout) -> tuple[manifests.Release, str, int] | None:
+    """The release that is tried, its strategy and the most per cent it may get; None where the
+    newest model is stable already.
+
+    Where that cannot be read AGAIN times, a rollout that runs is driven on from its state, with no
+    more than it has: whoever answers in its place now is not judged.
+    """
+    state, number = now.state, 0
+    while True:
+        number += 1
+        try:
+            if _is_stable(space):
+                return None
+            strategy = _strategy(space)
+            return tried(space), strategy, 100
+        except Exception as error:
+            runs = state is not None and state.phase in ("running", "interrupted")
+            if not runs and (number >= AGAIN or not isinstance(error, NoAnswerError)):
+                raise
+            say(f"canary: hold: no data: {driver.said(error)}")
+        if state is not None and number >= AGAIN:
+            return manifests.Release(state.image, state.model, "", ""), state.strategy, now.weight
+        time.sleep(driver.pause(rollout))
+
+
+def _ended_damaged(space: str, env: str) -> int:
+    """End the rollout whose state cannot be read: nobody knows how far it came, or why it ended."""
+    state = damaged(space)
+    route.settle(space, state)
+    say(f"canary: model {state.model[:16]}: {state.reason}: everyone is at stable")
+    return driver.ended(space, env, state)
+
+
+def damaged(space: str) -> State:
+    """The end of a rollout whose state cannot be read."""
+    release = tried(space)
+    return State(release.model, release.image, "", phase="aborted", reason=driver.DAMAGED)
+
+
+def tried(space: str) -> manifests.Release:
+    """The release in the canary's pods; raises InputError where there is none.
+
+    Argo Rollouts makes them without a Deployment of their own: then it is that of the newest pod.
+    """
+    found = cluster.find("deployment", f"{cluster.project()}-canary", space)
+    if found is None:
+        pods = cluster.pods(space, "canary")
+        if not pods:
+            raise InputError("nothing is tried: run `make deploy` first")
+        newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")))
+        of_it = {"metadata": newest["metadata"], "spec": {"template": newest}}
+        return deploy.release_of(cluster.formed(of_it, "deployment"))
+    if not found["spec"].get("replicas"):
+        state = route.whatever(space).state
+        if state is None or state.phase != "aborted":
+            raise InputError("canary: nothing is tried: run `make deploy` first")
+    return deploy.release_of(found)
+
+
+def _is_stable(space: str) -> bool:
+    """Whether nothing is tried because the newest model is stable: the first one, or one again."""
+    there = deploy.running(space)
+    record = champion.read(champion.CHALLENGER) or champion.read(champion.CHAMPION)
+    if there["canary"] or not there["stable"] or not record:
+        return False
+    if there["stable"].model != record["digest"]:
+        return False
+    say(f"canary: stable serves model {record['digest'][:16]} already: nothing is to be tried")
+    return True
+
+
+def _strategy(space: str) -> str:
+    """By which strategy the release is tried; raises InputError where `canary` cannot drive it."""
+    name = f"{cluster.project()}-canary"
+    found = cluster.find("deployment", name, space)
+    if found is None:
+        raise InputError("canary: Argo Rollouts drives this rollout, and `make decide` judges it")
+    strategy = str(found["metadata"].get("annotations", {}).get("strategy", ""))
+    if strategy not in SHARES:
+        raise InputError(f"deployment {name} says no strategy: run `make deploy` again")
+    return strategy
+
+
+def _begun(
+    now: Route, release: manifests.Release, strategy: str, steps: int, why: str = ""
+) -> State:
+    """The state of the rollout of `release` by `strategy`; a new one where another was before.
+
+    An abort holds for the model, whatever its image or strategy, until there is a reason, `why`,
+    to try it again; all else for this image alone.
+    """
+    old, new = now.state, State(release.model, release.image, strategy, reason=why)
+    if old is None or old.model != new.model:
+        return new
+    if old.phase == "aborted":
+        return new if why else old
+    same = (old.image, old.strategy) == (new.image, new.strategy) and old.step < steps
+    return old if same else new

@@ -1,0 +1,206 @@
+"""The HTTPRoute: who gets which share of the requests, and the state of the rollout.
+
+Both stand in one object, and every change names the version it was made for (resourceVersion): the
+API server refuses the second of two writers, so a rollout never has two.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from ..settings.config import InputError
+from . import cluster
+
+ANNOTATION = "rollout"
+LARGEST = 2.0**53  # count, bytes of memory, or seconds: a number above is none of ours
+PHASES = ("running", "interrupted", "passed", "aborted")
+
+
+class TakenOverError(InputError):
+    """Somebody else changed the share or drives the rollout."""
+
+
+class DamagedError(InputError):
+    """The state of the rollout cannot be read: `route` is the route without it."""
+
+    route: Route
+
+
+@dataclass(frozen=True)
+class State:
+    """A rollout as its annotation holds it.
+
+    `model`: digest. `step`: number of the step it is in, -1 while its pods are not ready.
+    `elapsed`: seconds in that step while a driver lived. `base`: counters of the pods of each track
+    when the step began. `driver`: who may write. `told`: people know that it was aborted.
+    `evidence`: for what the model did, or by hand; not for want of data or a gateway.
+    Interrupted: its driver was told to end, everyone is at stable until the next one goes on.
+    """
+
+    model: str
+    image: str
+    strategy: str
+    phase: Literal["running", "interrupted", "passed", "aborted"] = "running"
+    step: int = -1
+    elapsed: float = 0.0
+    base: dict[str, Any] = field(default_factory=dict)
+    driver: str = ""
+    reason: str = ""
+    told: bool = False
+    evidence: bool = False
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route as it was read: its version, the canary's share in per cent, the state."""
+
+    space: str
+    version: str
+    rules: list[Any]
+    weight: int
+    state: State | None
+
+
+def read(space: str) -> Route:
+    """The route of the project; raises DamagedError where its state cannot be read."""
+    return _parsed(space, cluster.get("httproute", cluster.project(), space))
+
+
+def _parsed(space: str, found: cluster.Object) -> Route:
+    name, rules = cluster.project(), found["spec"]["rules"]
+    weights = [
+        int(backend.get("weight", 1))
+        for backend in rules[0].get("backendRefs", [])
+        if backend["name"] == f"{name}-canary"
+    ]
+    if not weights:
+        raise InputError(f"httproute {name} has no backend of the canary: redeploy")
+    route = Route(space, str(found["metadata"]["resourceVersion"]), rules, weights[0], None)
+    text = found["metadata"].get("annotations", {}).get(ANNOTATION)
+    try:
+        return replace(route, state=_state(json.loads(text)) if text else None)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        damaged = DamagedError(
+            f"httproute {name}: annotation {ANNOTATION} is damaged, or of another version: "
+            f"remove it: kubectl -n {space} annotate httproute {name} {ANNOTATION}-"
+        )
+    damaged.route = route
+    raise damaged
+
+
+def _state(known: Any) -> State:
+    """A state as JSON holds it; raises ValueError or TypeError where it cannot be one."""
+    state = State(**known)
+    texts = (state.model, state.image, state.strategy, state.driver, state.reason)
+    counters = [
+        number for pods in state.base.values() for pod in pods.values() for number in pod.values()
+    ]
+    fits = (
+        all(isinstance(text, str) for text in texts),
+        state.phase in PHASES,
+        type(state.step) is int and state.step >= -1,
+        all(type(n) in (int, float) and 0 <= n <= LARGEST for n in (state.elapsed, *counters)),
+        isinstance(state.told, bool) and isinstance(state.evidence, bool),
+    )
+    if not all(fits):
+        raise ValueError(known)
+    return state
+
+
+def write(route: Route, weight: int, state: State | None, mirror: bool = False) -> Route:
+    """Share, mirror and state in one step; raises ConflictError where the route was changed, and
+    NoAnswerError unless the API server says that it is so.
+
+    Other backends and filters of the route, mirrors of others too, stay as they are.
+    """
+    name = cluster.project()
+    rules = json.loads(json.dumps(route.rules))
+    shares = {name: 100 - weight, f"{name}-canary": weight}
+    for backend in rules[0]["backendRefs"]:
+        backend["weight"] = shares.get(backend["name"], backend.get("weight", 1))
+    copy = {"backendRef": {"name": f"{name}-canary", "port": 80}}
+    ours = {"type": "RequestMirror", "requestMirror": copy}
+    filters = [part for part in rules[0].get("filters", []) if part != ours]
+    if mirror:
+        filters.append(ours)
+    rules[0]["filters"] = filters
+    text = json.dumps(asdict(state), separators=(",", ":")) if state else None
+    metadata = {"resourceVersion": route.version, "annotations": {ANNOTATION: text}}
+    change = {"metadata": metadata, "spec": {"rules": rules}}
+    # on stdin: a word of a command is shorter than an annotation may be
+    words = ("--type=merge", "--patch-file=/dev/stdin", "--namespace", route.space, "--output=json")
+    told = cluster.ask("patch", "httproute", name, *words, stdin=json.dumps(change))
+    try:
+        now = _parsed(route.space, cluster.read(told, "httproute"))
+    except DamagedError as error:
+        now = error.route
+    if (now.weight, now.state) != (weight, state):
+        raise cluster.NoAnswerError(f"httproute {name}: the change was not taken")
+    return now
+
+
+def change(
+    route: Route, weight: int, state: State, mirror: bool = False, asked: Collection[int] = ()
+) -> Route:
+    """`write`, again where only others' parts of the route were changed (a gateway's status).
+
+    `asked`: shares that this driver has written, as far as it knows. Raises TakenOverError where
+    somebody else drives the rollout now.
+    """
+    for _ in range(cluster.TRIES):
+        try:
+            return write(route, weight, state, mirror)
+        except cluster.ConflictError:
+            found = read(route.space)
+            mine = found.state is not None and found.state.driver == state.driver
+            if not mine or found.weight not in (route.weight, *asked):
+                raise TakenOverError(
+                    f"canary: the route was changed by somebody else, who drives it now: "
+                    f"`make status ENV={route.space.rpartition('-')[2]}`"
+                ) from None
+            route = found
+    raise contested(route.space)
+
+
+def settle(space: str, state: State | None) -> None:
+    """Everything to stable, whoever drives: their next write is refused."""
+    for _ in range(cluster.TRIES):
+        try:
+            write(whatever(space), 0, state)
+            return
+        except cluster.ConflictError:
+            continue
+    raise contested(space)
+
+
+def whatever(space: str) -> Route:
+    """The route; without its state where that cannot be read."""
+    try:
+        return read(space)
+    except DamagedError as error:
+        return error.route
+
+
+def note(space: str, before: State, after: State | None) -> bool:
+    """Whether `before` was the state still, and is `after` now, with everything at stable."""
+    for _ in range(cluster.TRIES):
+        now = read(space)
+        if now.state != before:
+            return False
+        try:
+            write(now, 0, after)
+            return True
+        except cluster.ConflictError:
+            continue
+    raise contested(space)
+
+
+def contested(space: str) -> cluster.NoAnswerError:
+    """The error of who is never the one that writes."""
+    return cluster.NoAnswerError(
+        f"httproute {cluster.project()}: it was changed by others at each of {cluster.TRIES} "
+        f"attempts: see `kubectl -n {space} get httproute -o yaml --show-managed-fields`"
+    )

@@ -1,0 +1,139 @@
+"""Stable in the cluster: which release it is, when a rollout is finished, withdrawn or undone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from ..operations import supply
+from ..outside.screen import say
+from ..registry.champion import Record
+from ..settings.config import InputError
+from . import cluster, deploy, driver, rollout, route
+from .manifests import Release
+from .route import State
+
+
+def finish(settings: dict[str, str], digest: str) -> str:
+    """Make the release that passed stable, then everyone goes there; returns its image.
+
+    Killed in between, everyone is at the canary or at stable, both of the new release; the same
+    call again goes on from there. Raises InputError where model `digest` did not pass, and for an
+    image that `verify` refuses.
+    """
+    space, seconds = cluster.namespace(settings), deploy.patience(settings)
+    now, state = deploy.running(space), route.read(space).state
+    other = state is None or state.model != digest
+    if state and state.model == digest and state.phase == "passed":
+        release = _passed(space, state)
+        supply.serves(release.image, release.model)
+        _widen(space)
+        move(space, release, seconds)
+        if not route.note(space, state, None):
+            if now["stable"]:
+                _patch(space, now["stable"])
+            status = f"`make status ENV={settings['ENV']}`"
+            raise InputError(f"the rollout was ended meanwhile: stable stays: {status}")
+    elif now["stable"] and now["stable"].model == digest and other:
+        release = now["stable"]  # the first release, or done before but for what follows
+    else:
+        raise InputError(f"model {digest[:16]} did not pass `make canary ENV={settings['ENV']}`")
+    if now["canary"] == release:
+        driver.scale_down(space)
+    say(f"promote: {settings['ENV']}: stable serves model {digest[:16]}: {release.image}")
+    return release.image
+
+
+def _passed(space: str, state: State) -> Release:
+    """The release whose rollout is `state`; raises InputError where other pods are tried now."""
+    release = rollout.tried(space)
+    if (release.model, release.image) != (state.model, state.image):
+        raise InputError(
+            f"{release.image} is tried now, and another passed: {state.image}: run `make canary`"
+        )
+    return release
+
+
+def _widen(space: str) -> None:
+    """Stable gets at least as many pods as the canary, that carried everything until now."""
+    name = cluster.project()
+    counts = [
+        cluster.get("deployment", name + suffix, space)["spec"].get("replicas", 1)
+        for suffix in ("", "-canary")
+    ]
+    if counts[0] < counts[1]:
+        cluster.ask("scale", "deployment", name, f"--replicas={counts[1]}", "--namespace", space)
+
+
+def image(settings: dict[str, str], record: Record) -> str | None:
+    """The image that serves the model of `record` as stable now; None where another one does."""
+    serving = deploy.running(cluster.namespace(settings))["stable"]
+    return serving.image if serving and serving.model == record["digest"] else None
+
+
+def move(space: str, release: Release, seconds: float) -> None:
+    """Stable gets `release`, and is waited for; raises InputError where it is not ready in time."""
+    _patch(space, release)
+    deploy.wait(space, "stable", seconds)
+
+
+def _patch(space: str, release: Release) -> None:
+    described = {"labels": {"model": release.model[:16]}, "annotations": release.annotations}
+    container = {"name": "service", "image": release.image}
+    pod = {"metadata": described, "spec": {"containers": [container]}}
+    change = json.dumps({"metadata": described, "spec": {"template": pod}})
+    name = cluster.project()
+    cluster.ask("patch", "deployment", name, "--namespace", space, f"--patch={change}")
+
+
+def withdraw(settings: dict[str, str]) -> State | None:
+    """End the rollout that runs, or has passed and was not promoted; None where there is none.
+
+    Everyone goes to stable first; its model goes out again for a reason only. One whose end was not
+    finished, because its driver or this was killed, is finished. Raises InputError after an abort,
+    unless APPLY=yes: stable is not at fault.
+    """
+    space = cluster.namespace(settings)
+    try:
+        state = route.read(space).state
+    except route.DamagedError:
+        state = replace(rollout.damaged(space), phase="running")
+    if state is None:
+        return None
+    if state.phase == "aborted":
+        if not state.told or deploy.running(space)["canary"]:
+            driver.ended(space, settings["ENV"], state)
+            return state
+        if settings.get("APPLY") == "yes":
+            return None
+        raise InputError(
+            f"model {state.model[:16]} was ended already ({state.reason}) and everyone is at "
+            f"stable; to bring stable itself one release back: the same with APPLY=yes"
+        )
+    reason = settings.get("WHY") or "rolled back by hand"
+    state = replace(state, phase="aborted", driver="", reason=reason, evidence=True, base={})
+    route.settle(space, state)
+    driver.ended(space, settings["ENV"], state)
+    return state
+
+
+def restore(settings: dict[str, str], record: Record) -> None:
+    """Stable serves the release of `record` again: its image, with model and configuration inside.
+
+    Raises InputError where its image is not recorded, where `verify` refuses it, or its pods do
+    not get ready; the pods that answered until now go on then.
+    """
+    space, seconds = cluster.namespace(settings), deploy.patience(settings)
+    if not record["image"]:
+        raise InputError("its image is not recorded")
+    commit = record["commit"] or "none"
+    before = deploy.running(space)["stable"]
+    release = Release(record["image"], record["digest"], record["verdict"], commit)
+    supply.serves(release.image, release.model)
+    try:
+        move(space, release, seconds)
+    except InputError:
+        if before:
+            _patch(space, before)
+        raise
+    say(f"rollback: {settings['ENV']}: stable serves {record['image']}")

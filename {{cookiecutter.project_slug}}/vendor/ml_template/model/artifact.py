@@ -1,0 +1,151 @@
+"""A model is a folder: model.json (see manifest.py), encoder.json and one file of numbers.
+
+Nothing is parsed before its size and digest were checked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..settings.config import InputError
+from ..storage.files import digest, digest_json, new_folder, write_json, write_text
+from ..tables.arrays import Columns
+from . import forms, manifest
+from .encoder import Encoder
+
+ENCODER = "encoder.json"
+PROFILE = "profile.json"  # what was trained on and answered, for monitoring
+
+
+def output_names(labels: Sequence[str]) -> list[str]:
+    """Names of the numbers of an answer, in order: probability_<label>, or value."""
+    return [f"probability_{label}" for label in labels] or ["value"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model that has answered its known answers."""
+
+    manifest: dict[str, Any]
+    encoder: Encoder
+    score: Callable[[np.ndarray], np.ndarray]
+    profile: dict[str, Any]  # see profile.py; empty for a model from before there was one
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (64 hex) of the canonical identity."""
+        return str(self.manifest["digest"])
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes the model what it is; see `save`."""
+        return dict(self.manifest["identity"])
+
+    @property
+    def task(self) -> str:
+        """binary, multiclass or regression."""
+        return str(self.manifest["identity"]["task"])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class labels in the order of the probability columns; empty for regression."""
+        return tuple(self.manifest["identity"]["labels"])
+
+    @property
+    def outputs(self) -> list[str]:
+        """See `output_names`."""
+        return output_names(self.labels)
+
+    def predict(self, columns: Columns) -> np.ndarray:
+        """Probabilities (n, k) in the order of `labels`, or values (n,), float64."""
+        return self.score(self.encoder.apply(columns))
+
+
+def save(
+    folder: Path,
+    encoder: Encoder,
+    spec: dict[str, Any],
+    content: bytes,
+    identity: dict[str, Any],
+    probe: Columns,
+    beside: Mapping[str, Any],
+) -> Model:
+    """Write the model folder whole or not at all, load it back and return it.
+
+    `spec` and `content` come from forms.export; `probe` are the rows of the known answers;
+    `beside` are JSON files, by name, that travel with the model under its digest.
+    """
+    with new_folder(folder) as new:
+        for name, value in ({ENCODER: encoder.to_json()} | dict(beside)).items():
+            write_text(new / name, json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+        (new / spec["file"]).write_bytes(content)
+        files = {
+            name: {"sha256": digest(new / name), "bytes": (new / name).stat().st_size}
+            for name in (ENCODER, *beside, spec["file"])
+        }
+        known = {
+            "columns": {name: probe[name].tolist() for name in encoder.inputs},
+            "types": {name: probe[name].dtype.str for name in encoder.inputs},
+            "outputs": forms.scorer(spec, content)(encoder.apply(probe)).tolist(),
+        }
+        full = identity | {"files": files, "model": spec, "known_answers": _to_json(known)}
+        named = {"format": manifest.FORMAT, "digest": digest_json(full), "identity": full}
+        write_json(new / manifest.FILE, named)
+        load(new)
+    return load(folder)
+
+
+def _to_json(known: dict[str, Any]) -> dict[str, Any]:
+    columns = {
+        name: [None if value != value or value is None else value for value in values]
+        if not known["types"][name].startswith("<M")
+        else [None if value is None else value.isoformat() for value in values]
+        for name, values in known["columns"].items()
+    }
+    return known | {"columns": columns}
+
+
+def known_rows(identity: dict[str, Any]) -> Columns:
+    """The rows of the known answers as columns."""
+    known = identity["known_answers"]
+    return {name: np.array(v, dtype=known["types"][name]) for name, v in known["columns"].items()}
+
+
+def load(folder: Path, expected: str | None = None) -> Model:
+    """The model in `folder`; with `expected`, only the model of that digest.
+
+    Order: size, digest, form by content, types, format, known answers. Raises InputError with the
+    reason; nothing of a refused file has been parsed.
+    """
+    found, content = manifest.read(folder, expected)
+    identity = found["identity"]
+    try:
+        encoder = Encoder(**json.loads(content[ENCODER]))
+        score = forms.scorer(identity["model"], content[identity["model"]["file"]])
+        model = Model(found, encoder, score, json.loads(content.get(PROFILE, b"{}")))
+        _check_known_answers(folder, model)
+    except InputError:
+        raise
+    except Exception as error:  # digests agree, and yet it is no model of ours
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise InputError(f"{folder} is no model of this code ({reason}): train again") from None
+    return model
+
+
+def _check_known_answers(folder: Path, model: Model) -> None:
+    outputs = np.array(model.identity["known_answers"]["outputs"])
+    answers = model.predict(known_rows(model.identity))
+    if len(model.labels) != (answers.shape[1] if answers.ndim == 2 else 0):
+        raise InputError(f"{folder}: {len(model.labels)} labels are not of this model: train again")
+    worst = forms.difference(answers, outputs)
+    if not worst <= forms.MAX_DIFFERENCE:
+        raise InputError(
+            f"{folder}: the model answers its known rows differently (by {worst:.3g}): features.py "
+            f"or a library is not the one it was trained with"
+        )

@@ -1,0 +1,147 @@
+"""The metrics of a project: the kit's for its task and its own, and which of them stand for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isclose, isnan, nan
+from typing import get_args
+
+import numpy as np
+
+from ..project import handed, named, place
+from ..settings.config import CONFIG_FILE, Config, InputError, Task
+from .metrics import HEADLINE, METRICS, RANGES, Array, Weighted
+
+TASKS: tuple[Task, ...] = get_args(Task)
+# The metric of a slice: several classes are seldom all there, and R2 depends on a slice's variance.
+_SLICED: dict[Task, str] = {
+    "binary": "roc_auc",
+    "multiclass": "accuracy",
+    "regression": "neg_mean_absolute_error",
+}
+_ROUNDING = 1e-9  # at the ends of a range
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of your own; `Project(metrics="metrics:METRICS")` names a list of them.
+
+    function(truth, answers) -> float, NaN where it is not defined. Classification: `truth` (n,) are
+    numbers of classes (binary: 1 is the positive one), `answers` (n, classes) are probabilities.
+    Regression: both are values (n,). It is called for each of about a thousand resamples, in which
+    a row stands never, once or more than once, in any order.
+
+    Its values lie within [low, high]. Where less is better it is reported as neg_<name> with the
+    other sign, as scikit-learn does: so higher is better everywhere.
+    """
+
+    name: str
+    function: Callable[[Array, Array], float]
+    low: float = 0.0
+    high: float = 1.0
+    higher_is_better: bool = True
+    tasks: tuple[Task, ...] = TASKS
+
+    @property
+    def reported(self) -> str:
+        """Its name in reports, model_config.yaml and gates.yaml."""
+        return self.name if self.higher_is_better else f"neg_{self.name}"
+
+
+def known(config: Config) -> dict[str, Weighted]:
+    """Every metric of the task by name, the headline first; raises InputError for a faulty one."""
+    found = METRICS[config.data.task] | {m.reported: _weighted(m) for m in _own(config)}
+    first = _chosen(config, "headline", found, HEADLINE)
+    return {first: found[first]} | found
+
+
+def headline(config: Config) -> str:
+    """Name of the metric that stands for a model: metrics.headline, else that of the task."""
+    return next(iter(known(config)))
+
+
+def sliced(config: Config) -> str:
+    """Name of the metric that is measured in slices: metrics.slices, else that of the task."""
+    return _chosen(config, "slices", known(config), _SLICED)
+
+
+def ranges(config: Config) -> dict[str, tuple[float, float]]:
+    """Lowest and highest value of each metric."""
+    own = {
+        m.reported: (m.low, m.high) if m.higher_is_better else (-m.high, -m.low)
+        for m in _own(config)
+    }
+    return RANGES | own
+
+
+def _chosen(config: Config, key: str, found: dict[str, Weighted], usual: dict[Task, str]) -> str:
+    name: str = getattr(config.metrics, key) or usual[config.data.task]
+    if name not in found:
+        raise InputError(
+            f"{CONFIG_FILE}: metrics.{key}: {name!r} is no metric of a {config.data.task} task: "
+            f"choose one of {', '.join(found)}"
+        )
+    return name
+
+
+def _own(config: Config) -> list[Metric]:
+    """The project's own metrics for the task, each as it may be."""
+    where = handed().metrics
+    if where is None:
+        return []
+    listed = named("metrics", where)
+    if not isinstance(listed, list | tuple) or not all(isinstance(m, Metric) for m in listed):
+        raise InputError(f"{_place()} must be a list of Metric")
+    names = [*RANGES, *(metric.reported for metric in listed)]
+    for metric in listed:
+        if fault := _fault(metric, names.count(metric.reported) > 1):
+            raise InputError(f"{_place()}: {metric.name!r}: {fault}")
+    return [metric for metric in listed if config.data.task in metric.tasks]
+
+
+def _fault(metric: Metric, twice: bool) -> str | None:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", metric.name):
+        return "a name is made of small letters, digits and _: name it so"
+    if twice:
+        return f"there is another metric {metric.reported}: take another name"
+    if not metric.low < metric.high:
+        return f"low {metric.low} is not below high {metric.high}: correct them"
+    if not set(metric.tasks) <= set(TASKS):
+        return f"tasks {list(metric.tasks)} must be of {', '.join(TASKS)}: correct them"
+    return None
+
+
+def _weighted(metric: Metric) -> Weighted:
+    """The metric as the kit's are: a value for each weighting, that is resample, of the rows."""
+    sign = 1 if metric.higher_is_better else -1
+
+    def measured(truth: Array, prediction: Array, weights: Array) -> Array:
+        drawn = (np.repeat(np.arange(len(truth)), each) for each in weights.astype(np.intp))
+        values = [_value(metric, truth[rows], prediction[rows]) for rows in drawn]
+        return sign * np.array(values)
+
+    return measured
+
+
+def _value(metric: Metric, truth: Array, answers: Array) -> float:
+    if not len(truth):
+        return nan
+    found = metric.function(truth, answers)
+    said = f"{_place()}: {metric.name!r} is {found!r}"
+    if isinstance(found, bool) or not isinstance(found, int | float | np.number):
+        raise InputError(f"{said}: its function must return one number")
+    value = float(found)
+    within = min(max(value, metric.low), metric.high)
+    if not (isnan(value) or isclose(value, within, rel_tol=_ROUNDING, abs_tol=_ROUNDING)):
+        raise InputError(
+            f"{said}, outside its range [{metric.low:g}, {metric.high:g}]: correct its function, "
+            f"or low and high"
+        )
+    return value if isnan(value) else within
+
+
+def _place() -> str:
+    where = str(handed().metrics)
+    return f"{place(where)}: {where.partition(':')[2]}"

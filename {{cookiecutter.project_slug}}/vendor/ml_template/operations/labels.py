@@ -1,0 +1,310 @@
+"""join: labels that came later, put to the predictions in the log, for monitoring."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ..settings.categories import category, spelled, spellings
+from ..settings.config import Data, InputError, load_config
+from ..storage.files import new_file
+from ..storage.places import LABELLED
+from ..tables import numerals
+from .lines import MOST_OUT, Left, is_text, objects, records
+
+CHANCE = 0.01  # share of the fewer names, in labels or in the log, that must be in both
+ENOUGH = 100  # of them are no chance, whatever their share
+KEYS = {"id", "row", "time", "model", "output"}
+Key = tuple[str, int]  # request id, row of the request
+
+
+def join(settings: dict[str, str]) -> None:
+    """LABELS=labels.csv (id, label, row where a request had several), LOG=folder of the log.
+
+    The id is the one the service made for its answer. What a client sent joins nothing: others can
+    foresee it. Writes reports/labelled.csv: id, row, time, model, predicted_..., label, feature_...
+    (where features are logged).
+    A line that is no label is counted, named and left out; raises InputError where none is left, or
+    where hardly an id is one of the log (see `hardly`).
+    """
+    source = Path(settings.get("LABELS") or "")
+    folder = Path(settings.get("LOG") or "predictions")
+    if not settings.get("LABELS"):
+        raise InputError("LABELS is missing: make join LABELS=labels.csv LOG=folder")
+    labels, wrong = _labels(source, load_config().data)
+    damaged, again = Left(), LABELLED.exists()
+    found, unclear = _found(entries(folder, KEYS, damaged), labels)
+    joined, models = {key for _, key in found}, {name for name, _ in found}
+    matched = joined | unclear
+    if not found or hardly(len(matched), len(labels), damaged.lines - damaged.out):
+        raise _unmatched(source, folder, set(labels), matched, damaged)
+    found = _of_one_form(folder, found, damaged)
+    _write(folder, found, labels)
+    left = len(labels) - len(matched)
+    note = f"; {left:,} have no logged prediction" if left else ""
+    if unclear:
+        note += f"; {len(unclear):,} have an id that several predictions share, and were left out"
+    if again:
+        note += "; those joined before are replaced: LABELS= holds every label there is"
+    of = f" of {len(models)} models" if len(models) > 1 else ""
+    print(
+        f"join: {len(found):,} predictions{of} have their label now -> {LABELLED}{note}"
+        f"{wrong}{damaged}"
+    )
+
+
+def _found(
+    logged: Iterable[tuple[str, dict[str, Any]]], labels: dict[Key, str]
+) -> tuple[dict[tuple[str, Key], dict[str, Any]], set[Key]]:
+    """The entry of each model and labelled key; the keys of which a model has other answers too.
+
+    Ids of earlier versions could be sent by anyone: of two answers nobody knows which is meant.
+    """
+    found: dict[tuple[str, Key], dict[str, Any]] = {}
+    unclear: set[Key] = set()
+    for _, entry in logged:
+        key = (category(entry["id"]), entry["row"])
+        if key in labels and found.setdefault((entry["model"], key), entry) != entry:
+            same = found[(entry["model"], key)]["output"] == entry["output"]
+            unclear |= set() if same else {key}
+    return {name: entry for name, entry in found.items() if name[1] not in unclear}, unclear
+
+
+def hardly(matched: int, given: int, known: int) -> bool:
+    """Whether so few of the names `given` and `known` are in both that it may be chance."""
+    return matched < min(CHANCE * min(given, known), ENOUGH)
+
+
+def _unmatched(
+    source: Path, folder: Path, labels: set[Key], matched: set[Key], damaged: Left
+) -> InputError:
+    """Why no label but those `matched` found its answer, as far as the log tells."""
+    there = {name for name, _ in matched}
+    ids = {name for name, _ in labels} - there
+    logged, sent, rows = set(), set(), 0
+    for _, entry in entries(folder, KEYS, Left()):
+        logged.add(category(entry["id"]))
+        sent.add(entry.get("sent"))
+        rows += 1
+    why = alike(ids, logged)
+    if {re.split("[^0-9A-Za-z]", name)[0] for name in ids} & logged:
+        why = "they go on behind the id of the answer: the row has a column of its own, row"
+    if ids & logged:
+        why = "the ids are there, the rows are not: rows of a request count from 0"
+    elif ids & sent:
+        why = "they are what clients sent as x-request-id: labels go by the id in the answer"
+    return InputError(
+        f"{source}: {few(len(there), len(ids | there))} ids is in the log in {folder} "
+        f"({rows:,} answers{damaged}): {why}"
+    )
+
+
+def few(matched: int, given: int) -> str:
+    """How many of the names `given` are known."""
+    return f"only {matched:,} of its {given:,}" if matched else f"none of its {given:,}"
+
+
+def alike(given: set[str], known: set[str]) -> str:
+    """What to do about names that are not known: they may differ in how they are written."""
+    if {_bare(name) for name in given} & {_bare(name) for name in known}:
+        return "they differ in case, quotes, spaces or leading zeros only: export them as text"
+    return "name the file and the column they come from: these are of something else"
+
+
+def _bare(name: str) -> str:
+    return name.strip(" \t'\"").casefold().lstrip("0").removesuffix(".0")
+
+
+def _of_one_form(
+    folder: Path, found: dict[tuple[str, Key], dict[str, Any]], left: Left
+) -> dict[tuple[str, Key], dict[str, Any]]:
+    """Without answers that have other names than most of their model: such lines are damaged.
+
+    So are those of few, of models that have other names than most of the log.
+    """
+    forms: dict[str, Counter[tuple[str, ...]]] = {}
+    for (model, _), entry in found.items():
+        forms.setdefault(model, Counter())[tuple(entry["output"])] += 1
+    kept, usual = {}, {model: form.most_common(1)[0][0] for model, form in forms.items()}
+    for (model, key), entry in found.items():
+        if tuple(entry["output"]) == usual[model]:
+            kept[model, key] = entry
+        else:
+            left.note(str(folder), "an answer has other names than those of its model")
+    of_all = Counter(tuple(entry["output"]) for entry in kept.values())
+    most = of_all.most_common(1)[0]
+    if 0 < len(kept) - most[1] <= max(MOST_OUT * len(kept), 1) < most[1]:
+        for name in [name for name, entry in kept.items() if tuple(entry["output"]) != most[0]]:
+            del kept[name]
+            left.note(str(folder), "an answer has other names than those of the log")
+    return kept
+
+
+def _write(
+    folder: Path, found: dict[tuple[str, Key], dict[str, Any]], labels: dict[Key, str]
+) -> None:
+    """A feature that only some requests sent, or only some services logged, is empty elsewhere."""
+    if len({tuple(entry["output"]) for entry in found.values()}) > 1:
+        raise InputError(
+            f"{folder}: the log holds models with other answers: move the files of the older one "
+            f"to a folder of their own and join each"
+        )
+    rows = [_row(entry, labels[key]) for (_, key), entry in found.items()]
+    names = dict.fromkeys(name for row in rows for name in row)
+    with new_file(LABELLED) as new, new.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(names))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _labels(source: Path, data: Data) -> tuple[dict[Key, str], Left]:
+    if not source.is_file():
+        raise InputError(f"LABELS={source}: there is no such file")
+    labels: dict[Key, str] = {}
+    unclear: set[Key] = set()
+    left = Left()
+    doubt = numerals.Thousands(numerals.decimal_sign(".", data.thousands))
+    for where, given in records(source, ["id", "label"], left):
+        key, label, fault = _label(given, data)
+        if not fault and not data.labels:
+            doubt.add(given["label"].strip())
+        if not fault and labels.setdefault(key, label) != label:
+            unclear.add(key)
+            fault = "its id has another label already, so it has none"
+        if not label and numerals.SIGNS.fullmatch(given["label"].strip()):
+            raise InputError(f"{where}: {fault}")  # large labels alone would be left out
+        if fault:
+            left.note(where, fault)
+    labels = {key: label for key, label in labels.items() if key not in unclear}
+    if not labels:
+        raise InputError(f"{source} has no label{left}: its columns are id, label (and row)")
+    if data.thousands != "none" and doubt.separates:
+        raise InputError(numerals.doubtful(source, "label", doubt))
+    return labels, left
+
+
+def _label(given: dict[str, str], data: Data) -> tuple[Key, str, str]:
+    """Key and label of a line, and what is wrong with it."""
+    name, row = category(given["id"].strip()), category(given.get("row", "").strip()) or "0"
+    classes, label = data.labels, given["label"].strip()
+    label = spelled(label, spellings(classes)) if classes else _number(label, data.thousands)
+    fault = ""
+    if not name:
+        fault = "it has no id"
+    elif not (row.isascii() and row.isdecimal() and len(row) < 10):
+        fault, row = "row must be a whole number", "0"
+    elif classes and label not in classes:
+        fault = f"label must be one of {', '.join(classes)}"
+    elif not label:
+        grouped = data.thousands in numerals.OTHER
+        signs = f" with {data.thousands!r} between thousands" if grouped else ""
+        fault = f"label must be a number{signs}"
+    return (name, int(row)), label, fault
+
+
+def _number(text: str, thousands: str | None) -> str:
+    """The finite number `text` as Python writes it, empty for others; its decimal sign is `.`."""
+    value = numerals.number(text, ".", thousands)
+    if value is None or not math.isfinite(value):
+        return ""
+    return repr(value) if thousands in numerals.OTHER else text
+
+
+def entries(folder: Path, keys: set[str], left: Left) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where it is, and it, of each entry of the log with `keys`; other lines are counted in `left`.
+
+    Services that share a volume write a folder each. Every field that is there is of its form:
+    `id`, `sent` and `model` text, `row` a whole number, `time` with its offset, `milliseconds`
+    finite, `output` finite numbers and perhaps a label, `features` numbers, texts, booleans, null.
+    Raises InputError where there is no log, or where not one line of it can be read.
+    """
+    paths = sorted(folder.rglob("*.jsonl"))
+    if not paths:
+        raise InputError(f"LOG={folder} holds no prediction log: serve with SERVE_LOG={folder}")
+    before = left.lines - left.out
+    for path in paths:
+        for where, entry in objects(path, left):
+            fault = _fault(entry, keys)
+            if fault is None:
+                yield where, entry
+            else:
+                left.note(where, fault)
+    if left.out and left.lines - left.out == before:
+        raise InputError(f"LOG={folder} holds no line of a prediction log{left}")
+
+
+def _fault(entry: dict[str, Any], keys: set[str]) -> str | None:
+    """Why `entry` is none; None where it is one."""
+    absent = keys - entry.keys()
+    if absent:
+        return f"it has no {min(absent)}"
+    wrong = [
+        name for name, is_right in FORMS.items() if name in entry and not is_right(entry[name])
+    ]
+    return f"its {wrong[0]} is not of the form of the log" if wrong else None
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+
+
+def _is_row(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def is_time(value: Any) -> bool:
+    """Whether it is a time with its offset, as the log has it."""
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_output(value: Any) -> bool:
+    if not isinstance(value, dict) or not value.keys() - {"label"}:
+        return False
+    return all(
+        is_text(name) and (is_text(v) if name == "label" else _is_finite(v))
+        for name, v in value.items()
+    )
+
+
+def _is_record(value: Any) -> bool:
+    plain = (int, float, bool, type(None))
+    return isinstance(value, dict) and all(
+        is_text(name) and (is_text(v) if isinstance(v, str) else isinstance(v, plain))
+        for name, v in value.items()
+    )
+
+
+FORMS: dict[str, Callable[[Any], bool]] = {
+    "id": is_text,
+    "sent": is_text,
+    "row": _is_row,
+    "time": is_time,
+    "model": is_text,
+    "milliseconds": _is_finite,
+    "output": _is_output,
+    "features": _is_record,
+}
+
+
+def _row(entry: dict[str, Any], label: str) -> dict[str, Any]:
+    answer = {f"predicted_{name}": value for name, value in entry["output"].items()}
+    row = {name: entry[name] for name in ("id", "row", "time", "model")} | answer
+    features = {f"feature_{name}": _flat(v) for name, v in entry.get("features", {}).items()}
+    return row | {"label": label} | features
+
+
+def _flat(value: Any) -> Any:
+    """A text on one line: whatever a client sent, a line of the file is one answer."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")

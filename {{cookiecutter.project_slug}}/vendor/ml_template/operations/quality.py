@@ -1,0 +1,151 @@
+"""How good the answers were, once labels came (`make join` writes reports/labelled.csv)."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..model import manifest, measures
+from ..model.artifact import Model, output_names
+from ..model.metrics import Interval, encode_target, interval
+from ..registry.champion import folder
+from ..settings.config import Config, InputError, load_config
+from ..storage.places import LABELLED
+from .decide import Range
+from .labels import is_time
+from .lines import Left, records
+
+Both = tuple[Range | None, Range | None]  # of stable, of the one that is tried
+
+
+class Answered(NamedTuple):
+    """Labelled answers of one model: times and labels (n,), outputs (n, k) or (n,)."""
+
+    times: np.ndarray
+    truth: np.ndarray
+    outputs: np.ndarray
+
+    def since(self, time: str) -> Answered:
+        """Those from `time` (ISO 8601) on."""
+        return Answered(*(part[self.times >= time] for part in self))
+
+
+def measure(
+    model: Model, kept: dict[str, Any], config: Config, path: Path = LABELLED
+) -> dict[str, Any]:
+    """{verdict, reason, rows, metric, value, low, high, before} of the labelled answers of `model`.
+
+    `kept` is the verdict it passed, with the figures of its hold-out.
+
+    Verdicts: dropped, kept, not enough data. Dropped: worse than on the hold-out by more than
+    max_drop, and the 95 % interval lies below it. Raises InputError for a damaged file, and for one
+    of which no label is of a model that is kept here.
+    """
+    name = measures.headline(config)
+    before = kept["metrics"].get(name)
+    found: dict[str, Any] = {"metric": name, "before": before and before["value"]}
+    if not path.exists():
+        return found | {"verdict": "not enough data", "rows": 0, "reason": "no labels were joined"}
+    answered, others, left = _read(path, model.digest, config.data.labels)
+    count, least = len(answered.truth), config.monitoring.min_rows
+    found["rows"] = count
+    if count < least:
+        reason = f"{count} labels, {least} are needed{left}"
+        if others and not count:
+            reason = f"{path} has labels, none of an answer of this champion{left}"
+            if not any((folder(name) / manifest.FILE).is_file() for name in others):
+                raise InputError(
+                    f"{reason}, nor of any model that is kept here: run `make join` with the log "
+                    f"of this project, or remove the file"
+                )
+        return found | {"verdict": "not enough data", "reason": reason}
+    estimate = _headline(answered, config)
+    if not all(map(math.isfinite, estimate)) or before is None:
+        reason = "the labels are of one class only, or the model has no kept metrics"
+        return found | {"verdict": "not enough data", "reason": reason}
+    found |= estimate._asdict()
+    allowed = before["value"] - config.monitoring.max_drop
+    dropped = estimate.value < allowed and estimate.high < before["value"]
+    reason = (
+        f"{name} {estimate.value:.4g} [{estimate.low:.4g}, {estimate.high:.4g}] of "
+        f"{count:,} labels, {before['value']:.4g} on the hold-out{left}"
+    )
+    return found | {"verdict": "dropped" if dropped else "kept", "reason": reason}
+
+
+def compare(stable: str, tried: str, path: Path = LABELLED) -> Both:
+    """95 % intervals of the headline metric of the models `stable` and `tried` (digests).
+
+    Judged are labels of answers since the first of `tried`. None for both where there is no file,
+    or one of them has fewer than `min_rows` labels or no interval.
+    Raises InputError for a damaged file.
+    """
+    if not path.exists():
+        return None, None
+    known = path.stat()
+    return _compared(stable, tried, path.resolve(), (known.st_mtime_ns, known.st_size))
+
+
+@lru_cache(maxsize=1)
+def _compared(stable: str, tried: str, path: Path, version: tuple[int, int]) -> Both:
+    """`compare` of one version (time, size) of the file: a driver looks every few seconds."""
+    config = load_config()
+    mine, _, left = _read(path, tried, config.data.labels)
+    if len(mine.truth) < config.monitoring.min_rows:
+        return None, None
+    usual = _read(path, stable, config.data.labels)[0].since(min(mine.times))
+    if len(usual.truth) < config.monitoring.min_rows:
+        return None, None
+    found = [_headline(answered, config) for answered in (usual, mine)]
+    if left.out:
+        print(f"labels: {path} is read{left}")
+    if not all(math.isfinite(number) for estimate in found for number in estimate):
+        return None, None
+    return found[0][1:], found[1][1:]
+
+
+def _headline(answered: Answered, config: Config) -> Interval:
+    metric = measures.known(config)[measures.headline(config)]
+    known = encode_target(answered.truth, config.data.labels)
+    return interval(metric, known, answered.outputs, config.seed)
+
+
+def _read(path: Path, digest: str, labels: tuple[str, ...]) -> tuple[Answered, set[str], Left]:
+    """What the model `digest` answered, which other models there are, and what was left out."""
+    names = [f"predicted_{name}" for name in output_names(labels)]
+    times, truth, outputs = [], [], []
+    left, others = Left(), set[str]()
+    for where, line in records(path, ["model", "time", "label", *names], left, "run `make join`"):
+        if line["model"] != digest:
+            others.add(line["model"])
+            continue
+        label = line["label"] if labels else _finite(line["label"])
+        output = [_finite(line[name]) for name in names]
+        if (
+            None in output
+            or label is None
+            or (labels and label not in labels)
+            or not is_time(line["time"])
+        ):
+            left.note(where, "its answer or label is none of the task")
+            continue
+        outputs.append(output)
+        truth.append(label)
+        times.append(line["time"])
+    kind = object if labels else np.float64
+    numbers = np.array(outputs, dtype=np.float64).reshape(-1, len(names))
+    known = np.array(truth, dtype=kind)
+    rows = numbers if labels else numbers[:, 0]
+    return Answered(np.array(times, dtype=str), known, rows), others, left
+
+
+def _finite(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,181 @@
+"""model_config.yaml as text, with comments for the person who opens it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from ...outside.text import shown
+from ...settings.config import CONFIG_FILE, Column, Config, load_config, read_yaml
+
+WIDTH = 100
+KEPT = ("monitoring", "compute", "notification", "report", "seed")  # they are not of one table
+_PLAIN = re.compile(r"[A-Za-z_]([A-Za-z0-9_ ./()-]*[A-Za-z0-9_)])?")
+_HEAD = """\
+# Everything you tune. An unknown key is an error. This file is yours: updates never touch it.
+# Written by `make adopt` for {path}: {rows:,} rows. Correct what it guessed wrong.
+"""
+_COLUMNS = """\
+# type: numeric, categorical, boolean, datetime or text (text is only for features.py)
+# feature: false = read and checked, never seen by the model
+# missing: true = may be empty;  min, max = a value outside is refused (wider than what was seen)
+# values = the known categories;  unseen: allow or refuse others
+# thousands: "," = 1,200 is 1200 (then . is the decimal sign);  none = it never means thousands
+# max_length = letters of a category or text, 10000 unless named; a longer one is refused
+"""
+_CHECKS = """\
+# The table as a whole: fewest rows; largest shares of repeated rows, of missing values in a column
+# and of categories that are not in values. Yours to add: max_rows: 100000, unique: [[id]],
+# freshness: {column: date, max_days: 30}, rules: ["a <= 2 * b"], allow: {leakage: [column]}
+"""
+_LEFT_OUT = """\
+# Not read at all, and why. To use one all the same, describe it under columns; of a set that
+# makes up the target, that may be the one you know before the target is known.
+"""
+
+
+def scalar(value: Any) -> str:
+    """YAML of one value, on one line, that reads as the same value in every place."""
+    if isinstance(value, str):
+        if _PLAIN.fullmatch(value) and yaml.safe_load(value) == value:
+            return value
+        text = yaml.dump(value, default_style='"', allow_unicode=True, width=float("inf"))
+        return shown(text.strip())  # what YAML writes as it is, but nobody sees
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return yaml.safe_dump(value).split("\n")[0]
+
+
+def flow(value: Any) -> str:
+    """YAML of nested lists and mappings on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{scalar(k)}: {flow(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(flow(item) for item in value) + "]"
+    return scalar(value)
+
+
+def render(
+    config: Config,
+    rows: int,
+    remarks: Mapping[str, str],
+    notes: Mapping[str, str],
+    hints: list[str],
+    own: Mapping[str, str],
+) -> str:
+    """The file; `remarks` stand behind keys of data, `notes` behind columns, `hints` at split.
+
+    `own` are the lines of keys that are kept, see `kept_text`.
+    """
+    data = config.data.model_dump(exclude_defaults=True, mode="json")
+    lines = [_HEAD.format(path=config.data.path, rows=rows), "data:"]
+    lines += [_entry(key, flow(value), remarks.get(key, "")) for key, value in data.items()]
+    lines += ["", _COLUMNS + "columns:"]
+    for name, column in config.columns.items():
+        lines += _column(name, column, notes.get(name, ""))
+    if config.left_out:
+        lines += ["", _LEFT_OUT + "left_out:"]
+        lines += [_entry(scalar(name), scalar(why)) for name, why in config.left_out.items()]
+    checks = config.checks.model_dump(mode="json", exclude_defaults=True)
+    lines += ["", _CHECKS + "checks:", *(_entry(key, flow(v)) for key, v in checks.items())]
+    compared = "compared group by group in evaluation and gates"
+    lines += ["", f"sensitive: {flow(config.sensitive)}  # {compared}", ""]
+    lines += [
+        f"split: {flow({'test': config.split.test})}  # share of the rows that is the hold-out"
+    ]
+    lines += [f"# {hint}" for hint in hints]
+    return "\n".join([*lines, "", *_model(config), *_others(config, own), ""])
+
+
+def kept() -> dict[str, Any]:
+    """The keys of the present file that are not about its table; InputError if it is not valid."""
+    if not CONFIG_FILE.exists():
+        return {}
+    load_config()
+    return {key: value for key, value in read_yaml(CONFIG_FILE).items() if key in KEPT}
+
+
+def kept_text(values: Mapping[str, Any]) -> dict[str, str]:
+    """Lines of each of these keys: those of the present file and the comments above, if plain."""
+    blocks: dict[str, list[str]] = {}
+    above: list[str] = []
+    block: list[str] = []
+    for line in CONFIG_FILE.read_text(encoding="utf-8").splitlines() if values else ():
+        if line.startswith("#"):
+            above.append(line)
+        elif key := re.match("[a-z_]+(?=:)", line):
+            block = blocks[key[0]] = [*above, line]
+            above = []
+        elif line.strip():
+            block.append(line)
+        else:
+            above = []
+    texts = {key: "\n".join(blocks.get(key, ())) for key in values}
+    return {
+        key: texts[key] if _reads_as(texts[key], {key: value}) else f"{key}: {flow(value)}"
+        for key, value in values.items()
+    }
+
+
+def _reads_as(text: str, value: Any) -> bool:
+    try:
+        return bool(yaml.safe_load(text) == value)
+    except yaml.YAMLError:
+        return False
+
+
+def _entry(key: str, value: str, remark: str = "") -> str:
+    return f"  {key}: {value}" + (f"  # {_one_line(remark)}" if remark else "")
+
+
+def _one_line(text: str) -> str:
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+def _column(name: str, column: Column, note: str) -> Iterable[str]:
+    facts = column.model_dump(exclude_defaults=True, mode="json")
+    line = _entry(scalar(name), flow(facts))
+    if len(line) > WIDTH and column.values:
+        yield _entry(
+            scalar(name), flow({k: v for k, v in facts.items() if k != "values"})[:-1] + ","
+        )
+        yield "    values: [" + ("  # " + _one_line(note) if note else "")
+        yield from _wrapped([scalar(value) + "," for value in column.values])
+        yield "    ]}"
+    else:
+        yield _entry(scalar(name), flow(facts), note)
+
+
+def _wrapped(words: list[str]) -> Iterable[str]:
+    line = "     "
+    for word in words:
+        if len(line) + len(word) >= WIDTH and line.strip():
+            yield line
+            line = "     "
+        line += " " + word
+    yield line
+
+
+def _model(config: Config) -> Iterable[str]:
+    yield "model:"
+    yield _entry("estimator", scalar(config.model.estimator), "a name of ESTIMATORS in model.py")
+    yield _entry("params", flow(config.model.params))
+    yield ""
+    yield "search:"
+    yield _entry("trials", "0", "0 = no search;  `make search` tries this many on training folds")
+    yield _entry("space", flow(config.search.model_dump(mode="json")["space"]))
+
+
+def _others(config: Config, own: Mapping[str, str]) -> Iterable[str]:
+    threads = flow(config.compute.model_dump())
+    usual = {
+        "compute": f"compute: {threads}  # more threads may change the last bits of a model",
+        "seed": f"seed: {config.seed}",
+    }
+    for text in {**usual, **own}.values():
+        yield from ("", text)

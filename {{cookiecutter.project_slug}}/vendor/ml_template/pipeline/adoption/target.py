@@ -1,0 +1,181 @@
+"""What is predicted: the task, its classes and the positive one, from the target column."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import cast, get_args
+
+import numpy as np
+
+from ...settings.config import InputError, Task
+from ...tables.arrow import is_number
+from .amounts import Amounts, read
+from .columns import time_format
+from .source import Source, Texts, is_text, numbers
+
+# Whole numbers with at most 10 different values are classes (grades, stages), more are amounts.
+# A class needs 2 rows (one to learn, one to test); grades so rare are better met as amounts.
+MOST_GRADES = 10
+MOST_CLASSES = 100
+FEWEST_ROWS = 20  # as in prepare
+_POSITIVE = re.compile(
+    r"^(true|t|yes|y|on|pos|positive|bad|default(ed)?|churn(ed)?|attrit(ed|ion).*|exit(ed)?|"
+    r"fraud(ulent)?|spam|malignant|sick|ill|disease(d)?|died|dead|death|fail(ed|ure)?|"
+    r"abnormal|anomaly|attack|late|high|>.*|converted|subscribed|won|responded|clicked)\.?$",
+    re.IGNORECASE,
+)
+_NEGATIVE = re.compile(
+    r"^(0|0\.0|-1|-1\.0|false|f|no|n|off|neg|negative|good|benign|healthy|normal|ok|ham|low|<.*|"
+    r"pass(ed)?|stay(ed)?|alive|non?[ _-].*|not[ _-].*|existing.*|lost)\.?$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """The task and why; labels (object, None = missing) or values (float64, NaN) of the rows."""
+
+    task: Task
+    values: np.ndarray
+    why: str
+    classes: tuple[str, ...] = ()
+    positive: str | None = None
+    positive_why: str = ""
+    thousands: str | None = None
+    said: str = ""  # how the signs of its numbers are read
+
+
+def decide(name: str, source: Source, missing: set[str], task: str) -> Target:
+    """The target `name`; an empty `task` is chosen here.
+
+    Raises InputError naming the column and the remedy where nothing can be learned from it.
+    """
+    if task and task not in get_args(Task):
+        raise InputError(f"TASK={task}: choose one of {', '.join(get_args(Task))}")
+    where = f"{source.path}: target {name!r}"
+    texts = _texts(where, source, name, missing)
+    amounts = read(texts.values, source)
+    if (labelled := int(texts.counts.sum())) < FEWEST_ROWS:
+        raise InputError(
+            f"{where}: {labelled} rows with a value are too few: {FEWEST_ROWS} are needed"
+        )
+    chosen, why = (cast(Task, task), "by TASK") if task else _choose(where, texts, amounts)
+    if chosen == "regression":
+        return _regression(where, texts, amounts, why)
+    return _classification(where, texts, chosen, why, source.decimal)
+
+
+def _texts(where: str, source: Source, name: str, missing: set[str]) -> Texts:
+    kind = source.columns[name].type
+    if name in source.unfit or not (is_text(kind) or is_number(kind)):
+        holds = source.unfit.get(name, f"holds {kind}")
+        raise InputError(f"{where} {holds}: classes or numbers are needed")
+    texts = source.texts(name).without(missing | {"nan"} if is_number(kind) else missing)
+    if not texts.values:
+        raise InputError(f"{where} holds no value: choose another TARGET")
+    if len(texts.values) == 1:
+        raise InputError(
+            f"{where} has one value only ({texts.values[0]!r}): there is nothing to learn"
+        )
+    return texts
+
+
+def _choose(where: str, texts: Texts, found: Amounts) -> tuple[Task, str]:
+    amounts = found.values
+    if len(np.unique(amounts)) == 2 and not np.isnan(amounts).any():
+        return "binary", "two values"
+    different = len(texts.values)
+    if different == 2:
+        return "binary", "two values"
+    if not np.isnan(amounts).any():
+        return _choose_number(texts, amounts)
+    if time_format(texts.values) is not None:
+        raise InputError(f"{where} holds times: choose a TARGET of classes or numbers")
+    if different > min(MOST_CLASSES, texts.counts.sum() / 5):
+        if found.fault:
+            raise InputError(f"{where}: {found.fault}")
+        odd = texts.values[int(np.argmax(np.isnan(amounts)))]
+        raise InputError(
+            f"{where} has {different:,} different texts, such as {odd!r} in row "
+            f"{texts.first_row(odd):,}: neither classes nor numbers. Write plain numbers, choose "
+            f"another TARGET, or say TASK=multiclass"
+        )
+    return "multiclass", f"{different} different labels"
+
+
+def _choose_number(texts: Texts, amounts: np.ndarray) -> tuple[Task, str]:
+    values, which = np.unique(amounts, return_inverse=True)
+    different = len(values)
+    whole = (amounts == np.round(amounts)).all()
+    if different > MOST_GRADES or not whole:
+        return "regression", f"{different:,} different numbers"
+    if np.bincount(which, texts.counts).min() < 10:
+        return "regression", f"{different} different whole numbers, some in fewer than 10 rows"
+    return "multiclass", f"{different} different whole numbers; TASK=regression if they are amounts"
+
+
+def _regression(where: str, texts: Texts, amounts: Amounts, why: str) -> Target:
+    if amounts.fault:
+        raise InputError(f"{where}: {amounts.fault}")
+    wrong = np.isnan(amounts.values)
+    if wrong.any():
+        odd = texts.values[int(np.argmax(wrong))]
+        raise InputError(
+            f"{where}: {odd!r} in row {texts.first_row(odd):,} is not a number: regression needs "
+            f"numbers (write 1234.5, without thousands sign, %, or unit)"
+        )
+    values = np.append(amounts.values, np.nan)[texts.codes]
+    return Target("regression", values, why, thousands=amounts.thousands, said=amounts.said)
+
+
+def _classification(where: str, texts: Texts, task: Task, why: str, decimal: str) -> Target:
+    _require_different(where, sorted(texts.values, key=_order), decimal)
+    texts = texts.categories()
+    labels = tuple(sorted(texts.values, key=_order))
+    if task == "binary" and len(labels) != 2:
+        raise InputError(f"{where} has {len(labels):,} different values: binary needs two")
+    rare = texts.values[int(texts.counts.argmin())]
+    if texts.counts.min() < 2:
+        raise InputError(
+            f"{where}: class {rare!r} has 1 row (row {texts.first_row(rare):,}), two are needed: "
+            f"collect more, or join it with another class"
+        )
+    if len(labels) > 2 * MOST_CLASSES:
+        raise InputError(f"{where} has {len(labels):,} different values: too many for classes")
+    values = np.array([*texts.values, None], dtype=object)[texts.codes]
+    if task == "multiclass":
+        return Target(task, values, why, labels)
+    positive, reason = _positive(texts, rare)
+    return Target(task, values, why, labels, positive, reason)
+
+
+def _order(label: str) -> tuple[float, str]:
+    value = numbers([label])[0]
+    return (float("inf") if np.isnan(value) else float(value), label)
+
+
+def _require_different(where: str, labels: list[str], decimal: str) -> None:
+    """Refuse labels that are the same word (yes, Yes) or the same number (1, 1.0)."""
+    seen: dict[str | float, str] = {}
+    for label, amount in zip(labels, numbers(labels, decimal).tolist(), strict=True):
+        other = seen.setdefault(label.casefold() if np.isnan(amount) else amount, label)
+        if other != label:
+            raise InputError(
+                f"{where}: {other!r} and {label!r} differ in writing only: make them one"
+            )
+
+
+def _positive(texts: Texts, rare: str) -> tuple[str, str]:
+    """The class that is looked for, and why it is this one."""
+    speaking = [label for label in texts.values if _POSITIVE.match(label)]
+    plain = [label for label in texts.values if _NEGATIVE.match(label)]
+    if len(speaking) == 1:
+        return speaking[0], "its name says so"
+    if len(plain) == 1:
+        other = next(label for label in texts.values if label != plain[0])
+        return other, f"the other one, {plain[0]!r}, is the usual negative"
+    first, second = texts.counts
+    if first == second:
+        return sorted(texts.values)[-1], "the last of two equally frequent ones"
+    return rare, f"the rarer one ({texts.counts.min() / texts.counts.sum():.1%} of the rows)"

@@ -1,0 +1,102 @@
+"""prepare: read the data file, check what each value is, and set the hold-out rows apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ...project import handed
+from ...settings.config import CONFIG_FILE, Config, InputError, load_config
+from ...storage import pins
+from ...storage.files import digest, new_folder, write_json
+from ...storage.places import PREPARED
+from ...tables import table
+from ...tables.table import Columns
+from . import own, split
+
+
+def run() -> None:
+    """Write data/prepared: train.parquet, test.parquet and data.json (digests and counts)."""
+    config = load_config()
+    path = Path(config.data.path)
+    if path.is_file():
+        pins.check(path)
+    data = table.read_raw(config)
+    total = data.num_rows
+    data = data.filter(data[config.data.target].is_valid())
+    unlabelled = total - data.num_rows
+    check_target(config, data)
+    columns = table.columns_of(data)
+    if handed().split:  # it alone knows which rows of another table it would hold out
+        test, rule, cuts = own.hold_out(config, columns), None, None
+    else:
+        (test, cuts), rule = split.hold_out(config, columns), split.rule(config)
+    repeated = repetitions(columns)
+    with new_folder(PREPARED) as folder:
+        table.write_parquet(folder / "train.parquet", data.filter(pa.array(~test)))
+        table.write_parquet(folder / "test.parquet", data.filter(pa.array(test)))
+        record = {
+            "path": path.as_posix(),
+            "sha256": digest(path),
+            "md5": digest(path, "md5"),  # the name DVC knows the same bytes by
+            "rows": total,
+            "without_target": unlabelled,
+            "repeated": repeated,
+            "train": int((~test).sum()),
+            "test": int(test.sum()),
+            "split": rule,
+            "cuts": cuts,
+        }
+        write_json(folder / "data.json", record)
+    note = f", {unlabelled:,} left out: they have no {config.data.target}" if unlabelled else ""
+    if repeated:
+        note += f", {repeated:,} repeat another row (equal rows are kept on one side of the split)"
+    print(
+        f"prepare: {total:,} rows, {len(config.columns)} columns of {path}{note} -> {PREPARED} "
+        f"(train {record['train']:,}, test {record['test']:,})"
+    )
+
+
+def check_target(config: Config, data: pa.Table) -> None:
+    """Raise InputError unless the target holds what model_config.yaml says it holds."""
+    target = config.data.target
+    where = f"{config.data.path}: target {target!r}"
+    if data.num_rows < 20:
+        raise InputError(f"{where}: {data.num_rows} rows with a value are too few: 20 are needed")
+    if config.data.task == "regression":
+        values = data[target].to_numpy()
+        if not np.isfinite(values).all():
+            table.refuse_rows(Path(config.data.path), target, ~np.isfinite(values), "is not finite")
+        if (values == values[0]).all():
+            raise InputError(f"{where} has one value only: there is nothing to learn")
+        return
+    counts = _counts(data, target)
+    unknown = sorted(set(counts) - set(config.data.classes))
+    if unknown:
+        raise InputError(
+            f"{where} holds {unknown[0]!r} ({counts[unknown[0]]:,} rows), which data.classes in "
+            f"{CONFIG_FILE} does not list: add it there, or correct the data"
+        )
+    if len(counts) < 2:
+        raise InputError(
+            f"{where} has one class only ({next(iter(counts))!r}): there is nothing to learn"
+        )
+    rare = sorted(label for label in config.data.classes if counts.get(label, 0) < 2)
+    if rare:
+        raise InputError(
+            f"{where}: class {rare[0]!r} has {counts.get(rare[0], 0)} rows, two are needed (one to "
+            f"learn, one to test): collect more, or remove it from data.classes and the data"
+        )
+
+
+def _counts(data: pa.Table, name: str) -> dict[str, int]:
+    pairs = data[name].value_counts().to_pylist()
+    return {pair["values"]: pair["counts"] for pair in pairs}
+
+
+def repetitions(columns: Columns) -> int:
+    """How many rows are equal to an earlier one in every column."""
+    values = split.hashes({name: v for name, v in columns.items() if name != table.ROW})
+    return len(values) - len(np.unique(values))

@@ -1,0 +1,171 @@
+"""Fairness: the error rates of each group of a sensitive column, and how far they lie apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...tables import small
+from .slices import Groups
+
+MIN_ROWS = 30  # of several classes, one that is rare in a group has no rate there, only noise
+COUNTED_ABOVE = 20_000  # rows; fairlearn takes 3 s for 200,000, counting takes 0.01 s
+
+Rates = dict[str, np.ndarray]  # accuracy (g,); the others (g, c), one column for each class asked
+
+
+def compare(
+    column: str,
+    groups: Groups,
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    counted_above: int = COUNTED_ABOVE,
+    least: int = 0,
+) -> dict[str, Any]:
+    """Rates of the groups in the test set, and their largest differences.
+
+    Demographic parity: difference of the selection rates. Equalized odds: the larger one of the
+    differences of the true and of the false positive rates (Hardt, Price and Srebro 2016).
+    Several classes: each against the rest, the largest difference counts; rates over fewer than
+    MIN_ROWS rows are left out. Regression: mean absolute errors; `error_gap` is their difference
+    relative to the overall one.
+    A difference that cannot be computed is None, with the `reason`. Counts, and rates over counts,
+    below `least` rows are left out as in small.counts.
+    """
+    present, codes = np.unique(groups.codes, return_inverse=True)
+    counts = np.bincount(codes)
+    rows = small.counts(counts.tolist(), least)
+    hidden = np.array([isinstance(each, str) for each in rows])
+    if prediction.ndim == 1:
+        rates = _errors(truth, prediction, codes)
+        overall = float(rates["mean_absolute_error"] @ counts / counts.sum())
+        rates["mean_absolute_error"][hidden] = np.nan
+        found: dict[str, float | None] = {"error_gap": _relative_gap(rates, overall)}
+    else:
+        guess, classes = prediction.argmax(axis=1), prediction.shape[1]
+        rates = _rates(truth, guess, codes, classes, counted_above)
+        cells = np.bincount(codes * classes + truth, minlength=len(counts) * classes)
+        _leave_out(rates, hidden, cells, least)
+        found = _differences(rates)
+    shown = {name: values for name, values in rates.items() if values.ndim == 1}
+    if prediction.ndim == 2 and prediction.shape[1] == 2:
+        shown |= {name: values[:, 0] for name, values in rates.items() if values.ndim == 2}
+    table = [
+        {"group": groups.names[code], "rows": rows[at]}
+        | {name: _number(values[at]) for name, values in shown.items()}
+        for at, code in enumerate(present)
+    ]
+    result: dict[str, Any] = {"column": column, "groups": table} | found
+    if None in found.values():
+        alone = f"the test set holds one group only ({groups.names[present[0]]!r})"
+        unknown = "no two groups have rows of the classes that the rates are about"
+        result["reason"] = alone if len(present) == 1 else unknown
+    if hidden.any():
+        result["reason"] = f"groups of {small.few(least)} rows are not compared"
+    return result
+
+
+def _leave_out(rates: Rates, hidden: np.ndarray, cells: np.ndarray, least: int) -> None:
+    """Set rates of `hidden` groups (g,), and those over fewer than `least` rows, to NaN.
+
+    `cells` (g * c,) are the rows of each group and class.
+    """
+    true = cells.reshape(len(hidden), -1)
+    asked = slice(-rates["true_positive_rate"].shape[1], None)
+    rates["true_positive_rate"][true[:, asked] < least] = np.nan
+    other = true.sum(axis=1, keepdims=True) - true
+    rates["false_positive_rate"][other[:, asked] < least] = np.nan
+    for values in rates.values():
+        values[hidden] = np.nan
+
+
+def _errors(truth: np.ndarray, prediction: np.ndarray, codes: np.ndarray) -> Rates:
+    error = np.bincount(codes, weights=np.abs(truth - prediction))
+    return {"mean_absolute_error": error / np.bincount(codes)}
+
+
+def _relative_gap(rates: Rates, overall: float) -> float | None:
+    gap = _gap(rates["mean_absolute_error"])
+    return gap if gap is None or overall == 0 else gap / overall
+
+
+def _differences(rates: Rates) -> dict[str, float | None]:
+    gaps = {name: _gap(values) for name, values in rates.items()}
+    odds = [gaps["true_positive_rate"], gaps["false_positive_rate"]]
+    known = [gap for gap in odds if gap is not None]
+    return {
+        "demographic_parity_difference": gaps["selection_rate"],
+        "equalized_odds_difference": max(known) if len(known) == len(odds) else None,
+        "accuracy_gap": gaps["accuracy"],
+    }
+
+
+def _gap(values: np.ndarray) -> float | None:
+    """Largest difference between two groups (first axis), in any class; None without two groups."""
+    columns = values.reshape(len(values), -1).T
+    defined = [column[~np.isnan(column)] for column in columns]
+    return max((float(np.ptp(rates)) for rates in defined if len(rates) > 1), default=None)
+
+
+def _rates(
+    truth: np.ndarray, guess: np.ndarray, codes: np.ndarray, classes: int, counted_above: int
+) -> Rates:
+    asked = slice(1, None) if classes == 2 else slice(None)  # binary: the positive class
+    if classes > 2 or len(truth) > counted_above:
+        return counted(truth, guess, codes, classes, asked, 1 if classes == 2 else MIN_ROWS)
+    return by_fairlearn(truth, guess, codes)
+
+
+def counted(
+    truth: np.ndarray,
+    guess: np.ndarray,
+    codes: np.ndarray,
+    classes: int,
+    asked: slice,
+    min_rows: int = 1,
+) -> Rates:
+    """The rates from one count of (group, true class, predicted class); NaN below `min_rows`."""
+    size = int(codes.max()) + 1
+    cells = (codes * classes + truth) * classes + guess
+    table = np.bincount(cells, minlength=size * classes**2).reshape(size, classes, classes)
+    rows = table.sum(axis=(1, 2))[:, None]
+    right = table.diagonal(axis1=1, axis2=2)
+    true, predicted = table.sum(axis=2), table.sum(axis=1)
+    return {
+        "accuracy": right.sum(axis=1) / rows[:, 0],
+        "selection_rate": _share(predicted, rows, min_rows)[:, asked],
+        "true_positive_rate": _share(right, true, min_rows)[:, asked],
+        "false_positive_rate": _share(predicted - right, rows - true, min_rows)[:, asked],
+    }
+
+
+def _share(part: np.ndarray, whole: np.ndarray, min_rows: int) -> np.ndarray:
+    return np.where(whole >= min_rows, part / np.maximum(whole, 1), np.nan)
+
+
+def by_fairlearn(truth: np.ndarray, guess: np.ndarray, codes: np.ndarray) -> Rates:
+    """The same rates of the positive class by fairlearn."""
+    from fairlearn import metrics
+    from sklearn.metrics import accuracy_score
+
+    functions: dict[str, Callable[..., float]] = {
+        "accuracy": accuracy_score,
+        "selection_rate": metrics.selection_rate,
+        "true_positive_rate": metrics.true_positive_rate,
+        "false_positive_rate": metrics.false_positive_rate,
+    }
+    frame = metrics.MetricFrame(
+        metrics=functions, y_true=truth, y_pred=guess, sensitive_features=codes
+    ).by_group
+    rates = {name: frame[name].to_numpy(dtype=np.float64, copy=True) for name in functions}
+    positives = np.bincount(codes, weights=truth)
+    # fairlearn answers 0 for the rate of a class that a group does not have: that is no rate.
+    rates["true_positive_rate"][positives == 0] = np.nan
+    rates["false_positive_rate"][positives == np.bincount(codes)] = np.nan
+    return {name: r if name == "accuracy" else r[:, None] for name, r in rates.items()}
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

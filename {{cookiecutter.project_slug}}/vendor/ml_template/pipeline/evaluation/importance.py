@@ -1,0 +1,46 @@
+"""Permutation importance of the columns a model is given (Breiman 2001)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...model import artifact, measures
+from ...settings.config import Config
+from ...tables import table
+from ...tables.table import Columns
+
+ROWS = 2_000
+REPEATS = 5
+
+
+def measure(
+    config: Config, model: artifact.Model, test: Columns, truth: np.ndarray
+) -> list[dict[str, Any]]:
+    """Mean drop of the headline metric when a column is shuffled, with the lowest and highest."""
+    random = np.random.default_rng(config.seed)
+    chosen = _sample(random, truth, config.data.labels)
+    known, rows = truth[chosen], table.take({n: test[n] for n in config.features}, chosen)
+    metric = measures.known(config)[measures.headline(config)]
+    ones = np.ones((1, len(chosen)))
+    whole = float(metric(known, model.predict(rows), ones)[0])
+    found = []
+    for name, values in rows.items():
+        drops = [
+            whole - float(metric(known, model.predict(rows | {name: values[order]}), ones)[0])
+            for order in (random.permutation(len(chosen)) for _ in range(REPEATS))
+        ]
+        summary = {"value": float(np.mean(drops)), "low": min(drops), "high": max(drops)}
+        found.append({"feature": name} | summary)
+    return sorted(found, key=lambda entry: -entry["value"])
+
+
+def _sample(random: np.random.Generator, truth: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+    """Up to ROWS row numbers, with at least one row of every class."""
+    order = random.permutation(len(truth))
+    if labels:
+        first = np.unique(truth[order], return_index=True)[1]
+        order = np.concatenate([order[first], np.delete(order, first)])
+    return order[:ROWS]

@@ -1,0 +1,58 @@
+"""The figures of a report, measured again: a report that was changed or is stale counts nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...model import artifact
+from ...settings.config import Config, InputError
+from ...storage.places import EVALUATION
+from ...tables.table import Columns
+from ..evaluation.figures import judged
+
+MAX_GAP = 1e-9  # relative or absolute: fairlearn and counting round differently
+SHOWN = 60  # letters of a value in a message
+
+
+def measure(
+    config: Config, folder: Path, test: Columns, content: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Every figure of the model in `folder` on the hold-out rows `test`, and faults of a report.
+
+    `content` is reports/evaluation.json: a fault is a figure shown there that the model has not.
+    """
+    try:
+        found, shown = judged(config, test, artifact.load(folder).predict(test), again=True)
+    except InputError as error:
+        return {}, [f"not measured again by the gate: {error}"]
+    return found, [
+        f"{EVALUATION}: {path} is {_shown(known)}, measured again by the gate it is "
+        f"{_shown(measured)}"
+        for path, known, measured in _unequal(content, shown, "")
+    ]
+
+
+def _unequal(known: Any, found: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """(path, known, found) wherever `known` does not hold what `found` holds."""
+    if isinstance(found, dict) and isinstance(known, dict):
+        for key, value in found.items():
+            yield from _unequal(known.get(key), value, f"{path}.{key}" if path else key)
+    elif isinstance(found, list) and isinstance(known, list) and len(found) == len(known):
+        for at, value in enumerate(found):
+            yield from _unequal(known[at], value, f"{path}[{at}]")
+    elif not _same(known, found):
+        yield path, known, found
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def _same(known: Any, found: Any) -> bool:
+    if isinstance(known, float) and isinstance(found, float):
+        return math.isclose(known, found, rel_tol=MAX_GAP, abs_tol=MAX_GAP)
+    return bool(known == found)

@@ -1,0 +1,180 @@
+"""The gates: each takes the evidence and returns its lines of the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...model import measures
+from ...model.lineage import in_ci
+from ...settings import gates as rules
+from ...settings.gates import compare, line
+from .evidence import Evidence, Lines
+from .group_checks import fairness, slices
+
+
+def performance(evidence: Evidence, rule: rules.Performance) -> Lines:
+    """Better than the naive model, and above the absolute floors."""
+    name = evidence.evaluation.headline
+    naive = evidence.evaluation.baseline.get(name)
+    limit = None if naive is None else naive + rule.gain
+    low = evidence.headline.low
+    reason = (
+        f"lower end of {name}; the naive model has {naive if naive is None else f'{naive:.4g}'}"
+    )
+    ranges = measures.ranges(evidence.config)
+    found = [compare("performance.gain", low, ">=", limit, reason)]
+    for metric, floor in rule.floors.items():
+        estimate = evidence.evaluation.metrics.get(metric)
+        gate = f"performance.floors.{metric}"
+        if estimate is None:
+            known = ", ".join(measures.known(evidence.config))
+            found.append(line(gate, "refused", f"no such metric: choose from {known}"))
+        else:
+            found.append(compare(gate, estimate.value, ">=", floor, within=ranges[metric]))
+    return found
+
+
+def champion(evidence: Evidence, rule: rules.Champion) -> Lines:
+    """Not worse than the champion."""
+    rival, gate = evidence.rival, "champion"
+    simple: dict[str, rules.Verdict] = {
+        "first": "not applicable",
+        "same": "passed",
+        "other": "not applicable",
+        "absent": "warning",
+        "turned": "warning",
+        "damaged": "refused",
+    }
+    if rival["state"] in simple:
+        return [line(gate, simple[rival["state"]], rival["reason"])]
+    lines = [_difference(gate, rival, rule.max_drop)]
+    if "kept" in rival:  # labels that are noise harm both models alike: only the past tells
+        lines.append(_difference(f"{gate}.kept", rival["kept"], rule.max_drop))
+    return lines
+
+
+def _difference(gate: str, rival: dict[str, Any], max_drop: float) -> dict[str, Any]:
+    value, low, high = (rival[key] for key in ("value", "low", "high"))
+    wrong = next(filter(None, map(rules.fault, (value, low, high))), None)
+    if wrong or not low <= value <= high:
+        return line(gate, "refused", wrong or "an interval that does not hold its value")
+    reason = f"{rival['reason']}, 95 % interval [{low:.4g}, {high:.4g}]"
+    found = compare(gate, value, ">=", -max_drop, reason)
+    if found["verdict"] == "refused" and high >= 0:
+        found |= {"verdict": "passed", "reason": f"{reason}: not shown to be worse"}
+    return found
+
+
+def calibration(evidence: Evidence, rule: rules.Calibration) -> Lines:
+    """Whether probabilities mean what they say."""
+    if evidence.config.data.task == "regression":
+        return [line("calibration", "not applicable", "a regression has no probabilities")]
+    error = evidence.evaluation.calibration.error
+    reason = "expected calibration error"
+    return [compare("calibration", error, "<=", rule.max_error, reason, (0.0, 1.0))]
+
+
+def latency(evidence: Evidence, rule: rules.Latency) -> Lines:
+    """Speed of the real artifact."""
+    measured = evidence.measured
+    p99, speed = measured.get("p99_ms"), measured.get("rows_per_second")
+    return [
+        compare("latency.p99_ms", p99, "<=", rule.max_p99_ms, "one row at a time", _AT_LEAST_0),
+        compare(
+            "latency.rows_per_second", speed, ">=", rule.min_rows_per_second, "a batch", _AT_LEAST_0
+        ),
+    ]
+
+
+def size(evidence: Evidence, rule: rules.Size) -> Lines:
+    """What the real artifact costs."""
+    asked = {
+        "mb": rule.max_mb,
+        "load_seconds": rule.max_load_seconds,
+        "memory_mb": rule.max_memory_mb,
+    }
+    return [
+        compare(f"size.{name}", evidence.measured.get(name), "<=", limit, "", _AT_LEAST_0)
+        for name, limit in asked.items()
+    ]
+
+
+def determinism(evidence: Evidence, rule: rules.Determinism) -> Lines:
+    """Whether the same row always gets the same answer."""
+    difference = evidence.measured.get("difference")
+    reason = "the same rows twice, and row by row"
+    return [compare("determinism", difference, "<=", rule.max_difference, reason, _AT_LEAST_0)]
+
+
+_AT_LEAST_0 = (0.0, float("inf"))
+
+
+def lineage(evidence: Evidence, rule: rules.Lineage) -> Lines:
+    """Whether candidate, code, configuration and locks belong together and can be found again."""
+    names = {
+        "code": "code in src/ or vendor/ that can change a model",
+        "config": "model_config.yaml",
+        "lock": "the locks in requirements/",
+    }
+    lines = []
+    for key, what in names.items():
+        same = evidence.identity.get(key) == evidence.lineage[key]
+        reason = "" if same else f"{what} changed after training: run `make run`"
+        lines.append(
+            line(
+                f"lineage.{key}",
+                "passed" if same else "refused",
+                reason,
+                evidence.lineage[key][:12],
+            )
+        )
+    return [*lines, _commit(evidence.lineage, rule.require_commit or in_ci())]
+
+
+def _commit(lineage: dict[str, Any], required: bool) -> dict[str, Any]:
+    paths = lineage["uncommitted"]
+    reason = lineage["reason"]
+    if paths:
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        reason = f"not committed: {', '.join(paths[:3])}{more}"
+    if not reason:
+        return line("lineage.commit", "passed", "", lineage["commit"][:12])
+    return line("lineage.commit", "refused" if required else "warning", reason)
+
+
+def sensitive_features(evidence: Evidence, rule: rules.SensitiveFeatures) -> Lines:
+    """Whether the model sees a sensitive column."""
+    if not evidence.config.sensitive:
+        return [line("sensitive_features", "not applicable", "no sensitive column is named")]
+    inputs = evidence.identity["known_answers"]["types"]
+    seen = [name for name in evidence.config.sensitive if name in inputs]
+    refused = [name for name in seen if name not in rule.allowed]
+    if refused:
+        reason = f"sensitive and a feature: {', '.join(refused)}: set feature: false, or allow it"
+        return [line("sensitive_features", "refused", reason)]
+    reason = f"allowed: {', '.join(seen)}" if seen else "no sensitive column is a feature"
+    return [line("sensitive_features", "passed", reason)]
+
+
+CHECKS: dict[str, Callable[[Evidence, Any], Lines]] = {
+    "performance": performance,
+    "champion": champion,
+    "slices": slices,
+    "fairness": fairness,
+    "calibration": calibration,
+    "latency": latency,
+    "size": size,
+    "lineage": lineage,
+    "sensitive_features": sensitive_features,
+    "determinism": determinism,
+}
+
+
+def judge(evidence: Evidence) -> Lines:
+    """The lines of every gate, in the order of gates.yaml."""
+    lines = []
+    for name, check in CHECKS.items():
+        rule = getattr(evidence.gates, name)
+        lines += check(evidence, rule) if rule else [line(name, "off", "off in gates.yaml")]
+    return lines

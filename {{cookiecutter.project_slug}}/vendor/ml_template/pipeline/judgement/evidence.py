@@ -1,0 +1,162 @@
+"""What a candidate is judged by: its report files as strict types, and whether they are its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ...model import measures
+from ...settings.config import Config, explain
+from ...settings.gates import Gates, fault
+from ...storage.files import read_json
+from ...storage.places import EVALUATION, METRICS_FILE, PREPARED
+
+Count = Annotated[int, Field(ge=1)]
+Lines = list[dict[str, Any]]  # of a verdict: gate, value, limit, verdict, reason
+
+
+class Record(BaseModel):
+    """Part of a report: numbers are finite numbers, never text or true; more keys may follow."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Estimate(Record):
+    """A value within its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _holds(self) -> Estimate:
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"the interval [{self.low}, {self.high}] does not hold {self.value}")
+        return self
+
+
+class Slice(Record):
+    """The metric of one group; without a value, `reason` says why."""
+
+    column: str
+    group: str
+    rows: Count
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    reason: str = ""
+
+
+class Group(Record):
+    """Rates of one group of a sensitive column; which ones depends on the task."""
+
+    group: str
+    rows: Count
+    accuracy: float | None = None
+    selection_rate: float | None = None
+    true_positive_rate: float | None = None
+    false_positive_rate: float | None = None
+    mean_absolute_error: float | None = None
+
+
+class Fairness(Record):
+    """The groups of one sensitive column and their largest differences."""
+
+    column: str
+    groups: tuple[Group, ...] = Field(strict=False)
+    demographic_parity_difference: float | None = None
+    equalized_odds_difference: float | None = None
+    accuracy_gap: float | None = None
+    error_gap: float | None = None
+
+
+class Calibration(Record):
+    """Expected calibration error; null for regression."""
+
+    error: float | None
+
+
+class Evaluation(Record):
+    """reports/evaluation.json, as far as gates read it."""
+
+    model: str
+    data: dict[str, Any]
+    task: str
+    target: str
+    rows: Count
+    headline: str
+    metrics: dict[str, Estimate]
+    baseline: dict[str, float | None]
+    slices: tuple[Slice, ...] = Field(strict=False)
+    fairness: tuple[Fairness, ...] = Field(strict=False)
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All a gate may look at. `measured`: see measure.figures; `rival`: see rival.compare."""
+
+    config: Config
+    gates: Gates
+    identity: dict[str, Any]
+    evaluation: Evaluation
+    lineage: dict[str, Any]
+    measured: dict[str, Any]
+    rival: dict[str, Any]
+
+    @property
+    def headline(self) -> Estimate:
+        """The metric that stands for the model."""
+        return self.evaluation.metrics[self.evaluation.headline]
+
+
+def read_evaluation(content: Any, groups: Any = None) -> Evaluation | list[str]:
+    """The evaluation, or one sentence for each fault of its form.
+
+    `groups`, slices and fairness, stand for those of a report, which shows less of small ones.
+    """
+    try:
+        is_whole = isinstance(content, dict) and groups and groups.keys() <= content.keys()
+        return Evaluation.model_validate(content | groups if is_whole else content)
+    except ValidationError as error:
+        return str(explain(EVALUATION, error)).splitlines()
+
+
+def faults(
+    evaluation: Evaluation, config: Config, model: str, identity: dict[str, Any], content: Any
+) -> list[str]:
+    """Why the reports are no evidence on the candidate `model`: one sentence for each fault.
+
+    `content` is the evaluation as it was read.
+    """
+    data = read_json(PREPARED / "data.json", "run `make run`")
+    metrics = read_json(METRICS_FILE, "run `make run`")
+    task = config.data.task
+    wrong = []
+    if evaluation.model != model:
+        wrong.append(f"{EVALUATION} measures model {evaluation.model[:16]}, not {model[:16]}")
+    if evaluation.data != data or identity["data"] != data:
+        wrong.append(f"{EVALUATION}, the candidate and data/prepared are not of the same data")
+    if evaluation.rows != data.get("test"):
+        wrong.append(
+            f"{EVALUATION} measures {evaluation.rows} rows of {data.get('test')} hold-out rows"
+        )
+    if metrics != content["metrics"]:
+        wrong.append(f"{METRICS_FILE} and {EVALUATION} hold different metrics")
+    expected = {"task": task, "target": config.data.target, "headline": measures.headline(config)}
+    for key, value in expected.items():
+        if getattr(evaluation, key) != value:
+            wrong.append(f"{EVALUATION}: {key} is {getattr(evaluation, key)!r}, not {value!r}")
+    known, ranges = measures.known(config), measures.ranges(config)
+    for name in known.keys() ^ evaluation.metrics.keys():
+        state = "is missing" if name in known else f"is no metric of a {task} task"
+        wrong.append(f"{EVALUATION}: metrics.{name} {state}")
+    for name, estimate in evaluation.metrics.items():
+        for key, value in estimate:
+            reason = fault(value, *ranges.get(name, (0.0, 0.0)))
+            if name in ranges and reason:
+                wrong.append(f"{EVALUATION}: metrics.{name}.{key}: {reason}")
+    return wrong

@@ -1,0 +1,121 @@
+"""register: keep a model that passed and make it challenger; and champion where there is none.
+
+A champion that answers another question (another target, say) counts as none, but for one that a
+rollback brought back: only `promote` takes its place.
+
+Order of what is written: the kept version, its verdict, the pointers in one step, MLflow. Killed
+anywhere, nothing points to something unfinished, and the next run goes on from there.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ...model import manifest
+from ...registry import champion, tracking
+from ...registry.champion import CHALLENGER, CHAMPION, VERDICTS, Record
+from ...settings.config import InputError
+from ...storage.changes import changing, settle
+from ...storage.files import new_folder, write_json
+from ...storage.places import CANDIDATE, VERDICT
+from . import gate
+
+_AGAIN = "run `make gate`"
+
+
+def run(alone: bool = True) -> bool:
+    """False when the candidate was refused, or MLflow could not be told.
+
+    Alone it asks MLflow what it has; among other words only where something changed.
+    """
+    settle()
+    verdict = champion.read_verdict(VERDICT, _AGAIN)
+    if not gate.stands(verdict, gate.inputs()):
+        raise InputError(f"{VERDICT} is stale: what it judged has changed: {_AGAIN}")
+    passed = bool(verdict["verdict"] == "passed")
+    folder = keep(verdict) if passed else CANDIDATE
+    state = point(verdict) if passed else "refused, not registered"
+    print(f"register: model {verdict['model'][:16]} {state}")
+    try:
+        tracking.mirror(verdict, folder, alone)
+    except InputError as error:
+        print(f"register: {error}", file=sys.stderr)
+        return False
+    return passed
+
+
+def keep(verdict: Record) -> Path:
+    """Folder of the kept version, written once: the candidate with its metrics and lineage."""
+    folder = champion.folder(verdict["model"])
+    path = VERDICTS / f"{verdict['digest'][:16]}.json"
+    if not _whole(folder, verdict["model"]):
+        kept, files = manifest.read(CANDIDATE, verdict["model"])
+        kept |= {key: verdict[key] for key in ("metrics", "lineage")}
+        kept |= {"verdict": {key: verdict[key] for key in ("verdict", "digest", "checks")}}
+        with changing(), new_folder(folder) as new:
+            for name, content in files.items():
+                (new / name).write_bytes(content)
+            write_json(new / manifest.FILE, kept)
+            manifest.read(new, verdict["model"])
+    if not path.exists():
+        write_json(path, verdict)
+    return folder
+
+
+def _whole(folder: Path, digest: str) -> bool:
+    if not folder.exists():
+        return False
+    try:
+        manifest.read(folder, digest)
+    except (InputError, OSError) as error:
+        print(f"register: {error}: kept again", file=sys.stderr)
+        return False
+    return True
+
+
+def point(verdict: Record) -> str:
+    """Point challenger, or champion where there is none, to the kept version; says which."""
+    said, pointers = _planned(verdict)
+    if pointers:
+        with changing():  # another process may have promoted since
+            said, pointers = _planned(verdict)
+            if pointers:
+                champion.point(pointers)
+    return said
+
+
+def _planned(verdict: Record) -> tuple[str, dict[Path, Record]]:
+    """What becomes of the model, and the pointers that change with it.
+
+    Where it is the champion, it is challenger too: one that waited was passed by a later run.
+    """
+    digest = verdict["model"]
+    current, challenger = champion.read(CHAMPION), champion.read(CHALLENGER)
+    if current is None:
+        return _crown(champion.pointer(digest, verdict, "register", "the first model"))
+    if current["digest"] == digest:
+        try:
+            champion.verify(current)
+        except InputError as error:
+            why = f"made and judged again, because {str(error).splitlines()[0]}"
+            return _crown(champion.pointer(digest, verdict, "register", why))
+        waits = not challenger or challenger["digest"] != digest
+        return "is the champion", {CHALLENGER: current} if waits else {}
+    rival = verdict["rival"]
+    other = rival["state"] == "other" and rival["champion"] == current["digest"]
+    taken_back = champion.withdrawn(digest)
+    if other and current["action"] != "rollback" and not taken_back:
+        return _crown(champion.pointer(digest, verdict, "register", rival["reason"]))
+    words = ("make promote", f"makes it champion instead of {current['digest'][:16]}")
+    said = f"is challenger; `{words[0]}` {words[1]}"
+    if taken_back:
+        said = f'is challenger, but was {taken_back}; `{words[0]} WHY="..."` {words[1]}'
+    known = challenger and (challenger["digest"], challenger["verdict"])
+    if known == (digest, verdict["digest"]):
+        return said, {}
+    return said, {CHALLENGER: champion.pointer(digest, verdict, "register", "passed the gate")}
+
+
+def _crown(record: Record) -> tuple[str, dict[Path, Record]]:
+    return "is challenger and champion", {CHALLENGER: record, CHAMPION: record}

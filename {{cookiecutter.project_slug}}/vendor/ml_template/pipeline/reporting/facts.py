@@ -1,0 +1,129 @@
+"""What the report and the model card say, as plain texts and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ...settings.config import Config
+from ...storage.places import STARTER
+from . import tables
+from .tables import Json, Table, number
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that is said about one model."""
+
+    project: str
+    model: str
+    about: str
+    warnings: Sequence[str]
+    verdict: str  # passed, refused or not judged
+    verdict_notes: Sequence[str]
+    headline: str
+    value: str
+    value_notes: Sequence[str]
+    rows: int
+    rows_notes: Sequence[str]
+    gates: Table
+    metrics: Table
+    plots: Sequence[Mapping[str, str]]
+    labels: Sequence[str]
+    confusion: Sequence[Sequence[int | str]]
+    slices: Table
+    fairness: Sequence[Table]
+    importance: Table
+    profile: Table
+    lineage: Table
+    features: Table
+    method: str
+
+
+def gather(
+    project: str, config: Config, evaluation: Json, verdict: Json | None, identity: Json, data: Json
+) -> Facts:
+    """Facts of the evaluated model; `verdict` is the one on this model, or None.
+
+    `identity` is that of model.json, `data` the profile of the training rows by column.
+    """
+    best = evaluation["metrics"][evaluation["headline"]]
+    state, notes = _verdict(verdict)
+    return Facts(
+        project=project,
+        model=evaluation["model"],
+        about=_about(config, identity),
+        warnings=_warnings(evaluation, verdict),
+        verdict=state,
+        verdict_notes=notes,
+        headline=evaluation["headline"],
+        value=number(best["value"]),
+        value_notes=[
+            f"95 % interval {number(best['low'])} to {number(best['high'])}",
+            f"naive baseline {number(evaluation['baseline'][evaluation['headline']])}",
+        ],
+        rows=evaluation["rows"],
+        rows_notes=[
+            f"never seen in training ({evaluation['data']['train']:,} rows)",
+            _classes(evaluation["classes"]),
+        ],
+        gates=tables.gates(verdict),
+        metrics=tables.metrics(evaluation),
+        plots=evaluation["plots"],
+        labels=list(evaluation["classes"]),
+        confusion=evaluation["confusion"],
+        slices=tables.slices(evaluation),
+        fairness=tables.fairness(evaluation["fairness"]),
+        importance=tables.importance(evaluation),
+        profile=tables.profile(config, data),
+        lineage=tables.lineage(evaluation, verdict, identity),
+        features=tables.features(config),
+        method=(
+            f"Intervals: percentile bootstrap over the hold-out rows, {evaluation['replicates']:,} "
+            f"resamples, seed {evaluation['seed']}. Names of metrics are those of scikit-learn's "
+            f"scorers: higher is better, errors are negative. Class predictions take the most "
+            f"probable class."
+        ),
+    )
+
+
+def _classes(counts: Json) -> str:
+    if len(counts) <= 4:
+        return ", ".join(f"{label} {tables.number(count)}" for label, count in counts.items())
+    known = [count for count in counts.values() if isinstance(count, int)]
+    if len(known) < len(counts):
+        return f"{len(counts)} classes, some of too few rows to be shown"
+    return f"{len(counts)} classes of {min(known):,} to {max(known):,} rows"
+
+
+def _about(config: Config, identity: Json) -> str:
+    task = {
+        "binary": f"the probability that {config.data.target} is {config.data.positive}",
+        "multiclass": f"the class of {config.data.target} out of {len(config.data.labels)}",
+        "regression": f"the value of {config.data.target}",
+    }[config.data.task]
+    return f"Predicts {task} from {len(config.features)} columns; {identity['estimator']}."
+
+
+def _warnings(evaluation: Json, verdict: Json | None) -> list[str]:
+    synthetic = (
+        "The data is SYNTHETIC: it was made to try this project out. Nothing here is evidence "
+        "about people or credit."
+    )
+    warned = [] if verdict is None else [c for c in verdict["checks"] if c["verdict"] == "warning"]
+    found = [f"{check['gate']}: {check['reason']}" for check in warned]
+    return [synthetic, *found] if evaluation["data"]["path"] == STARTER.as_posix() else found
+
+
+def _verdict(verdict: Json | None) -> tuple[str, list[str]]:
+    if verdict is None:
+        return "not judged", ["no verdict on this model yet: run make gate"]
+    checks = verdict["checks"]
+    refused = [check for check in checks if check["verdict"] == "refused"]
+    if refused:
+        names = [str(check["gate"]) for check in refused]
+        more = [f"and {len(names) - 3} more"] if len(names) > 3 else []
+        return "refused", [f"by {len(refused)} of {len(checks)} gate lines:", *names[:3], *more]
+    passed = sum(check["verdict"] == "passed" for check in checks)
+    others = len(checks) - passed
+    return "passed", [f"no gate refused: {passed} passed, {others} warned or not applicable"]

@@ -1,0 +1,55 @@
+"""report: reports/report.html and reports/model_card.md, composed from what other stages wrote."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from ...model.artifact import PROFILE
+from ...settings.config import InputError, load_config
+from ...storage.files import read_json, write_text
+from ...storage.places import CANDIDATE, EVALUATION, REPORT, REPORTS, VERDICT
+from .card import card
+from .facts import Facts, gather
+from .page import page
+
+MODEL = CANDIDATE / "model.json"
+
+
+def run() -> None:
+    """Write both files; needs an evaluation, says so where there is no verdict on it yet."""
+    facts = read_facts()
+    write_text(REPORTS / "model_card.md", card(facts))
+    write_text(REPORT, page(facts, REPORTS / "plots"))
+    print(f"report: model {facts.model[:16]}, {facts.verdict} -> {REPORT}")
+
+
+def read_facts() -> Facts:
+    """What is known of the evaluated candidate; raises InputError for files of another model."""
+    evaluation = read_json(EVALUATION, "run `make evaluate`")
+    manifest = read_json(MODEL, "run `make train`")
+    if manifest["digest"] != evaluation["model"]:
+        raise InputError(
+            f"{EVALUATION} is of model {evaluation['model'][:16]}, {MODEL} is "
+            f"{manifest['digest'][:16]}: run `make evaluate`"
+        )
+    profile = read_json(CANDIDATE / PROFILE, "run `make train`")
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
+    return gather(
+        project,
+        load_config(),
+        evaluation,
+        _verdict(evaluation["model"]),
+        manifest["identity"],
+        profile["columns"],
+    )
+
+
+def _verdict(model: str) -> dict[str, Any] | None:
+    """The verdict on this model; None where there is none, or one on an earlier model."""
+    path = VERDICT
+    if not path.exists():
+        return None
+    verdict: dict[str, Any] = read_json(path, "run `make gate`")
+    return verdict if verdict["model"] == model else None

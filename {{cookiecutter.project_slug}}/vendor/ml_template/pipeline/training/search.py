@@ -1,0 +1,146 @@
+"""search: better parameters by Optuna, judged on folds of the training rows only.
+
+A search has two parts that know nothing of each other: two machines can share it, and find the same
+as one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...model import forms, lineage, measures, metrics
+from ...outside.progress import say
+from ...settings.config import CONFIG_FILE, Config, InputError, load_config
+from ...storage.files import digest_json, read_json, write_json
+from ...storage.places import PREPARED
+from ...tables import table
+from ...tables.table import Columns
+from ..data.split import hold_out
+from .fit import fit
+
+SEARCH = Path("reports/search.json")
+PARTS = 2
+
+
+def run(settings: dict[str, str]) -> None:
+    """Write reports/search.json and print the best parameters; train uses them by itself.
+
+    PART=1 or 2 tries the trials of that part only and keeps them in reports/search.
+    """
+    config = load_config()
+    if not config.search.trials:
+        raise InputError(f"{CONFIG_FILE}: search.trials is 0: set a number of trials, e.g. 30")
+    columns, part = table.read_parquet(PREPARED / "train.parquet"), settings.get("PART", "")
+    if part not in ("", *map(str, range(1, PARTS + 1))):
+        raise InputError(f"search: PART={part}: it is 1 to {PARTS}, or nothing for all parts")
+    if part:
+        tried = tries(config, columns, int(part))
+        print(f"search: {len(tried)} trials on {config.search.folds} folds -> {kept(int(part))}")
+        return
+    found = search(config, columns)
+    write_json(SEARCH, found)
+    print(
+        f"search: {config.search.trials} trials on {config.search.folds} folds -> {SEARCH}\n"
+        f"best {found['metric']} {found['value']:.4f} (as configured: {found['configured']:.4f}) "
+        f"with {found['params']}\n`make run` trains with them while search.trials is above 0"
+    )
+
+
+def search(config: Config, columns: Columns) -> dict[str, Any]:
+    """{metric, value, configured, params, trials}: the best of all parts and the configuration.
+
+    `columns` are training rows; each trial is the mean of the headline metric over the folds.
+    Equal arguments give equal results. Raises InputError for a range that cannot be searched.
+    """
+    metric = measures.headline(config)
+    trials = [trial for part in range(1, PARTS + 1) for trial in tries(config, columns, part)]
+    configured = _score(config, columns, list(folds(config, columns)), metric, {})
+    best = max(trials, key=lambda trial: trial["value"])
+    better = best["value"] > configured
+    return {
+        "metric": metric,
+        "value": best["value"] if better else configured,
+        "configured": configured,
+        "params": best["params"] if better else {},
+        "trials": trials,
+    }
+
+
+def tries(config: Config, columns: Columns, part: int) -> list[dict[str, Any]]:
+    """[{value, params}] of one part; kept, so that what another machine tried is not tried again.
+
+    Kept trials count only for the same code, configuration, locks and data.
+    """
+    data = read_json(PREPARED / "data.json", "run `make run`")
+    asked = digest_json([lineage.package(), lineage.digests(config), data])
+    if kept(part).exists():
+        found = read_json(kept(part), "remove it")
+        if found["asked"] == asked:
+            return list(found["trials"])
+    trials = _study(config, columns, part)
+    write_json(kept(part), {"asked": asked, "trials": trials})
+    return trials
+
+
+def kept(part: int) -> Path:
+    """Where the trials of that part are kept."""
+    return SEARCH.with_suffix("") / f"{part}.json"
+
+
+def _study(config: Config, columns: Columns, part: int) -> list[dict[str, Any]]:
+    """One study of its own seed with its share of the trials."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    metric, masks = measures.headline(config), list(folds(config, columns))
+    count = (config.search.trials + PARTS - part) // PARTS
+
+    def objective(trial: optuna.Trial) -> float:
+        say(f"search: part {part} of {PARTS}, trial {trial.number + 1} of {count}")
+        return _score(config, columns, masks, metric, _suggest(config, trial))
+
+    sampler = optuna.samplers.TPESampler(seed=config.seed + part - 1)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.optimize(objective, n_trials=count)
+    return [{"value": trial.value, "params": trial.params} for trial in study.trials]
+
+
+def folds(config: Config, columns: Columns) -> list[np.ndarray]:
+    """One boolean mask (n,) a fold, True for its validation rows, split as the hold-out was."""
+    split = config.split.model_copy(update={"test": 1 / (config.search.folds + 1)})
+    seeds = range(config.seed + 1, config.seed + 1 + config.search.folds)
+    configs = [config.model_copy(update={"split": split, "seed": seed}) for seed in seeds]
+    return [hold_out(fold, columns)[0] for fold in configs]
+
+
+def _suggest(config: Config, trial: Any) -> dict[str, Any]:
+    return {name: _draw(trial, name, choice) for name, choice in config.search.space.items()}
+
+
+def _draw(trial: Any, name: str, choice: list[Any]) -> Any:
+    numbers = [type(value) in (int, float) for value in choice]
+    if len(choice) != 2 or not all(numbers):
+        return trial.suggest_categorical(name, choice)
+    low, high = choice
+    if not low < high:
+        raise InputError(f"{CONFIG_FILE}: search.space.{name}: {low} is not below {high}")
+    if type(low) is int and type(high) is int:
+        return trial.suggest_int(name, low, high)
+    return trial.suggest_float(name, low, high, log=low > 0 and high / low >= 10)
+
+
+def _score(
+    config: Config, columns: Columns, masks: list[np.ndarray], metric: str, params: dict[str, Any]
+) -> float:
+    measured, scores = measures.known(config)[metric], []
+    for mask in masks:
+        encoder, estimator = fit(config, table.take(columns, ~mask), **params)
+        rows = table.take(columns, mask)
+        answer = forms.plain_scorer(estimator)(encoder.apply(rows))
+        truth = metrics.encode_target(rows[config.data.target], config.data.labels)
+        weights = np.ones((1, len(truth)))
+        scores.append(measured(truth, answer, weights)[0])
+    return float(np.mean(scores))

@@ -1,0 +1,107 @@
+"""train: fit the encoder and the estimator, and keep them as data in models/candidate."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from ...model import artifact, forms, lineage, measures, profile
+from ...model.contract import TEXT
+from ...outside.progress import say
+from ...settings.config import Column, Config, load_config
+from ...storage.files import read_json
+from ...storage.places import CANDIDATE, PREPARED
+from ...tables import arrays, table
+from ...tables.table import Columns
+from .fit import fit
+from .search import search
+
+
+def run() -> None:
+    """Write models/candidate from data/prepared/train.parquet."""
+    config = load_config()
+    measures.sliced(config)  # a metric that is not there is named before the work, not after it
+    columns = table.read_parquet(PREPARED / "train.parquet")
+    test = table.read_parquet(PREPARED / "test.parquet")
+    say(f"train: {config.model.estimator} on {table.rows(columns):,} rows")
+    params = search(config, columns)["params"] if config.search.trials else {}
+    fitted, estimator = fit(config, columns, **params)
+    check = np.concatenate([fitted.apply(test), fitted.apply(edge_rows(config, columns))])
+    spec, content = forms.export(estimator, check)
+    outputs = forms.scorer(spec, content)(fitted.apply(test))
+    beside = {
+        artifact.PROFILE: profile.reference(columns, outputs, config),
+        lineage.CONFIG: config.model_dump(mode="json", exclude=lineage.NO_PART),
+    }
+    probe = probe_rows(config, columns)
+    named = identity(config, params)
+    model = artifact.save(CANDIDATE, fitted, spec, content, named, probe, beside)
+    size = sum(facts["bytes"] for facts in model.identity["files"].values())
+    print(
+        f"train: {config.model.estimator} on {table.rows(columns):,} rows -> {CANDIDATE} "
+        f"({model.digest[:16]}, {spec['form']} form, {size / 1e6:.1f} MB: {spec['why']})"
+    )
+
+
+def identity(config: Config, found: dict[str, Any]) -> dict[str, Any]:
+    """What the model was made from; the same in two folders with equal code, data, config, lock.
+
+    `found` are parameters of a search, which go on top of model.params.
+    """
+    data = read_json(PREPARED / "data.json", "run `make run`")
+    return {
+        "task": config.data.task,
+        "target": config.data.target,
+        "labels": list(config.data.labels),
+        "data": data,
+        "seed": config.seed,
+        "threads": config.compute.threads,
+        "estimator": config.model.estimator,
+        "params": config.model.params | found,
+        "columns": config.model_dump(mode="json")["columns"],
+        "missing": list(config.data.missing),
+        **lineage.digests(config),
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in ("numpy", "scikit-learn", "treelite")},
+    }
+
+
+def probe_rows(config: Config, columns: Columns) -> Columns:
+    """Five rows for the known answers, made of quantiles and labels: no row of the table.
+
+    Labels have profile.LEAST rows at least, or are listed in `values`.
+    """
+    shares = np.linspace(0.1, 0.9, 5)
+    return {name: _spread(columns[name], shares, c) for name, c in config.features.items()}
+
+
+def _spread(values: np.ndarray, shares: np.ndarray, column: Column) -> np.ndarray:
+    if values.dtype == object:
+        seen = Counter(values[~arrays.missing(values)].tolist())
+        listed = set(column.values or ())
+        # what few rows have may be a person, and these rows are published as examples
+        labels = sorted(v for v, rows in seen.items() if rows >= profile.LEAST or v in listed)
+        if not labels:
+            made_up = column.unseen == "allow" and bool(seen)
+            labels = [TEXT] if made_up else [value for value, _ in seen.most_common(1)] or [None]
+        return np.array([labels[int(share * len(labels))] for share in shares], dtype=object)
+    known = np.sort(values[~arrays.missing(values)])
+    return known[(shares * (len(known) - 1)).astype(int)]
+
+
+def edge_rows(config: Config, columns: Columns) -> Columns:
+    """Rows at the edge: all missing, categories never seen, extremes far outside the data."""
+    edges = {}
+    for name in config.features:
+        values = columns[name]
+        if values.dtype == object:
+            edges[name] = np.array([None, "never seen", "", None, values[0]], dtype=object)
+        elif values.dtype.kind == "M":
+            edges[name] = np.array(["NaT", "1900-01-01", "2100-01-01", "NaT", values[0]], "M8[us]")
+        else:
+            edges[name] = np.array([np.nan, -1e12, 1e12, 0.0, values[0]])
+    return edges

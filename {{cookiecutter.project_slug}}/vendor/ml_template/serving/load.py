@@ -1,0 +1,215 @@
+"""load: a load test of the service with locust, judged by the thresholds of gates.yaml."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .. import project
+from ..model import artifact
+from ..outside import screen, web
+from ..registry import champion
+from ..settings import gates
+from ..settings.config import InputError
+from ..storage.files import read_json, write_json
+from ..storage.places import IMAGE
+from ..tables.schema import example_record
+from .records import column_specs
+
+LOCUSTFILE = Path("tests/load/locustfile.py")
+REPORT = Path("reports/load.html")
+RESULT = Path("reports/load.json")
+SHAPES = ("steady", "ramp", "spike")
+START_SECONDS = 300.0  # until the service of our own is ready
+END_SECONDS = 120.0  # until it, or locust after its time, has ended
+
+
+def run(settings: dict[str, str]) -> bool:
+    """SHAPE=steady|ramp|spike, USERS, DURATION (seconds), URL of a running service or MODEL=folder.
+
+    ENV=staging takes the service at STAGING_URL.
+    Writes reports/load.html and load.json; False when a threshold is missed.
+    """
+    rule = gates.load_gates().load
+    shape = settings.get("SHAPE") or "steady"
+    if shape not in SHAPES:
+        raise InputError(f"SHAPE={shape}: choose one of {', '.join(SHAPES)}")
+    words = {
+        "LOAD_SHAPE": shape,
+        "LOAD_USERS": _positive("USERS", settings.get("USERS") or "8"),
+        "LOAD_DURATION": _positive("DURATION", settings.get("DURATION") or "30"),
+    }
+    there = _staging(settings["ENV"]) if settings.get("ENV") else settings.get("URL") or ""
+    body = _example(settings)
+    with _service(settings, there, body) as url:
+        _expect(settings, url, body)
+        found = _locust(url, words | {"LOAD_BODY": body.decode()})
+    lines = _judge(found, rule) if rule else [gates.line("load", "off", "off in gates.yaml")]
+    write_json(RESULT, words | found | {"lines": lines})
+    for line in lines:
+        shown = f"{gates.short(line['value'])} {line['limit'] or line['reason']}".strip()
+        print(f"load: {line['gate']}: {line['verdict']} ({shown})")
+    print(f"load: {found['requests']:,} requests, {shape}, {words['LOAD_USERS']} users -> {REPORT}")
+    return all(line["verdict"] != "refused" for line in lines)
+
+
+def _judge(found: dict[str, Any], rule: gates.Load) -> list[dict[str, Any]]:
+    return [
+        gates.compare("p95_ms", found["p95_ms"], "<=", rule.max_p95_ms),
+        gates.compare("p99_ms", found["p99_ms"], "<=", rule.max_p99_ms),
+        gates.compare("error_rate", found["error_rate"], "<=", rule.max_error_rate),
+        gates.compare(
+            "requests_per_second",
+            found["requests_per_second"],
+            ">=",
+            rule.min_requests_per_second,
+        ),
+    ]
+
+
+def _positive(name: str, text: str) -> str:
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"{name}={text}: must be a whole number, 1 or more")
+    return text
+
+
+def _example(settings: dict[str, str]) -> bytes:
+    """A body that the service answers: a gateway lets nothing through that would tell one.
+
+    Of MODEL, with ENV of the image made last, else of the champion.
+    """
+    from .serve import which
+
+    folder, _ = which(settings)
+    if settings.get("ENV") and IMAGE.exists():
+        folder = champion.folder(read_json(IMAGE, "run `make sign`")["model"])
+    model = artifact.load(folder)
+    record = example_record(column_specs(model), artifact.known_rows(model.identity))
+    return json.dumps({"records": [record]}).encode()
+
+
+def _locust(url: str, words: dict[str, str]) -> dict[str, Any]:
+    """Run locust to its end; what it counted."""
+    if not LOCUSTFILE.is_file():
+        raise InputError(f"{LOCUSTFILE} is missing: restore it from git")
+    REPORT.parent.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "locust", "--locustfile", str(LOCUSTFILE), "--host", url]
+    command += ["--headless", "--skip-log", "--json", "--html", str(REPORT)]
+    command += ["--exit-code-on-error", "0", "--loglevel", "ERROR"]
+    seconds = int(words["LOAD_DURATION"]) + END_SECONDS
+    try:
+        done = screen.output(command, seconds, os.environ | words)
+    except subprocess.TimeoutExpired:
+        raise InputError(f"load: locust did not end within {seconds:.0f} s") from None
+    try:
+        entry = next(e for e in json.loads(done.stdout) if e["name"] == "/predict")
+    except (ValueError, StopIteration):
+        raise InputError("load: locust made no request: its message stands above") from None
+    return _summary(entry)
+
+
+def _summary(entry: dict[str, Any]) -> dict[str, Any]:
+    """Counts and percentiles of locust's histogram {milliseconds: requests}."""
+    times = sorted((float(ms), count) for ms, count in entry["response_times"].items())
+    total = sum(count for _, count in times)
+    seconds = max(entry["last_request_timestamp"] - entry["start_time"], 1e-9)
+
+    def percentile(share: float) -> float:
+        seen = 0
+        for ms, count in times:
+            seen += count
+            if seen >= share * total:
+                return ms
+        return float("nan")
+
+    requests, failed = entry["num_requests"], entry["num_failures"]
+    return {
+        "requests": requests,
+        "p50_ms": percentile(0.5),
+        "p95_ms": percentile(0.95),
+        "p99_ms": percentile(0.99),
+        "error_rate": failed / requests if requests else 1.0,
+        "requests_per_second": (requests - failed) / seconds,
+    }
+
+
+@contextlib.contextmanager
+def _service(settings: dict[str, str], url: str, body: bytes) -> Iterator[str]:
+    """Address of the service: `url`, or one of our own on a free port; it answers `body`."""
+    url = url.rstrip("/")
+    if url:
+        if not url.startswith(("http://", "https://")) or _model(url, body) is None:
+            raise InputError(
+                f"URL={url}: nothing answers the example of the model there: it is "
+                f"http://host:port, and MODEL=folder names another model than the champion"
+            )
+        yield url
+        return
+    host, port, url = _free()
+    command = project.command("serve", HOST=host, PORT=port, MODEL=settings.get("MODEL") or "")
+    process = subprocess.Popen(command)
+    until = time.monotonic() + START_SECONDS
+    try:
+        while _model(url, body) is None:
+            if process.poll() is not None:
+                raise InputError("load: the service did not start: its message stands above")
+            if time.monotonic() > until:
+                raise InputError(f"load: {url}/predict names no model within {START_SECONDS:.0f} s")
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(END_SECONDS)
+        process.kill()
+        process.wait()
+
+
+def _free() -> tuple[str, int, str]:
+    """A free port that only this machine reaches: host, port, address; of IPv6 without IPv4."""
+    from .serve import address, listen
+
+    try:
+        listener = listen("127.0.0.1", 0)
+    except InputError:
+        listener = listen("::1", 0)
+    with listener:
+        host, port = listener.getsockname()[:2]
+        return host, port, address(listener)
+
+
+def _staging(env: str) -> str:
+    """STAGING_URL; raises InputError where it is not set, or ENV is another environment."""
+    if env != "staging":
+        raise InputError(f"ENV={env}: only staging is put under load: name ENV=staging")
+    url = os.environ.get("STAGING_URL")
+    if not url:
+        raise InputError("STAGING_URL is not set: it is the address of staging at your gateway")
+    return url
+
+
+def _expect(settings: dict[str, str], url: str, body: bytes) -> None:
+    """Raise InputError where the service of ENV is not that of the image made last."""
+    if not settings.get("ENV") or not IMAGE.exists():
+        return
+    wanted, found = read_json(IMAGE, "run `make sign`")["model"][:16], _model(url, body)
+    if found != wanted:
+        raise InputError(
+            f"{url} serves model {found}, {IMAGE} names {wanted}: run `make deploy "
+            f"ENV={settings['ENV']} STRATEGY=rolling` first"
+        )
+
+
+def _model(url: str, body: bytes) -> str | None:
+    """Which model answers `body` at `url`: the first 16 of its digest."""
+    try:
+        return str(json.loads(web.read(f"{url}/predict", body) or b"")["model"])
+    except (ValueError, KeyError, TypeError):
+        return None

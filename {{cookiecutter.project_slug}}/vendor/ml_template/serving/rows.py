@@ -1,0 +1,170 @@
+"""Rows of a table as the records a client of the API would send, a part at a time."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..outside.progress import terminal
+from ..settings.config import Column, Data, InputError
+from ..tables import numerals
+from ..tables.arrays import FALSE, TRUE
+from ..tables.schema import sent
+from .records import Record
+
+PART = 5_000  # rows read at once from Parquet
+MAX_FIELD = 1 << 24  # letters
+Row = tuple[int, Record | str]  # line (row, for Parquet) and its record, or what is wrong with it
+
+
+class _Values:
+    """What to send for the texts of a table, and what its numbers say about their signs."""
+
+    def __init__(self, data: Data, columns: dict[str, Column]) -> None:
+        self.data = data
+        self.columns = columns
+        self.doubts = {
+            name: numerals.Thousands(numerals.decimal_sign(data.decimal, column.thousands))
+            for name, column in columns.items()
+            if column.type == "numeric" and column.thousands != "none"
+        }
+
+    def record(self, names: list[str], texts: Any) -> Record:
+        """A row as a record; columns the model does not know are left out."""
+        pairs = zip(names, texts, strict=True)
+        return {name: self._value(text, name) for name, text in pairs if name in self.columns}
+
+    def _value(self, text: str | float | None, name: str) -> Any:
+        """What to send for `text`; one that is no number or boolean stays and is refused later."""
+        if isinstance(text, float):
+            return None if text != text else text
+        text = text.strip() if text is not None else None
+        if text is None or text in self.data.missing:
+            return None
+        column = self.columns[name]
+        if column.type == "numeric":
+            doubt = self.doubts.get(name)
+            if doubt is not None and not doubt.large:  # that settles it
+                doubt.add(text)
+            value = numerals.number(text, self.data.decimal, column.thousands)
+            return text if value is None else value
+        if column.type == "boolean":
+            lower = text.lower()
+            return lower in TRUE if lower in TRUE or lower in FALSE else text
+        return text
+
+
+def read(source: Path, data: Data, columns: dict[str, Column], needed: list[str]) -> Iterator[Row]:
+    """Rows of a CSV or Parquet file, in order; columns the model does not know are left out.
+
+    Raises InputError naming the file when it is missing, damaged, or lacks a `needed` column; and
+    at its end where the decimal sign of a column looks like one between thousands.
+    """
+    from ..tables.reading import header, is_parquet
+
+    if not source.is_file():
+        raise InputError(f"DATA={source}: there is no such file")
+    values = _Values(data, columns)
+    if is_parquet(source):
+        yield from _parquet(source, values, needed)
+    else:
+        names = header(source, data.delimiter, data.encoding)
+        _require(source, names, needed)
+        yield from _csv(source, values, names)
+    for name, doubt in values.doubts.items():
+        if doubt.separates:
+            raise InputError(numerals.doubtful(source, name, doubt))
+
+
+def _require(source: Path, names: list[str], needed: list[str]) -> None:
+    absent = [name for name in needed if name not in names]
+    if absent:
+        raise InputError(
+            f"{source}: the model needs the column {', '.join(map(repr, absent))}: "
+            f"correct the table, or name the model it is for with MODEL=folder"
+        )
+
+
+def _csv(source: Path, values: _Values, names: list[str]) -> Iterator[Row]:
+    import rich.progress
+    from rich.console import Console
+
+    from ..tables.reading import marked
+
+    csv.field_size_limit(MAX_FIELD)  # a text that is too long is a fault of its row
+    data, place = values.data, terminal()
+    encoding = "utf-8-sig" if data.encoding.lower() in ("utf-8", "utf8") else data.encoding
+    with rich.progress.open(
+        source,
+        "r",
+        encoding=encoding,
+        newline="",
+        console=Console(file=place),
+        disable=place is None,
+        transient=True,
+        description="score",
+    ) as file:
+        mark = marked(file)
+        reader, before = csv.reader(file, delimiter=mark or data.delimiter, strict=True), bool(mark)
+        try:
+            next(reader)
+            for texts in reader:
+                if len(texts) == len(names):
+                    yield reader.line_num + before, values.record(names, texts)
+                elif texts:
+                    yield reader.line_num + before, f"has {len(texts)} fields, not {len(names)}"
+        except (csv.Error, UnicodeDecodeError) as error:
+            after = reader.line_num + before
+            raise InputError(
+                f"{source}: after line {after}: {error}: restore it, or export it again"
+            ) from None
+
+
+def _parquet(source: Path, values: _Values, needed: list[str]) -> Iterator[Row]:
+    import pyarrow as pa
+
+    from ..tables import memory, reading
+    from ..tables.arrow import UnfitError
+
+    file = reading.open_parquet(source)
+    there = file.schema_arrow.names
+    names = [name for name in dict.fromkeys(there) if name in values.columns]
+    _require(source, names, needed)
+    reading.require(source, there, names)
+    row, name = 0, ""
+    try:
+        memory.require_room(source, memory.of_parquet(file, names), values.data.memory_gb)
+        for batch in file.iter_batches(PART, columns=names):
+            parts = []
+            for name in names:
+                parts.append(_parquet_column(values.columns[name], batch.column(name)))
+            for texts in zip(*parts, strict=True):
+                row += 1
+                yield row, values.record(names, texts)
+    except UnfitError as error:
+        raise InputError(f"{source}: column {name!r} {error}: correct the table") from None
+    except MemoryError:
+        raise memory.spent(source) from None
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{source} cannot be read ({reason}): export it again") from None
+
+
+def _parquet_column(column: Column, values: Any) -> list[Any]:
+    """Numbers as training reads them, with every bit; all else as text."""
+    import pyarrow as pa
+
+    from ..tables.arrow import typed
+
+    array = typed(pa.chunked_array([values]), column.type).combine_chunks()
+    if pa.types.is_floating(array.type):
+        return list(array.to_pylist())
+    if pa.types.is_timestamp(array.type):
+        moments = array.to_numpy(zero_copy_only=False)
+        return [None if np.isnat(moment) else sent(column, moment) for moment in moments]
+    texts = array.dictionary.to_pylist()
+    return [None if code is None else texts[code] for code in array.indices.to_pylist()]

@@ -1,0 +1,296 @@
+"""model_config.yaml and gates.yaml as strict types: an unknown key or a wrong type is an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from .categories import spellings
+from .strict import InputError as InputError
+from .strict import Number as Number
+from .strict import Share as Share
+from .strict import Strict as Strict
+from .strict import explain as explain
+from .strict import read_yaml as read_yaml
+
+CONFIG_FILE = Path("model_config.yaml")
+GATES_FILE = Path("gates.yaml")
+
+MAX_LENGTH = 10_000
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
+
+Task = Literal["binary", "multiclass", "regression"]
+# Left out of every dump where it is not given: older digests of a configuration stay what they are.
+Thousands = Annotated[Literal[".", ",", "none"] | None, Field(exclude_if=lambda v: v is None)]
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+
+
+class Data(Strict):
+    """Where the table is and what is predicted."""
+
+    path: str
+    target: str
+    task: Task
+    classes: Names = ()
+    positive: str | None = None
+    missing: Names = MISSING
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    decimal: Literal[".", ","] = "."
+    thousands: Thousands = None  # of the target, where that is a number
+    encoding: str = "utf-8"
+    memory_gb: Annotated[Number, Field(gt=0)] | None = None  # a table may need; null: the machine's
+
+    @model_validator(mode="after")
+    def _labels(self) -> Data:
+        if self.task == "regression":
+            if self.classes or self.positive is not None:
+                raise ValueError("classes and positive belong to classification: remove them")
+            return self
+        if self.thousands is not None:
+            raise ValueError("thousands belongs to regression: it is of the target's numbers")
+        if len(spellings(self.classes)) != len(self.classes) or len(self.classes) < 2:
+            raise ValueError("classes must list at least two different labels")
+        if self.task == "binary":
+            if len(self.classes) != 2:
+                raise ValueError("a binary task has two classes: for more use task: multiclass")
+            if self.positive not in self.classes:
+                raise ValueError(f"positive must be one of classes {list(self.classes)}")
+        elif self.positive is not None:
+            raise ValueError("positive belongs to a binary task: remove it")
+        return self
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class labels in the order of the probability columns; the positive one is last."""
+        return tuple(sorted(self.classes, key=lambda label: label == self.positive))
+
+
+class Column(Strict):
+    """One column that is read and checked; `feature: false` keeps it away from the model."""
+
+    type: Literal["numeric", "categorical", "boolean", "datetime", "text"]
+    feature: bool = True
+    missing: bool = False
+    min: Number | None = None
+    max: Number | None = None
+    values: tuple[str, ...] | None = Field(default=None, strict=False)
+    unseen: Literal["allow", "refuse"] = "allow"
+    # letters of a text; the default is not in digests, which older champions have without it
+    max_length: Annotated[int, Field(ge=1, exclude_if=lambda n: n == MAX_LENGTH)] = MAX_LENGTH
+    format: str | None = None
+    thousands: Thousands = None  # the sign between thousands; the other one is the decimal sign
+
+    @model_validator(mode="after")
+    def _fits_type(self) -> Column:
+        if self.type != "numeric" and (self.min is not None or self.max is not None):
+            raise ValueError("min and max belong to numeric columns")
+        if self.type != "numeric" and self.thousands is not None:
+            raise ValueError("thousands belongs to numeric columns")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}")
+        if self.type != "categorical" and self.values is not None:
+            raise ValueError("values belongs to categorical columns")
+        if self.type != "datetime" and self.format is not None:
+            raise ValueError("format belongs to datetime columns")
+        if not self.is_text and self.max_length != MAX_LENGTH:
+            raise ValueError("max_length belongs to categorical and text columns")
+        return self
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its values are texts as they were sent."""
+        return self.type in ("categorical", "text")
+
+
+class Split(Strict):
+    """The hold-out: a share of the rows; the newest ones by `time`, whole groups by `group`."""
+
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    time: str | None = None
+    group: str | None = None
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Split:
+        if self.time and self.group:
+            raise ValueError("name time or group, not both")
+        return self
+
+
+class Metrics(Strict):
+    """Which metric stands for a model, and which is measured in slices; null: that of the task."""
+
+    headline: str | None = None
+    slices: str | None = None
+
+
+class ModelSpec(Strict):
+    """Which estimator `model.py` builds, its parameters, and how columns become numbers."""
+
+    estimator: str = "hist_gradient_boosting"
+    params: dict[str, Any] = Field(default_factory=dict)
+    encoding: Literal["auto", "ordinal", "onehot"] = "auto"
+
+
+class Search(Strict):
+    """Optuna on the training folds; `trials: 0` switches it off."""
+
+    trials: Annotated[int, Field(ge=0)] = 0
+    folds: Annotated[int, Field(ge=2)] = 3
+    space: dict[str, list[Any]] = Field(default_factory=dict)  # two numbers: a range; else: choices
+
+
+class Compute(Strict):
+    """Threads of training (more can change the last bits of a model), and where CI trains."""
+
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    runner: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "ubuntu-latest"
+    gpu: bool = False
+
+
+class Notification(Strict):
+    """Which ends of CI runs people are told of; refusals, drift and rollbacks always."""
+
+    runs: Literal["all", "failures"] = "all"
+
+
+class Report(Strict):
+    """Counts below `min_cell` are shown as such; 0 or 1 shows every one. No gate judges by it."""
+
+    min_cell: Annotated[int, Field(ge=0)] = 10
+
+
+class Sample(Strict):
+    """Size of the SYNTHETIC starter table."""
+
+    rows: Annotated[int, Field(ge=100, le=100_000_000)] = 10_000
+
+
+class Freshness(Strict):
+    """The newest time in `column` may be at most `max_days` old, in validation and at the gate."""
+
+    column: str
+    max_days: Annotated[int, Field(ge=1)]
+
+
+class Allow(Strict):
+    """Columns for which a finding of `validate` is accepted, by the name of the check."""
+
+    leakage: Names = ()
+    personal_data: Names = ()
+    formula: Names = ()
+
+
+class Checks(Strict):
+    """What must hold for the table as a whole; a limit that is not named is not judged."""
+
+    min_rows: Annotated[int, Field(ge=1)] | None = None
+    max_rows: Annotated[int, Field(ge=1)] | None = None
+    duplicates: Share | None = None  # rows that repeat another one, of all rows
+    missing: Share | None = None  # of a column that may be missing
+    unseen: Share | None = None  # of a column: categories that `values` does not list
+    unknown_columns: Literal["allow", "refuse"] = "allow"
+    unique: tuple[Names, ...] = Field(default=(), strict=False)
+    rules: Names = ()  # true in every row; see rules.py
+    freshness: Freshness | None = None
+    allow: Allow = Allow()
+
+    @property
+    def columns(self) -> set[str]:
+        """Every column these checks name."""
+        named = {name for names in self.unique for name in names}
+        named |= {name for names in self.allow.model_dump().values() for name in names}
+        return named | ({self.freshness.column} if self.freshness else set())
+
+
+class Retrain(Strict):
+    """When to train again, and what holds that back; null switches a trigger off."""
+
+    every_days: Annotated[int, Field(ge=1)] | None = 90
+    new_rows: Annotated[float, Field(gt=0)] | None = 0.2  # labels that came, of the training rows
+    cooldown_days: Annotated[float, Field(ge=0)] = 1.0
+    budget: Annotated[int, Field(ge=1)] = 4  # retrainings in 30 days
+
+
+class Monitoring(Strict):
+    """Windows of predictions, and what counts as drift or as a drop of quality."""
+
+    window: Annotated[int, Field(ge=500)] = 1000  # rows of a window
+    min_rows: Annotated[int, Field(ge=100)] = 500  # fewer rows or labels are not judged
+    windows: Annotated[int, Field(ge=1)] = 3  # the newest ones that are looked at (M)
+    alarms: Annotated[int, Field(ge=1)] = 2  # of them that must drift (N)
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.01  # chance of a false alarm of a window
+    min_psi: Annotated[float, Field(ge=0)] = 0.02  # a smaller effect is none; 0.09 = 0.3 sd
+    max_drop: Annotated[float, Field(ge=0)] = 0.02  # of the headline metric
+    retrain: Retrain = Retrain()
+
+    @model_validator(mode="after")
+    def _possible(self) -> Monitoring:
+        if self.alarms > self.windows:
+            raise ValueError(f"alarms {self.alarms} cannot be more than windows {self.windows}")
+        return self
+
+
+class Config(Strict):
+    """The whole of model_config.yaml."""
+
+    data: Data
+    columns: dict[str, Column] = Field(min_length=1)
+    left_out: dict[str, str] = Field(default_factory=dict)
+    sensitive: Names = ()
+    slices: Names = ()
+    checks: Checks = Checks()
+    monitoring: Monitoring = Monitoring()
+    split: Split = Split()
+    metrics: Annotated[Metrics, Field(exclude_if=lambda chosen: chosen == Metrics())] = Metrics()
+    model: ModelSpec = ModelSpec()
+    search: Search = Search()
+    compute: Compute = Compute()
+    notification: Notification = Notification()
+    report: Report = Report()
+    sample: Sample = Sample()
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
+
+    @model_validator(mode="after")
+    def _names(self) -> Config:
+        if "__row__" in {self.data.target, *self.columns}:
+            raise ValueError("the name '__row__' is taken: rename that column in the data")
+        if self.data.target in self.columns:
+            raise ValueError(f"columns: {self.data.target!r} is the target: remove it")
+        named = {"sensitive": self.sensitive, "slices": self.slices}
+        named["checks"] = tuple(sorted(self.checks.columns - {self.data.target}))
+        named |= {f"split.{key}": (getattr(self.split, key),) for key in ("time", "group")}
+        for key, names in named.items():
+            for name in names:
+                if name is not None and name not in self.columns:
+                    raise ValueError(f"{key}: {name!r} is not in columns")
+        if self.split.time and self.columns[self.split.time].type != "datetime":
+            raise ValueError(f"split.time: {self.split.time!r} must be a datetime column")
+        fresh = self.checks.freshness
+        if fresh and self.columns[fresh.column].type != "datetime":
+            raise ValueError(f"checks.freshness: {fresh.column!r} must be a datetime column")
+        if not self.features:
+            raise ValueError("columns: no column is a feature")
+        return self
+
+    def data_file(self) -> Path:
+        """Where the table is; raises InputError where there is no such file."""
+        path = Path(self.data.path)
+        if path.is_file():
+            return path
+        remedy = f"`dvc pull` it, or adopt it again, or correct data.path in {CONFIG_FILE}"
+        raise InputError(f"{path} is missing: {remedy}")
+
+    @property
+    def features(self) -> dict[str, Column]:
+        """Columns the model may see, in the order of the file."""
+        return {name: column for name, column in self.columns.items() if column.feature}
+
+
+def load_config(path: Path = CONFIG_FILE) -> Config:
+    """The checked configuration; raises InputError with one line per fault."""
+    try:
+        return Config.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise explain(path, error) from None

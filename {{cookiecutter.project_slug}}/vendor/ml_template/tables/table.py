@@ -1,0 +1,176 @@
+"""Tables: a data file becomes typed columns, and a fault in it becomes a message with rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..project import function
+from ..settings.categories import spelled, spellings
+from ..settings.config import CONFIG_FILE, Column, Config, InputError
+from . import numerals
+from .arrays import FALSE as FALSE
+from .arrays import ROW as ROW
+from .arrays import TRUE as TRUE
+from .arrays import Columns as Columns
+from .arrays import parse_datetime as parse_datetime
+from .arrays import rows as rows
+from .arrays import take as take
+from .arrow import UnfitError, typed
+from .reading import require
+
+_MAX_SHOWN = 5
+
+
+def read_raw(config: Config) -> pa.Table:
+    """The data file as typed columns, the target and `__row__`.
+
+    numeric and boolean: float64 with nulls; datetime: timestamp[us]; categorical, text and class
+    labels: dictionary of strings, a category spelled as model_config.yaml lists it (1 for 1.0).
+    Raises InputError naming file, column, rows and remedy.
+    """
+    path = config.data_file()
+    wanted = dict(config.columns)
+    wanted[config.data.target] = _target_column(config)
+    table = function("load")(config, wanted)
+    require(path, table.column_names, wanted)
+    if table.num_rows == 0:
+        raise InputError(f"{path} has no rows: give it data")
+    fields = {name: _convert(path, name, table[name], wanted[name], config) for name in wanted}
+    fields[ROW] = pa.array(np.arange(1, table.num_rows + 1))
+    return pa.table(fields)
+
+
+def _target_column(config: Config) -> Column:
+    if config.data.task == "regression":
+        return Column(type="numeric", missing=True, thousands=config.data.thousands)
+    return Column(type="categorical", missing=True, values=config.data.classes)
+
+
+def refuse_rows(path: Path, name: str, wrong: np.ndarray, what: str, how: str = "") -> None:
+    """Raise InputError that counts the rows marked in `wrong` (n,) and names the first."""
+    first = (np.flatnonzero(wrong)[:_MAX_SHOWN] + 1).tolist()
+    count = int(wrong.sum())
+    more = ", ..." if count > len(first) else ""
+    raise InputError(
+        f"{path}: column {name!r} {what} in {count:,} of {len(wrong):,} rows (rows "
+        f"{', '.join(map(str, first))}{more}){how}: correct the data, or the column in "
+        f"{CONFIG_FILE}"
+    )
+
+
+def _convert(
+    path: Path, name: str, chunks: pa.ChunkedArray, column: Column, config: Config
+) -> pa.Array:
+    try:
+        chunks = typed(chunks, column.type)
+    except (UnfitError, pa.ArrowException) as error:
+        reason = str(error) if isinstance(error, UnfitError) else f"cannot be read ({error})"
+        raise InputError(
+            f"{path}: column {name!r} {reason}: correct the data, or the column in {CONFIG_FILE}"
+        ) from None
+    array = chunks.combine_chunks()
+    if not pa.types.is_dictionary(array.type):
+        return array
+    return _convert_text(path, name, array, column, config)
+
+
+def _convert_text(
+    path: Path, name: str, array: pa.DictionaryArray, column: Column, config: Config
+) -> pa.Array:
+    """Convert through the dictionary: each different text is looked at once."""
+    texts = [str(text).strip() for text in array.dictionary.to_pylist()]
+    codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    absent = np.array([text in config.data.missing for text in texts] + [True])
+    if column.is_text:
+        if column.type == "categorical":
+            known = spellings(column.values or ())
+            texts = [spelled(text, known) for text in texts]
+        different = pa.array(texts, pa.string()).dictionary_encode()
+        index = different.indices.take(pa.array(codes, mask=absent[codes]))
+        return pa.DictionaryArray.from_arrays(index, different.dictionary)
+    parse = {"boolean": _boolean, "datetime": _datetime, "numeric": _number}[column.type]
+    values, valid = (
+        zip(*(parse(text, column, config) for text in texts), strict=True) if texts else ((), ())
+    )
+    wrong = ~(np.array([*valid, True]) | absent)
+    if wrong[codes].any():
+        what = "is not a number" if column.type == "numeric" else f"is no {column.type}"
+        refuse_rows(path, name, wrong[codes], what, _signs(column, config))
+    if column.type == "numeric" and column.thousands != "none":
+        sign = numerals.decimal_sign(config.data.decimal, column.thousands)
+        _refuse_thousands(path, name, texts, absent, sign)
+    kind = pa.timestamp("us") if column.type == "datetime" else pa.float64()
+    return pa.array([*values, None], kind).take(
+        pa.array(np.where(absent[codes], len(texts), codes))
+    )
+
+
+def _signs(column: Column, config: Config) -> str:
+    """How a number is written, where that is set."""
+    if column.thousands in numerals.OTHER:
+        return f", written with {column.thousands!r} between thousands"
+    comma = column.type == "numeric" and config.data.decimal == ","
+    return ", written with the decimal sign ','" if comma else ""
+
+
+def _refuse_thousands(
+    path: Path, name: str, texts: list[str], absent: np.ndarray, decimal: str
+) -> None:
+    """Raise InputError where the decimal sign looks like one that separates thousands."""
+    doubt = numerals.Thousands(decimal)
+    for text, is_absent in zip(texts, absent[:-1], strict=True):
+        if not is_absent:
+            doubt.add(text)
+    if doubt.separates:
+        raise InputError(numerals.doubtful(path, name, doubt))
+
+
+def _number(text: str, column: Column, config: Config) -> tuple[float | None, bool]:
+    value = numerals.number(text, config.data.decimal, column.thousands)
+    return value, value is not None
+
+
+def _boolean(text: str, column: Column, config: Config) -> tuple[float | None, bool]:
+    lower = text.lower()
+    return float(lower in TRUE), lower in TRUE or lower in FALSE
+
+
+def _datetime(text: str, column: Column, config: Config) -> tuple[object, bool]:
+    moment = parse_datetime(text, column.format)
+    return moment, moment is not None
+
+
+def columns_of(table: pa.Table) -> Columns:
+    """Numpy columns: float64, datetime64[us], or object (str or None); texts are shared objects."""
+    return {name: _values(table[name]) for name in table.column_names}
+
+
+def _values(chunks: pa.ChunkedArray) -> np.ndarray:
+    kind = chunks.type
+    if pa.types.is_dictionary(kind):
+        chunks = chunks.unify_dictionaries()
+        parts = []
+        for chunk in chunks.chunks:
+            texts = np.array([*chunk.dictionary.to_pylist(), None], dtype=object)
+            parts.append(texts[chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)])
+        return np.concatenate(parts) if parts else np.empty(0, dtype=object)
+    return chunks.to_numpy()
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """Write `table` as Parquet."""
+    pq.write_table(table, path, compression="zstd", write_statistics=False)
+
+
+def read_parquet(path: Path, names: list[str] | None = None) -> Columns:
+    """Columns (all, or `names`) of a file of `write_parquet`; InputError where it is not whole."""
+    try:
+        return columns_of(pq.ParquetFile(path).read(columns=names))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing: run `make run`") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path} is damaged ({error}): remove it and run `make run`") from None

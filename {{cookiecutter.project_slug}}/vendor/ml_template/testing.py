@@ -1,0 +1,210 @@
+"""For tests: a small model trained from model_config.yaml and its table, and its service.
+
+from ml_template.testing import Service, Trained, service, trained  # fixtures of pytest
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import uvicorn
+import yaml
+
+from .model import artifact, forms, measures, metrics
+from .outside import surroundings
+from .pipeline.data import prepare, sample, validate
+from .pipeline.training import fit, train
+from .project import Project, hand_over
+from .serving.api import create
+from .serving.predict import Predict
+from .serving.protocol import Guarded
+from .serving.settings import Settings
+from .settings.config import Config, load_config
+from .storage import places
+from .tables import schema, table
+
+ROWS = 4000
+PARTS = ("train", "test")
+JSON = {"content-type": "application/json"}
+Predicts = Callable[[table.Columns], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model trained in `folder`, its configuration, and its rows: arrays of n by column name."""
+
+    folder: Path
+    config: Config
+    model: artifact.Model
+    train: table.Columns
+    test: table.Columns
+
+    def truth(self, columns: table.Columns) -> np.ndarray:
+        """The truth of rows, as metrics take it: class numbers or values (n,)."""
+        return metrics.encode_target(columns[self.config.data.target], self.config.data.labels)
+
+    def predict(self, columns: table.Columns) -> np.ndarray:
+        """Answers to rows: (n, classes) probabilities, or (n,) values of a regression."""
+        return self.model.predict(columns)
+
+    def learn(
+        self, columns: table.Columns, config: Config | None = None, **params: Any
+    ) -> Predicts:
+        """Fit on these rows, with other model.params where they are given; what answers to rows."""
+        fitted, estimator = fit.fit(config or self.config, columns, **params)
+        scorer = forms.plain_scorer(estimator)
+        return lambda asked: scorer(fitted.apply(asked))
+
+    def score(self, answers: np.ndarray, columns: table.Columns, metric: str = "") -> float:
+        """A metric of answers to rows, by default the headline metric of the task."""
+        measure = measures.known(self.config)[metric or measures.headline(self.config)]
+        return float(measure(self.truth(columns), answers, np.ones((1, len(answers))))[0])
+
+    def lead(self, answers: np.ndarray, others: np.ndarray) -> metrics.Interval:
+        """By how much answers to the hold-out are better than others, by the headline metric."""
+        measure = measures.known(self.config)[measures.headline(self.config)]
+        return metrics.paired_interval(measure, self.truth(self.test), answers, others, 0)
+
+    def again(self) -> str:
+        """The digest of a model that is trained anew from the same rows."""
+        train.run()
+        return artifact.load(places.CANDIDATE).digest
+
+    def best_of_starter(self) -> float | None:
+        """The best ROC AUC that a model of the starter table can reach; None for another table."""
+        starter = self.config.data.target == "defaulted"
+        return sample.best_roc_auc(self.config) if starter else None
+
+    def typical(self) -> table.Columns:
+        """One row in the middle of the training rows."""
+        return table.take(artifact.known_rows(self.model.identity), np.array([2]))
+
+    def faults(self, columns: table.Columns) -> list[dict[str, Any]]:
+        """What model_config.yaml does not allow in these rows: {column, rule, rows, first}."""
+        return schema.faults(columns, self.config)
+
+
+def begin(project: Project) -> None:
+    """Work for `project`, as every word of the Makefile does."""
+    hand_over(project)
+    surroundings.settle()
+
+
+def take(columns: table.Columns, at: Any) -> table.Columns:
+    """The rows `at` (numbers or a mask) of columns."""
+    return table.take(columns, np.asarray(at))
+
+
+def small_table(config: Config) -> None:
+    """Write data/small.parquet: at most ROWS rows of the table, or of the starter table."""
+    if Path(config.data.path) == places.STARTER and not places.STARTER.exists():
+        sample.run()
+    data = table.read_raw(config)
+    order = np.random.default_rng(0).permutation(data.num_rows)[:ROWS]
+    table.write_parquet(Path("data/small.parquet"), data.drop_columns([table.ROW]).take(order))
+
+
+@pytest.fixture(scope="session")
+def trained(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Trained]:
+    """A folder with data, model_config.yaml and a trained model; it is the working folder."""
+    with trained_in(pytestconfig.rootpath, tmp_path_factory.mktemp("project")) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def trained_in(project: Path, folder: Path) -> Iterator[Trained]:
+    """Train on a part of the table of `project`, in `folder`."""
+    for name in ("model_config.yaml", "gates.yaml"):
+        shutil.copy(project / name, folder)
+    for name in ("data", "requirements"):
+        if (project / name).is_dir():
+            shutil.copytree(
+                project / name, folder / name, ignore=shutil.ignore_patterns("prepared")
+            )
+    (folder / "data").mkdir(exist_ok=True)
+    with contextlib.chdir(folder):
+        small_table(load_config())
+        settings = yaml.safe_load(Path("model_config.yaml").read_text(encoding="utf-8"))
+        settings["data"]["path"] = "data/small.parquet"
+        settings["search"] = {"trials": 0}
+        settings.get("checks", {}).pop("min_rows", None)
+        Path("model_config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+        for stage in (prepare, validate, train):
+            stage.run()
+        model = artifact.load(places.CANDIDATE)
+        rows = [table.read_parquet(places.PREPARED / f"{part}.parquet") for part in PARTS]
+        yield Trained(folder, load_config(), model, *rows)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service: its port, and the object behind /predict."""
+
+    port: int
+    predict: Predict
+    example: dict[str, Any]
+
+    def get(self, path: str) -> tuple[int, str]:
+        return self.send("GET", path)
+
+    def send(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def post(self, sent: Any) -> tuple[int, dict[str, Any]]:
+        """Status and answer of /predict to `sent`: bytes as they are, anything else as JSON."""
+        body = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
+        status, text = self.send("POST", "/predict", body, JSON)
+        return status, json.loads(text)
+
+
+def sent(config: Config, columns: table.Columns) -> list[dict[str, Any]]:
+    """What a client sends for these rows: one record a row."""
+    records: list[dict[str, Any]] = [{} for _ in range(table.rows(columns))]
+    for name, column in config.features.items():
+        for record, value in zip(records, columns[name].tolist(), strict=True):
+            missing = value is None or value != value
+            if not missing and column.type == "boolean":
+                value = bool(value)
+            if not missing and column.type == "datetime":
+                value = value.strftime(column.format) if column.format else value.isoformat()
+            record[name] = None if missing else value
+    return records
+
+
+@pytest.fixture(scope="session")
+def service(trained: Trained) -> Iterator[Service]:
+    """The service of the trained model on a free port, and a record that it accepts."""
+    app = create(trained.model, Settings())
+    config = uvicorn.Config(app, port=0, http=Guarded, ws="none", log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    operation = app.openapi()["paths"]["/predict"]["post"]
+    body = operation["requestBody"]["content"]["application/json"]["example"]
+    yield Service(port, app.state.predict, body["records"][0])
+    server.should_exit = True
+    thread.join()
