@@ -16,6 +16,7 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI
 
+from .. import project
 from ..model import artifact, manifest
 from ..outside import screen
 from ..settings.config import InputError
@@ -109,7 +110,8 @@ def _server(model: artifact.Model) -> Server:
 def _several(workers: int, listener: socket.socket) -> None:
     """Processes that share one port; when one ends, all do."""
     context = multiprocessing.get_context("spawn")
-    children = [context.Process(target=_one, args=(listener, os.getpid())) for _ in range(workers)]
+    given = (project.handed(), listener, os.getpid())
+    children = [context.Process(target=_one, args=given) for _ in range(workers)]
     for child in children:
         child.start()
     listener.close()
@@ -131,7 +133,8 @@ def _several(workers: int, listener: socket.socket) -> None:
         raise InputError(f"a worker ended with exit code {failed[0]}: its message stands above")
 
 
-def _one(listener: socket.socket, parent: int) -> None:
+def _one(owner: project.Project, listener: socket.socket, parent: int) -> None:
+    project.hand_over(owner)
     screen.install()
     with contextlib.suppress(KeyboardInterrupt):  # the parent says it
         model = artifact.load(Path(os.environ["MODEL"]), os.environ["MODEL_DIGEST"])
