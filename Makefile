@@ -85,10 +85,11 @@ sync: setup  ## write copier.yml from cookiecutter.json, and SHA256SUMS of the r
 
 COMPILE := uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes
 
-lock: setup  ## renew the locks of the template, its benchmark and its projects
+lock: setup  ## renew the locks of the template, of what runs apart, and of its projects
 	PATH="$(CURDIR)/$(BIN):$$PATH" && \
-	  $(COMPILE) requirements/dev.in -o requirements/dev.txt && \
-	  $(COMPILE) requirements/bench.in -o requirements/bench.txt && \
+	  for name in dev bench checkov; do \
+	    $(COMPILE) requirements/$$name.in -o requirements/$$name.txt || exit 1; \
+	  done && \
 	  cd "{{cookiecutter.project_slug}}/requirements" && \
 	  for name in dev serve; do \
 	    $(COMPILE) --no-header $$([ $$name = dev ] || echo --constraint dev.txt) $$name.in -o $$name.txt && \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 
 import admission
 import bake
+import checkov
 import manifest_rules
 import pytest
 import yaml
@@ -42,6 +44,7 @@ BUNDLES = {  # name: what is asked for
     "rollout": ["JOB=rollout"],
 }
 JOBS = {"train": "Job", "rollout": "Job", "monitor": "CronJob", "argo": "AnalysisTemplate"}
+SOCKET = "/var/run/docker.sock"
 ENVIRONMENTS = ("staging", "production")
 pytestmark = pytest.mark.xdist_group("manifests")
 
@@ -163,6 +166,47 @@ def test_T46_a_planted_fault_is_found(
     found = [*against_schemas(changed), *by_rules(planted)]
     assert [said for said in found if fault.says in said], (fault, found)
     print(f"{fault.name}: {found[0]}")
+
+
+@pytest.fixture(scope="session")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkov.install(tmp_path_factory.mktemp("checkov") / "environment")
+
+
+def test_checkov_finds_nothing_in_any_bundle(
+    bundles: dict[str, Objects], second: Path, tmp_path: Path
+) -> None:
+    assert checkov.faults(second, tmp_path, bundles) == []
+
+
+INGRESS: dict[str, Any] = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "Ingress",
+    "metadata": {"name": NAME, "namespace": f"{NAME}-staging"},
+    "spec": {"rules": []},
+}
+SNIPPET = {"nginx.ingress.kubernetes.io/server-snippet": "location / {}"}
+# What our rules let pass, or call only a difference of two pods: the object, its part, what is said
+SEEN_BY_CHECKOV = {
+    "socket": ("Deployment", {"volumes": [{"name": "s", "hostPath": {"path": SOCKET}}]}, "docker"),
+    "ipc": ("Deployment", {"hostIPC": True}, "host IPC"),
+    "snippet": ("Ingress", {"annotations": SNIPPET}, "NGINX Ingress annotation snippets"),
+}
+
+
+def test_checkov_finds_what_our_rules_do_not_look_for(
+    bundles: dict[str, Objects], second: Path, tmp_path: Path
+) -> None:
+    planted = {}
+    for name, (kind, part, _) in SEEN_BY_CHECKOV.items():
+        objects = copy.deepcopy([*bundles["rest"], INGRESS])
+        thing = next(of_kind(objects, kind))
+        place = thing["metadata"] if kind == "Ingress" else thing["spec"]["template"]["spec"]
+        place |= part
+        planted[name] = objects
+    found = checkov.faults(second, tmp_path, planted)
+    for name, (_, _, says) in SEEN_BY_CHECKOV.items():
+        assert [said for said in found if said.startswith(f"{name}: ") and says in said], found
 
 
 def sources(home: Path) -> Objects:
