@@ -20,7 +20,7 @@ from ml_template.kubernetes.driver import ABORTED
 from ml_template.kubernetes.route import State
 from ml_template.operations import notify
 from ml_template.operations.decide import Decision
-from ml_template.registry import champion
+from ml_template.registry import withdrawn
 from ml_template.settings.config import InputError
 
 from .rollouts import GATES
@@ -318,7 +318,7 @@ def test_an_abort_that_cannot_be_listed_is_told_with_the_list_and_its_pods_go(
     def unwritable(digest: str, why: str) -> None:
         raise IsADirectoryError(errno.EISDIR, "Is a directory", "models/aborted.jsonl")
 
-    monkeypatch.setattr(champion, "abort", unwritable)
+    monkeypatch.setattr(withdrawn, "abort", unwritable)
     restarted = pod("1" * 64, containerStatuses=[{"restartCount": 3}])
     server.odd = {"pods": json.dumps({"items": [restarted]})}
     assert canary() == ABORTED

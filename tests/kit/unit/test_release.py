@@ -14,7 +14,7 @@ from ml_template.kubernetes import manifests, stable
 from ml_template.operations import image as build
 from ml_template.operations import release, supply, watch
 from ml_template.pipeline.judgement import gate, register
-from ml_template.registry import champion
+from ml_template.registry import champion, withdrawn
 from ml_template.registry.champion import CHALLENGER, CHAMPION, HISTORY
 from ml_template.settings.config import InputError, load_config
 
@@ -441,18 +441,18 @@ def test_after_a_rollback_and_a_revert_the_bad_model_goes_out_for_a_reason_only(
     release.promote({"WHY": "the table was wrong, not the model"})
     assert current() == second
     assert champion.history()[-1]["why"] == "the table was wrong, not the model"
-    assert champion.withdrawn(second) == ""
+    assert withdrawn.how(second) == ""
 
 
 def test_a_model_whose_rollout_was_ended_goes_out_for_a_reason_only(
     models: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    champion.abort(models[1], "errors: 3.1 % of the answers\nfail")
+    withdrawn.abort(models[1], "errors: 3.1 % of the answers\nfail")
     assert offered() == ""
     assert "errors: 3.1 % of the answers fail" in capsys.readouterr().out
     with pytest.raises(InputError, match="was ended in its rollout"):
         release.promote({})
-    champion.abort("f" * 64, "another model")
+    withdrawn.abort("f" * 64, "another model")
     release.promote({"WHY": "the network was at fault"})
     assert current() == models[1]
 
@@ -540,9 +540,9 @@ NO_LINES = ["[" * 100_000, "9" * 5000, "\udcff", "NaN", "5", "null"]
 )
 def test_a_damaged_list_of_ended_rollouts_is_named(models: list[str], line: str) -> None:
     known = json.dumps(ENDED) + "\n"
-    champion.ABORTED.write_text(known)
+    withdrawn.ABORTED.write_text(known)
     release.offer({})
-    champion.ABORTED.write_text(known + line + "\n", errors="surrogateescape")
+    withdrawn.ABORTED.write_text(known + line + "\n", errors="surrogateescape")
     with pytest.raises(InputError, match=r"aborted\.jsonl is damaged"):
         release.offer({})
 

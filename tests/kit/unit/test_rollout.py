@@ -18,7 +18,7 @@ from ml_template.kubernetes.manifests import Release
 from ml_template.kubernetes.route import State
 from ml_template.operations import supply
 from ml_template.operations.decide import Counts, Decision
-from ml_template.registry import champion
+from ml_template.registry import withdrawn
 from ml_template.settings.config import InputError
 from ml_template.settings.gates import Gates
 
@@ -159,7 +159,7 @@ def test_a_rollout_withdrawn_by_hand_is_ended_and_says_why(
     state = stable.withdraw({"ENV": "staging", "WHY": "complaints"})
     assert state
     assert (state.phase, state.reason, server.weights) == ("aborted", "complaints", [100, 0])
-    assert champion.withdrawn(STATE.model).endswith(": complaints")
+    assert withdrawn.how(STATE.model).endswith(": complaints")
     assert told[0].endswith("aborted: complaints")
     with pytest.raises(InputError, match="everyone is at stable; to bring stable itself"):
         stable.withdraw({"ENV": "staging"})
@@ -439,10 +439,10 @@ def test_a_rollout_that_was_ended_is_listed_and_tried_again_for_a_reason_only(
     route.write(route.read(SPACE), 0, over)
     now = route.read(SPACE)
     ended(SPACE, "staging", over)
-    assert champion.withdrawn(OVER.model).endswith(": failed: 5 %")
-    assert champion.withdrawn(OLD.model) == ""
+    assert withdrawn.how(OVER.model).endswith(": failed: 5 %")
+    assert withdrawn.how(OLD.model) == ""
     ended(SPACE, "staging", replace(over, told=True))
-    assert len(champion.ABORTED.read_text().splitlines()) == 1
+    assert len(withdrawn.ABORTED.read_text().splitlines()) == 1
     assert rollout._begun(now, RELEASE, "canary", 4) == over
     again = rollout._begun(now, RELEASE, "canary", 4, "the network was at fault")
     assert (again.phase, again.step, again.reason) == ("running", -1, "the network was at fault")
@@ -453,14 +453,14 @@ def test_a_rollout_that_ended_for_want_of_data_takes_no_model_back(
 ) -> None:
     route.write(route.read(SPACE), 0, OVER)
     ended(SPACE, "staging", OVER)
-    assert champion.withdrawn(OVER.model) == ""
+    assert withdrawn.how(OVER.model) == ""
     assert len(told) == 1
 
 
 def test_a_model_that_was_taken_back_is_not_tried_without_a_reason(
     drive: Callable[..., int], server: Server
 ) -> None:
-    champion.abort(RELEASE.model, "failed: 5 %")
+    withdrawn.abort(RELEASE.model, "failed: 5 %")
     with pytest.raises(InputError, match=r"ended in its rollout .*: failed: 5 %: nothing was done"):
         drive((100, 0))
     assert (route.read(SPACE).state, server.weights) == (None, [100, 0])
@@ -470,7 +470,7 @@ def test_a_model_that_was_taken_back_is_not_tried_without_a_reason(
 def test_a_rollout_that_runs_goes_on_though_its_model_was_taken_back_elsewhere(
     drive: Callable[..., int], server: Server
 ) -> None:
-    champion.abort(RELEASE.model, "failed: 5 %")
+    withdrawn.abort(RELEASE.model, "failed: 5 %")
     route.write(route.read(SPACE), 50, replace(STATE, step=0, base={"stable": {}, "canary": {}}))
     assert drive((50, 50)) == 0
 
@@ -496,9 +496,9 @@ def test_a_job_whose_list_goes_with_it_says_how_the_end_gets_into_that_of_a_clon
     ended(SPACE, "staging", over)
     assert told[0].endswith("`make push` shares it") == said
     assert ("in a clone, `make canary ENV=staging` lists it too" in told[0]) == said
-    champion.ABORTED.unlink()  # as in a clone
+    withdrawn.ABORTED.unlink()  # as in a clone
     assert drive((100, 0)) == ABORTED
-    assert champion.listed(over.model)
+    assert withdrawn.listed(over.model)
 
 
 @pytest.mark.parametrize("evidence", [True, False])
@@ -508,5 +508,5 @@ def test_an_end_that_another_machine_noted_is_listed_here_once(
     route.settle(SPACE, replace(OVER, told=True, evidence=evidence))
     for _ in range(2):
         assert drive((100, 0)) == ABORTED
-    lines = champion.ABORTED.read_text().splitlines() if champion.ABORTED.exists() else []
+    lines = withdrawn.ABORTED.read_text().splitlines() if withdrawn.ABORTED.exists() else []
     assert len(lines) == evidence

@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
-from ml_template.registry import champion, sharing, versioning
-from ml_template.registry.champion import ABORTED, CHAMPION, HISTORY, MODELS
+from ml_template.registry import sharing, versioning, withdrawn
+from ml_template.registry.champion import CHAMPION, HISTORY, MODELS
+from ml_template.registry.withdrawn import ABORTED
 from ml_template.settings.config import InputError
 
 
@@ -82,13 +83,13 @@ def test_two_promotions_at_once_lose_neither(
 def test_models_taken_back_on_two_machines_are_known_to_both(machines: Machines) -> None:
     for name, digest in (("one", "1"), ("two", "2")):
         machines.on(name)
-        champion.abort(digest * 64, "failed: 5 %")
+        withdrawn.abort(digest * 64, "failed: 5 %")
         versioning.push()
     machines.on("one")
     for _ in range(2):
         versioning.pull()
         versioning.push()
-    assert all(champion.listed(digest * 64) for digest in "12")
+    assert all(withdrawn.listed(digest * 64) for digest in "12")
     assert (machines.remote / ABORTED).read_bytes() == ABORTED.read_bytes()
     assert len(ABORTED.read_bytes().splitlines()) == 2
 
@@ -99,11 +100,11 @@ def test_models_taken_back_elsewhere_are_known_where_another_was_promoted_too(
     for name in ("one", "two"):
         machines.on(name)
         crown(name)
-        champion.abort(name, "failed: 5 %")
+        withdrawn.abort(name, "failed: 5 %")
         if name == "one":
             versioning.push()
     versioning.pull()
-    assert all(map(champion.listed, ("one", "two")))
+    assert all(map(withdrawn.listed, ("one", "two")))
     assert CHAMPION.read_text() == "two"
 
 

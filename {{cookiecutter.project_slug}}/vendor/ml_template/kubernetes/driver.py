@@ -16,7 +16,7 @@ from ..model import lineage
 from ..operations import notify
 from ..operations.decide import Counts, Decision, decide
 from ..outside.screen import say
-from ..registry import champion
+from ..registry import withdrawn
 from ..settings.config import InputError
 from ..settings.gates import Gates, Rollout
 from . import cluster, counts, route
@@ -311,8 +311,8 @@ def ended(space: str, env: str, state: State) -> int:
         route.note(space, state, replace(state, told=True))
     scale_down(space)
     # another machine, or a job whose volume is gone, told of it
-    if state.told and state.evidence and not champion.listed(state.model):
-        champion.abort(state.model, state.reason)
+    if state.told and state.evidence and not withdrawn.listed(state.model):
+        withdrawn.abort(state.model, state.reason)
     return ABORTED
 
 
@@ -321,9 +321,9 @@ def tell(env: str, state: State) -> None:
     listed = ""
     try:
         if state.evidence:
-            champion.abort(state.model, state.reason)
+            withdrawn.abort(state.model, state.reason)
             if "KUBERNETES_SERVICE_HOST" in os.environ and not lineage.in_ci():
-                listed = f"; {champion.ABORTED} goes with its job: in a clone, `make canary "
+                listed = f"; {withdrawn.ABORTED} goes with its job: in a clone, `make canary "
                 listed += f"ENV={env}` lists it too, and `make push` shares it"
     except Exception as error:  # a list that cannot be written keeps nobody untold
         listed = f"; `make offer` may offer it again, it is not listed: {said(error)}"

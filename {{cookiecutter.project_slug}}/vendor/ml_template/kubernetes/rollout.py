@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from ..operations import notify
 from ..outside.screen import say
-from ..registry import champion
+from ..registry import champion, withdrawn
 from ..settings.config import InputError
 from ..settings.gates import Rollout, load_gates
 from . import cluster, deploy, driver, manifests, route
@@ -60,7 +60,7 @@ def canary(settings: dict[str, str]) -> int:
         if state.phase == "passed":
             return driver.passed(state, settings["ENV"])
         if state is not now.state:  # one that runs is not left without a driver
-            champion.reasoned(release.model, why)
+            withdrawn.reasoned(release.model, why)
         state = replace(state, driver=name, phase="running")
         share = min(steps[state.step], most) if state.step >= 0 else 0
         mine = Driver(settings["ENV"], gates, limits, steps, now, state)

@@ -15,7 +15,7 @@ from ..model import manifest
 from ..model.lineage import CONFIG
 from ..outside.screen import say
 from ..outside.text import aligned
-from ..registry import champion, tracking
+from ..registry import champion, tracking, withdrawn
 from ..registry.champion import CHALLENGER, CHAMPION, Record
 from ..settings.config import GATES_FILE, InputError
 from ..storage.changes import changing
@@ -60,7 +60,7 @@ def _nothing(model: str, verdict: str, why: str) -> str:
     current = champion.read(CHAMPION)
     if current and current["digest"] == model:
         return f"model {model[:16]} is the champion"
-    taken_back = champion.withdrawn(model)
+    taken_back = withdrawn.how(model)
     if taken_back and not why.strip():
         return f'model {model[:16]} was {taken_back}; with a reason it goes out again: WHY="..."'
     return ""
@@ -117,7 +117,7 @@ def _allowed(verdict: Record, challenger: Record, current: Record | None, why: s
     So too for a model that was taken back, without a reason.
     """
     name = challenger["digest"][:16]
-    champion.reasoned(challenger["digest"], why)
+    withdrawn.reasoned(challenger["digest"], why)
     if verdict["inputs"]["gates"] != digest(GATES_FILE):
         raise InputError(
             f"{GATES_FILE} changed after model {name} was judged: run `make gate register`"
@@ -220,7 +220,7 @@ def _forward(env: str | None) -> str:
     if challenger is None:
         return "make run, and make promote"
     at = f" ENV={env}" if env else ""
-    reason = ' WHY="..."' if champion.withdrawn(challenger["digest"]) else ""
+    reason = ' WHY="..."' if withdrawn.how(challenger["digest"]) else ""
     words = (f"deploy{at}", f"canary{at}{reason}") if env else ()
     said = ", ".join(f"make {word}" for word in (*words, f"promote{at}{reason}"))
     return f"{said} (the challenger, model {challenger['digest'][:16]})"

@@ -15,7 +15,8 @@ from ..settings.config import InputError
 from ..storage.changes import changing, replace
 from ..storage.files import locked, new_file
 from ..storage.places import CANDIDATE
-from .champion import ABORTED, CHAMPION, HISTORY, MODELS
+from .champion import CHAMPION, HISTORY, MODELS
+from .withdrawn import ABORTED
 
 _OURS = MODELS / "mlflow.json"  # what this machine told MLflow
 _PLAIN = re.compile(r'[^\x00-\x1f\x7f\\:*?"<>|]+')  # a name that every system takes for one
