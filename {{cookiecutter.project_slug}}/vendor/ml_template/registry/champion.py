@@ -36,8 +36,9 @@ VERDICTS = MODELS / "verdicts"
 _KEYS = {"digest", "model", "verdict", "commit", "since", "by", "why", "action", "image"}
 _DIGESTS = ("digest", "verdict")
 _HEX = re.compile("[0-9a-f]{64}")
+BY_DIGEST = re.compile(r"([^\s@]+)@(sha256:[0-9a-f]{64})")  # an image
 FROM_GIT = "restore it from git"
-_RESTORE = f"{FROM_GIT}, or remove it and run `make gate register`"
+_RESTORE = "restore it from git, or remove it and run `make gate register`"
 
 Record = dict[str, Any]
 
@@ -112,8 +113,8 @@ def pointer(
     digest: str, verdict: Record, action: str, why: str, image: str | None = None
 ) -> Record:
     """A new pointer to the kept version `digest`, made now by whoever runs this."""
-    if image is not None and not re.fullmatch(r"[^\s@]+@sha256:[0-9a-f]{64}", image):
-        raise InputError(f"IMAGE={image}: name it by digest: registry/name@sha256:... (64 hex)")
+    if image is not None:
+        by_digest(image)
     return {
         "digest": digest,
         "model": folder(digest).as_posix(),
@@ -125,6 +126,14 @@ def pointer(
         "action": action,
         "image": image,
     }
+
+
+def by_digest(image: str) -> tuple[str, str]:
+    """Name and digest of `image`; raises InputError where it is named by a tag."""
+    found = BY_DIGEST.fullmatch(image)
+    if found is None:
+        raise InputError(f"IMAGE={image}: name it by digest: registry/name@sha256:... (64 hex)")
+    return found[1], found[2]
 
 
 def who() -> str:
