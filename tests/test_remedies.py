@@ -136,18 +136,18 @@ HEALED: dict[Key, list[Case]] = {
         "model/manifest.py",
         "`make pull` fetches a kept model; the one judged last: run `make gate register`",
     ): [Case(without_kept, "score DATA=data/starter.csv OUT=out.csv")],
-    ("operations/release.py", "run `make gate`"): [Case(without("reports/verdict.json"), "offer")],
+    ("operations/offer.py", "run `make gate`"): [Case(without("reports/verdict.json"), "offer")],
     (
-        "operations/release.py",
+        "operations/offer.py",
         "offer: this run judged model {}, the challenger is {}: nothing goes out: run "
         "`make register`",
     ): [Case(after(OTHER_MODEL, "reproduce gate"), "offer")],
     (
-        "operations/release.py",
+        "operations/promote.py",
         "{} is missing: no model passed the gate yet: run `make run`",
     ): [Case(without("models/challenger.json"), "promote")],
     (
-        "operations/release.py",
+        "operations/promote.py",
         "{} changed after model {} was judged: run `make gate register`",
     ): [
         Case(
@@ -240,9 +240,9 @@ LEFT_OUT: dict[Key, str] = {
     **dict.fromkeys(
         [
             ("kubernetes/cluster.py", "{} {} is not in namespace {}: run `make deploy` first"),
-            ("kubernetes/rollout.py", "deployment {} says no strategy: run `make deploy` again"),
-            ("kubernetes/rollout.py", "nothing is tried: run `make deploy` first"),
-            ("kubernetes/rollout.py", "canary: nothing is tried: run `make deploy` first"),
+            ("kubernetes/canary.py", "deployment {} says no strategy: run `make deploy` again"),
+            ("kubernetes/releases.py", "nothing is tried: run `make deploy` first"),
+            ("kubernetes/releases.py", "canary: nothing is tried: run `make deploy` first"),
             (
                 "kubernetes/stable.py",
                 "{} is tried now, and another passed: {}: run `make canary`",
@@ -256,23 +256,23 @@ LEFT_OUT: dict[Key, str] = {
     ): CLUSTER,
     **dict.fromkeys(
         [
-            ("kubernetes/manifests.py", "run `make sign`"),
+            ("kubernetes/releases.py", "run `make sign`"),
             (
-                "kubernetes/manifests.py",
+                "kubernetes/releases.py",
                 "no image is known: run `make sign`, or name IMAGE=name@sha256:...",
             ),
-            ("operations/supply.py", "run `make image`"),
-            ("operations/supply.py", "run `make image sign`"),
+            ("operations/sign.py", "run `make image`"),
+            ("operations/verify.py", "run `make image sign`"),
             (
-                "operations/supply.py",
+                "operations/verify.py",
                 "no image is known here: run `make image sign`, or name IMAGE=...",
             ),
-            ("operations/supply.py", "{}: its lineage is damaged: run `make sign` again"),
-            ("operations/supply.py", "{}: {} not attested once, for it: run `make sign` again"),
-            ("operations/supply.py", "{} is not signed: run `make sign`, or name IMAGE=..."),
-            ("operations/supply.py", "{} no trusted {}: run `make sign` again"),
+            ("operations/signatures.py", "{}: its lineage is damaged: run `make sign` again"),
+            ("operations/signatures.py", "{}: {} not attested once, for it: run `make sign` again"),
+            ("operations/verify.py", "{} is not signed: run `make sign`, or name IMAGE=..."),
+            ("operations/signatures.py", "{} no trusted {}: run `make sign` again"),
             (
-                "operations/supply.py",
+                "operations/signatures.py",
                 "{}: what cosign {} printed cannot be read ({}: {}): install cosign 2.5, and "
                 "run `make sign` again",
             ),
@@ -298,14 +298,14 @@ LEFT_OUT: dict[Key, str] = {
         "or remove the file",
     ): "needs the log of another project",
     (
-        "operations/release.py",
+        "operations/promote.py",
         "model {} was not compared with the champion {}: fetch its folder (dvc pull), then "
         "run `make gate register`",
     ): "needs a remote to fetch the folder from",
     ("pipeline/judgement/evidence.py", "run `make run`"): READ_BEFORE,
     ("pipeline/training/search.py", "run `make run`"): "as pipeline/training/train.py: minutes",
-    ("registry/tracking.py", "run `make register`"): "not seen: register has just kept the folder",
-    ("registry/tracking.py", "run `make run`"): "not seen: register has just read the folder",
+    ("registry/book.py", "run `make register`"): "not seen: register has just kept the folder",
+    ("registry/book.py", "run `make run`"): "not seen: register has just read the folder",
     (
         "storage/pins.py",
         "{} is not what {} pins (MD5 {}, not {}): remove {} and run `make pull`, or, where it was "

@@ -161,7 +161,8 @@ class World:
         """What `make deploy` applies, for releases that no record knows."""
         made = [(image(n), digest(n), digest("verdict"), "none") for n in (stable, canary) if n]
         program = (
-            "from ml_template.kubernetes.manifests import Release, render\n"
+            "from ml_template.kubernetes.manifests import render\n"
+            "from ml_template.kubernetes.releases import Release\n"
             f"print(render('staging', *[Release(*r) for r in {made!r}], strategy={strategy!r}))"
         )
         python = self.project / ".venv/bin/python"

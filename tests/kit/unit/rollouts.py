@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from ml_template.operations import decide as rules
+from ml_template.operations import evidence as rates
+from ml_template.operations import steps as rules
 from ml_template.settings.gates import Gates
 
 RUNS = 20_000
@@ -73,7 +74,7 @@ def simulate(rate: float, runs: int = RUNS, seed: int = 7) -> Outcome:
             failed += np.where(ended, 0, new)
             seconds += np.where(ended, 0, LOOK_SECONDS)
             other = np.full(runs, look * theirs + BEFORE * (step > MOST))
-            ended |= rules.evidence(bad, np.full(runs, look * mine), good, other) >= needed
+            ended |= rates.evidence(bad, np.full(runs, look * mine), good, other) >= needed
     if not ended.any():
         return Outcome(0.0, math.nan, math.nan)
     return Outcome(
@@ -104,7 +105,7 @@ def _ended(canary: Answers, random: np.random.Generator) -> bool:
     return False
 
 
-def _counts(side: Answers, requests: int, random: np.random.Generator) -> Iterator[rules.Counts]:
+def _counts(side: Answers, requests: int, random: np.random.Generator) -> Iterator[rates.Counts]:
     """What a side has answered since its step began, look by look."""
     codes, seconds, outputs = (np.zeros(len(shares)) for shares in side)
     while True:
@@ -112,7 +113,7 @@ def _counts(side: Answers, requests: int, random: np.random.Generator) -> Iterat
         codes += new
         seconds += random.multinomial(requests, list(side.seconds.values()))
         outputs += random.multinomial(new[0], list(side.outputs.values()))
-        yield rules.Counts(
+        yield rates.Counts(
             dict(zip(side.codes, codes.tolist(), strict=True)),
             dict(zip(side.seconds, seconds.cumsum().tolist(), strict=True)),
             outputs={"predict_probability": dict(zip(side.outputs, outputs.tolist(), strict=True))},

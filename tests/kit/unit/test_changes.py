@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from ml_template.model import contract
-from ml_template.operations import release
+from ml_template.operations import promote, rollback
 from ml_template.pipeline.judgement import gate, register
 from ml_template.registry import champion
 from ml_template.registry.champion import CHALLENGER, CHAMPION, HISTORY
@@ -78,8 +78,8 @@ def killed_at(number: int, word: Callable[[], object]) -> bool:
 def words(models: list[str]) -> dict[str, tuple[Callable[[], object], str, str]]:
     """Word: how it is done, and the champion before and after."""
     return {
-        "promote": (lambda: release.promote({"WHY": "better"}), models[0], models[1]),
-        "rollback": (lambda: release.rollback({}), models[1], models[0]),
+        "promote": (lambda: promote.run({"WHY": "better"}), models[0], models[1]),
+        "rollback": (lambda: rollback.run({}), models[1], models[0]),
         "register": (register.run, "", models[1]),
     }
 
@@ -90,7 +90,7 @@ def test_killed_at_any_write_the_next_word_finds_the_old_or_the_new_whole(
 ) -> None:
     word, before, after = words(models)[name]
     if name == "rollback":
-        release.promote({})
+        promote.run({})
     if name == "register":
         for path in (CHAMPION, CHALLENGER, HISTORY, contract.CONTRACT):
             path.unlink()
@@ -127,7 +127,7 @@ def test_a_change_that_cannot_be_written_is_not_begun(models: list[str]) -> None
 def test_a_change_that_was_damaged_is_named(models: list[str], text: str) -> None:
     changes.CHANGE.write_text(text)
     with pytest.raises(InputError, match=r"models/\.change\.json is damaged .*: remove it"):
-        release.promote({})
+        promote.run({})
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_of_many_writers_at_once_no_line_is_lost_and_nothing_is_mixed(
     begun: list[str], models: list[str]
 ) -> None:
     if "promote" not in begun:
-        release.promote({})
+        promote.run({})
     before, barrier = len(state()[1]), FORK.Barrier(len(begun))
     queue: Any = FORK.Queue()
 
@@ -155,7 +155,7 @@ def test_of_many_writers_at_once_no_line_is_lost_and_nothing_is_mixed(
             if name == "register":
                 register.run()
             else:
-                getattr(release, name)({"WHY": why})
+                {"promote": promote, "rollback": rollback}[name].run({"WHY": why})
                 queue.put(why)
         queue.put(None)
 
@@ -221,5 +221,5 @@ def test_folders_that_cannot_be_flushed_stop_nothing(
         raise OSError(errno.EINVAL, "Invalid argument")
 
     monkeypatch.setattr(os, "fsync", refuse)
-    release.promote({})
+    promote.run({})
     assert state()[0] == models[1]

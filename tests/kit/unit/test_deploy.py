@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ml_template.kubernetes import cluster, deploy, manifests
-from ml_template.operations import supply
+from ml_template.kubernetes import cluster, deploy, manifests, route, status
+from ml_template.operations import signatures
 from ml_template.settings.config import InputError
 
 NAME = "credit"
@@ -71,7 +71,7 @@ def home(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text(text.replace("PYTHON", sys.executable))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(in_folder))
-    monkeypatch.setattr(supply, "serves", lambda image, model: None)
+    monkeypatch.setattr(signatures, "serves", lambda image, model: None)
     return in_folder
 
 
@@ -104,7 +104,7 @@ def image_of(home: Path, track: str) -> str:
 
 
 def bring(**settings: str) -> None:
-    deploy.deploy({"ENV": "staging"} | settings)
+    deploy.run({"ENV": "staging"} | settings)
 
 
 def test_the_first_deployment_goes_to_stable_and_says_how_to_undo_it(
@@ -140,7 +140,7 @@ def test_a_later_release_is_tried_and_stable_stays(strategy: str, home: Path) ->
     assert tried["spec"]["replicas"] == 2  # as many as stable: it may get every request
     assert tried["metadata"]["annotations"]["strategy"] == strategy
     assert "strategy" not in stable["metadata"]["annotations"]
-    assert deploy.weight("credit-staging") == 0
+    assert route.read("credit-staging").weight == 0
 
 
 def test_in_staging_stable_can_be_replaced_at_once_and_it_is_said_how_to_undo_it(
@@ -153,7 +153,7 @@ def test_in_staging_stable_can_be_replaced_at_once_and_it_is_said_how_to_undo_it
     assert known(home)["deployment/credit-canary"]["spec"]["replicas"] == 0
     assert f"STRATEGY=rolling IMAGE={first} MODEL={'1' * 16}" in capsys.readouterr().out
     with pytest.raises(InputError, match="only in staging"):
-        deploy.deploy({"ENV": "production", "STRATEGY": "rolling"})
+        deploy.run({"ENV": "production", "STRATEGY": "rolling"})
 
 
 def test_another_release_ends_one_that_is_tried_only_when_told_so(home: Path) -> None:
@@ -180,7 +180,7 @@ def test_status_says_what_runs_where(home: Path, capsys: pytest.CaptureFixture[s
     bring()
     bring(IMAGE=champion(home, "2"))
     capsys.readouterr()
-    deploy.status({"ENV": "staging"})
+    status.run({"ENV": "staging"})
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [row[:4] for row in rows] == [
         ["track", "model", "ready", "weight"],
@@ -197,7 +197,7 @@ def test_status_tells_of_stable_where_argo_makes_the_pods_that_are_tried(
     del known["deployment/credit-canary"]
     (home / "cluster.json").write_text(json.dumps(known))
     capsys.readouterr()
-    deploy.status({"ENV": "staging"})
+    status.run({"ENV": "staging"})
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [row[0] for row in rows] == ["track", "stable"]
 
@@ -267,7 +267,7 @@ def test_the_notes_of_kubectl_to_itself_do_not_hide_what_it_says(
 ) -> None:
     (home / "refuses").write_text(refusal)
     with pytest.raises(InputError) as refused:
-        deploy.status({"ENV": "staging"})
+        status.run({"ENV": "staging"})
     assert said in str(refused.value)
     assert str(refused.value).count("memcache.go") == (refusal == 2 * NOTE)
 
@@ -278,12 +278,12 @@ def test_a_cluster_that_does_not_answer_is_not_waited_for(
     (home / "kubectl").write_text("#!/bin/sh\nexec /bin/sleep 600\n")
     monkeypatch.setattr(cluster, "SECONDS", 0.1)
     with pytest.raises(InputError, match="no cluster answers"):
-        deploy.status({"ENV": "staging"})
+        status.run({"ENV": "staging"})
 
 
 def test_an_object_that_is_not_there_is_named(home: Path) -> None:
     with pytest.raises(InputError, match="httproute credit is not in namespace credit-staging"):
-        deploy.status({"ENV": "staging"})
+        status.run({"ENV": "staging"})
 
 
 def test_pods_that_say_no_lineage_are_not_taken_for_ours(home: Path) -> None:
@@ -325,21 +325,21 @@ def test_whatever_kubectl_says_is_an_answer_or_an_error(
     (home / "kubectl").write_text(f"#!/bin/sh\n{script}\n")
     monkeypatch.setenv("PATH", f"{home}:/bin:/usr/bin")
     with pytest.raises(cluster.NoAnswerError, match=said) as raised:
-        cluster.kubectl("get", "deployments", seconds=0.5 if "sleep" in script else 60)
+        cluster.ask("get", "deployments", seconds=0.5 if "sleep" in script else 60)
     assert "\x1b" not in str(raised.value)
 
 
 def test_a_kubectl_that_cannot_be_run_is_an_error_of_its_own(home: Path) -> None:
     with pytest.raises(cluster.NoAnswerError, match="it cannot be run"):
-        cluster.kubectl("patch", "x" * 4_000_000)
+        cluster.ask("patch", "x" * 4_000_000)
     (home / "kubectl").write_bytes(b"\x7fELF")
     with pytest.raises(cluster.NoAnswerError, match="it cannot be run"):
-        cluster.kubectl("get", "deployments")
+        cluster.ask("get", "deployments")
 
 
 def test_what_kubectl_says_in_full_is_given_back(home: Path) -> None:
     (home / "kubectl").write_text("#!/bin/sh\nread line; echo $line; echo warning >&2\n")
-    assert cluster.kubectl("apply", stdin="naïve\n", seconds=60) == "naïve\n"
+    assert cluster.ask("apply", stdin="naïve\n", seconds=60) == "naïve\n"
 
 
 @pytest.mark.parametrize("strategy", ["", "canary", "bluegreen", "shadow", "argo", "rolling"])
@@ -353,7 +353,7 @@ def test_an_image_that_does_not_verify_is_not_deployed(
         bring()
         champion(home, "2", "challenger")
     before = (home / "cluster.json").read_text() if strategy else ""
-    monkeypatch.setattr(supply, "serves", refuse)
+    monkeypatch.setattr(signatures, "serves", refuse)
     name = f"registry.example.com/credit@sha256:{'2' * 64}" if strategy else ""
     with pytest.raises(InputError, match="2 of 2: no" if strategy else "1 of 1: no"):
         bring(STRATEGY=strategy, IMAGE=name)
@@ -375,7 +375,7 @@ def test_an_image_of_jobs_is_applied_only_with_a_trusted_signature(
 
     job = json.dumps({"kind": "Job", "metadata": {"name": "credit-job"}})
     monkeypatch.setattr(manifests, "render_job", lambda *_: job)
-    monkeypatch.setattr(supply, "trusted", trusted)
+    monkeypatch.setattr(signatures, "trusted", trusted)
     work = f"registry.example.com/work@sha256:{'7' * 64}"
     if signed:
         bring(WORK=work, **settings)

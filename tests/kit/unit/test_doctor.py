@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ml_template.operations import doctor
-from ml_template.registry import tracking, versioning
+from ml_template.registry import book, pull, push, versioning
 from ml_template.settings.config import Config, InputError, load_config
 
 from ..conftest import ROOT
@@ -72,13 +72,13 @@ def test_the_word_that_fails_names_the_folder(
     (tmp_path / "{").mkdir()
     (tmp_path / "'\"").mkdir()
     monkeypatch.chdir(tmp_path / "{")
-    for word in (versioning.pull, versioning.push, lambda: versioning.add(Path("data/own.csv"))):
+    for word in (pull.run, push.run, lambda: versioning.add(Path("data/own.csv"))):
         with pytest.raises(InputError, match=r"\{: DVC cannot work .* move the project"):
             word()
     monkeypatch.chdir(tmp_path / "'\"")
     with pytest.raises(InputError, match=r"'\": MLflow takes no path .* move the project"):
-        tracking.Book(tracking.LOCAL)
-    assert not tracking.unfit("https://mlflow.example.com")
+        book.Book(book.LOCAL)
+    assert not book.unfit("https://mlflow.example.com")
 
 
 def test_a_table_that_is_out_of_reach_is_said(tmp_path: Path) -> None:

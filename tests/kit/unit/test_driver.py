@@ -14,13 +14,14 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from ml_template.kubernetes import cluster, counts, deploy, driver, rollout, route, stable
+from ml_template.kubernetes import canary as word
+from ml_template.kubernetes import cluster, counts, driver, ending, releases, route, stable
 from ml_template.kubernetes.cluster import ConflictError, NoAnswerError
-from ml_template.kubernetes.driver import ABORTED
+from ml_template.kubernetes.ending import ABORTED
 from ml_template.kubernetes.route import State
 from ml_template.operations import notify
-from ml_template.operations.decide import Decision
-from ml_template.registry import champion
+from ml_template.operations.steps import Decision
+from ml_template.registry import withdrawn
 from ml_template.settings.config import InputError
 
 from .rollouts import GATES
@@ -86,18 +87,18 @@ def server(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Odd:
     assert GATES.rollout
     seconds = GATES.rollout.seconds.model_copy(update={"step": 10.0, "deadline": 20.0})
     limits = GATES.rollout.model_copy(update={"seconds": seconds, "min_requests": 10**6})
-    monkeypatch.setattr(rollout, "load_gates", lambda: GATES.model_copy(update={"rollout": limits}))
+    monkeypatch.setattr(word, "load_gates", lambda: GATES.model_copy(update={"rollout": limits}))
     monkeypatch.setattr(cluster, "ask", made.ask)
     monkeypatch.setattr(cluster, "project", lambda: "credit")
     monkeypatch.setattr(cluster, "namespace", lambda settings: SPACE)
-    monkeypatch.setattr(rollout, "_is_stable", lambda space: False)
+    monkeypatch.setattr(word, "_is_stable", lambda space: False)
     monkeypatch.setattr(driver.time, "sleep", lambda seconds: None)
     monkeypatch.setattr(driver.time, "monotonic", lambda: float(next(clock)))
     return made
 
 
 def canary() -> int:
-    return rollout.canary({"ENV": "staging"})
+    return word.run({"ENV": "staging"})
 
 
 def kept(server: Odd) -> State:
@@ -278,7 +279,7 @@ def test_a_state_damaged_while_it_is_driven_or_before_sends_everyone_to_stable(
     route.write(route.read(SPACE), 50, STATE)
     server.route["metadata"]["annotations"]["rollout"] = text
     assert canary() == ABORTED
-    assert (server.weights, kept(server).reason) == ([100, 0], driver.DAMAGED)
+    assert (server.weights, kept(server).reason) == ([100, 0], ending.DAMAGED)
     route.write(route.read(SPACE), 50, STATE)
     server.route["metadata"]["annotations"]["rollout"] = text
     assert stable.withdraw({"ENV": "staging", "WHY": "damaged"})
@@ -302,10 +303,10 @@ def test_an_abort_is_told_once_though_its_note_cannot_be_written_at_first(
 ) -> None:
     write, fails = route.write, itertools.count()
 
-    def stumbling(now: route.Route, weight: int, state: State, mirror: bool = False) -> route.Route:
+    def stumbling(now: route.Route, weight: int, state: State) -> route.Route:
         if state.told and next(fails) < 3:
             raise NoAnswerError("500")
-        return write(now, weight, state, mirror)
+        return write(now, weight, state)
 
     monkeypatch.setattr(route, "write", stumbling)
     assert canary() == ABORTED
@@ -318,7 +319,7 @@ def test_an_abort_that_cannot_be_listed_is_told_with_the_list_and_its_pods_go(
     def unwritable(digest: str, why: str) -> None:
         raise IsADirectoryError(errno.EISDIR, "Is a directory", "models/aborted.jsonl")
 
-    monkeypatch.setattr(champion, "abort", unwritable)
+    monkeypatch.setattr(withdrawn, "abort", unwritable)
     restarted = pod("1" * 64, containerStatuses=[{"restartCount": 3}])
     server.odd = {"pods": json.dumps({"items": [restarted]})}
     assert canary() == ABORTED
@@ -328,17 +329,17 @@ def test_an_abort_that_cannot_be_listed_is_told_with_the_list_and_its_pods_go(
     assert server.scaled
 
 
-@pytest.mark.parametrize("number", driver.ENDS)
+@pytest.mark.parametrize("number", ending.ENDS)
 def test_a_second_signal_waits_until_the_end_is_written_and_told(
     number: int, server: Odd, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard = signal.signal(number, signal.default_int_handler)
     write = route.write
 
-    def hit(now: route.Route, weight: int, state: State, mirror: bool = False) -> route.Route:
+    def hit(now: route.Route, weight: int, state: State) -> route.Route:
         if state.phase == "interrupted":
             signal.raise_signal(number)
-        return write(now, weight, state, mirror)
+        return write(now, weight, state)
 
     def end(seconds: float) -> None:
         signal.raise_signal(number)
@@ -360,11 +361,11 @@ def test_a_driver_that_is_ended_while_it_takes_over_leaves_everyone_at_stable(
     route.write(route.read(SPACE), GATES.rollout.steps[1], going)
     write, first = route.write, iter([True])
 
-    def ended(now: route.Route, weight: int, state: State, mirror: bool = False) -> route.Route:
+    def ended(now: route.Route, weight: int, state: State) -> route.Route:
         if not next(first, False):
-            return write(now, weight, state, mirror)
+            return write(now, weight, state)
         if written:
-            write(now, weight, state, mirror)
+            write(now, weight, state)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(route, "write", ended)
@@ -396,10 +397,10 @@ def test_an_interrupt_is_written_though_the_counters_cannot_be(
 ) -> None:
     write = route.write
 
-    def refused(now: route.Route, weight: int, state: State, mirror: bool = False) -> route.Route:
+    def refused(now: route.Route, weight: int, state: State) -> route.Route:
         if state.phase == "interrupted" and state.base:
             raise NoAnswerError("annotations: Too long: must have at most 262144 bytes")
-        return write(now, weight, state, mirror)
+        return write(now, weight, state)
 
     def end(seconds: float) -> None:
         raise KeyboardInterrupt
@@ -419,11 +420,11 @@ def test_what_passed_is_said_and_ends_well_on_a_full_disk(
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(sys, "stdout", Full())
-    assert driver.passed(STATE, "staging") == 0
+    assert ending.passed(STATE, "staging") == 0
     assert "make promote ENV=staging" in capsys.readouterr().err
     monkeypatch.setattr(sys, "stdout", Full())
     monkeypatch.setattr(sys, "stderr", Full())
-    assert driver.passed(STATE, "staging") == 0
+    assert ending.passed(STATE, "staging") == 0
 
 
 @pytest.mark.parametrize("fault", [OSError(errno.ENOSPC, "No space left"), ValueError("closed")])
@@ -457,9 +458,9 @@ def test_a_stable_pod_that_begins_anew_before_the_first_step_ends_no_rollout(
     seen = []
     write, look = route.write, iter([METRICS.replace(" 40", " 90"), METRICS])
 
-    def noted(now: route.Route, weight: int, state: State, mirror: bool = False) -> route.Route:
+    def noted(now: route.Route, weight: int, state: State) -> route.Route:
         seen.append(state.step)
-        return write(now, weight, state, mirror)
+        return write(now, weight, state)
 
     def anew(space: str, state: State) -> counts.Look:
         pods = {"pod-3": counts.series(next(look, METRICS))}
@@ -473,7 +474,7 @@ def test_a_stable_pod_that_begins_anew_before_the_first_step_ends_no_rollout(
     monkeypatch.setattr(route, "write", noted)
     canary()
     assert max(seen) >= 0
-    assert kept(server).reason != driver.DAMAGED
+    assert kept(server).reason != ending.DAMAGED
 
 
 NO_OBJECTS = ["<html>502</html>", "", "{", "null", "[]", "3", "[" * 100_000, '"ok"', "{}"]
@@ -493,7 +494,7 @@ GOING = replace(STATE, strategy="canary", step=1, base={"stable": {}, "canary": 
 def resumed(server: Odd, monkeypatch: pytest.MonkeyPatch) -> Odd:
     """A rollout whose driver was killed; the next one gets no odd answer yet."""
     assert GATES.rollout
-    monkeypatch.setattr(rollout, "_is_stable", lambda space: deploy.running(space) is None)
+    monkeypatch.setattr(word, "_is_stable", lambda space: releases.running(space) is None)
     route.write(route.read(SPACE), GATES.rollout.steps[1], GOING)
     return server
 
@@ -565,12 +566,12 @@ def test_a_take_over_that_is_not_answered_at_first_gives_the_share_back_all_the_
     route.write(route.read(SPACE), 0, replace(GOING, phase="interrupted"))
     write, first, shares = route.write, iter([True, True]), set()
 
-    def stumbling(now: route.Route, weight: int, state: State, mirror: bool = False) -> route.Route:
+    def stumbling(now: route.Route, weight: int, state: State) -> route.Route:
         if next(first, False):
             if written:
-                write(now, weight, state, mirror)
+                write(now, weight, state)
             raise NoAnswerError("500")
-        return write(now, weight, state, mirror)
+        return write(now, weight, state)
 
     monkeypatch.setattr(route, "write", stumbling)
     monkeypatch.setattr(driver.time, "sleep", lambda seconds: shares.add(resumed.weights[1]))

@@ -170,7 +170,7 @@ def test_without_a_champion_it_says_what_to_run(in_folder: Path) -> None:
 def test_a_wrong_name_of_a_model_is_told_with_how_to_name_one(name: str, in_folder: Path) -> None:
     (in_folder / "models").mkdir()
     (in_folder / "model_config.yaml").touch()
-    for which in (lambda: serve.which({"MODEL": name}), lambda: image.image({"MODEL": name})):
+    for which in (lambda: serve.which({"MODEL": name}), lambda: image.run({"MODEL": name})):
         with pytest.raises(InputError, match=f"MODEL={name}: there is no model: name a folder"):
             which()
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ml_template.operations.image import image
+from ml_template.operations import image
 from ml_template.settings.config import InputError
 
 from ..conftest import Trained
@@ -43,7 +43,7 @@ def engine(folder: Path, digests: str) -> None:
 
 
 def build(**settings: str) -> None:
-    image({"MODEL": "models/candidate"} | settings)
+    image.run({"MODEL": "models/candidate"} | settings)
 
 
 def test_in_ci_the_base_is_resolved_to_its_digest(

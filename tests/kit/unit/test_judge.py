@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ml_template.kubernetes import cluster, counts, judge, route
+from ml_template.kubernetes import cluster, counts, decide, route
 from ml_template.kubernetes.counts import Pods
-from ml_template.kubernetes.driver import ABORTED
-from ml_template.kubernetes.rollout import tried
+from ml_template.kubernetes.ending import ABORTED
+from ml_template.kubernetes.releases import tried
 from ml_template.kubernetes.route import Route, State
 from ml_template.settings.config import InputError
 from ml_template.settings.gates import Gates
@@ -58,7 +58,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
     monkeypatch.setattr(cluster, "project", lambda: "credit")
     monkeypatch.setattr(cluster, "find", lambda *_: None)
     monkeypatch.setattr(cluster, "pods", lambda *_: [pod("credit-1", "2026-01-01T00:00:00Z")])
-    monkeypatch.setattr(judge, "load_gates", quick)
+    monkeypatch.setattr(decide, "load_gates", quick)
     return show
 
 
@@ -77,7 +77,7 @@ def test_without_a_driver_the_answers_from_now_on_are_judged(
     after: tuple[Pods, Pods], code: int, shown: Shown
 ) -> None:
     shown(BEFORE, after)
-    assert judge.run({"ENV": "staging"}) == code
+    assert decide.run({"ENV": "staging"}) == code
 
 
 def test_where_stable_gets_one_per_cent_all_it_answered_is_the_reference_but_for_times(
@@ -85,17 +85,17 @@ def test_where_stable_gets_one_per_cent_all_it_answered_is_the_reference_but_for
 ) -> None:
     after = (answered(10_050, 0), answered(5_005, 5))
     shown(BEFORE, after, weight=50)
-    assert judge.run({"ENV": "staging"}) == judge.HELD
+    assert decide.run({"ENV": "staging"}) == decide.HELD
     shown(BEFORE, after, weight=99)
-    assert judge.run({"ENV": "staging"}) == 0
+    assert decide.run({"ENV": "staging"}) == 0
     shown(BEFORE, (answered(10_030, 0), answered(5_005, 5)), weight=99)
-    assert judge.run({"ENV": "staging"}) == judge.HELD
+    assert decide.run({"ENV": "staging"}) == decide.HELD
 
 
 def test_of_a_rollout_that_is_driven_its_own_step_is_judged(shown: Shown) -> None:
     state = State(MODEL, IMAGE, "canary", step=0, elapsed=1e6)
     shown(BEFORE, state=state)
-    assert judge.run({"ENV": "staging"}) == ABORTED
+    assert decide.run({"ENV": "staging"}) == ABORTED
 
 
 def test_the_release_of_pods_without_a_deployment_is_that_of_the_newest(

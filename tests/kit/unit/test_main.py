@@ -13,7 +13,7 @@ from ml_template.operations import experiment
 from ml_template.pipeline.adoption import adopt
 from ml_template.pipeline.judgement import register
 from ml_template.pipeline.reporting import summary
-from ml_template.registry import versioning
+from ml_template.registry import reproduce
 from ml_template.settings.config import InputError
 
 from ..conftest import ROOT
@@ -97,7 +97,7 @@ def test_a_run_whose_stage_was_interrupted_ends_as_interrupted(
     shutil.copy(ROOT / "model_config.yaml", in_folder)
     monkeypatch.setenv("SHELL", "/bin/sh")
     with pytest.raises(SystemExit) as ended:
-        versioning.reproduce({"STAGE": "train"})
+        reproduce.run({"STAGE": "train"})
     assert ended.value.code == code
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ml_template import command_line
-from ml_template.operations import monitor, prometheus, release, watch
+from ml_template.operations import monitor, prometheus, promote, rollback, watch
 from ml_template.pipeline.judgement import gate, register
 from ml_template.registry import champion
 from ml_template.settings.config import Column, InputError, load_config
@@ -206,10 +206,10 @@ def test_what_was_rolled_back_is_not_trained_again_for_a_trigger(
     new_candidate(2)
     gate.run()
     register.run()
-    release.promote({})
+    promote.run({})
     monitor.retrain({"WHY": WHY})
     assert "taken back" not in monitor.read_journal()[-1]["brakes"]
-    release.rollback({"WHY": "wrong answers"})
+    rollback.run({"WHY": "wrong answers"})
     (Path(record["model"]) / "model.json").rename("model.json")  # else: it is made of the same
     made = json.loads(Path("model.json").read_text())
     made["identity"]["code"] = "0" * 64

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ml_template.pipeline.data import prepare
-from ml_template.registry import versioning
+from ml_template.registry import reproduce
 from ml_template.settings.config import InputError, load_config
 from ml_template.storage import pins
 
@@ -203,7 +203,7 @@ def test_a_pin_without_a_digest_pins_nothing_and_is_refused() -> None:
         pins.check(OWN)
 
 
-@pytest.mark.parametrize("stage", [prepare.run, lambda: versioning.reproduce({})])
+@pytest.mark.parametrize("stage", [prepare.run, lambda: reproduce.run({})])
 def test_no_stage_reads_what_is_not_pinned(
     stage: Callable[[], None], trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,7 +233,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Path:
     config["data"]["path"] = str(OWN)
     Path("model_config.yaml").write_text(json.dumps(config))
     Path("dvc.yaml").write_text(json.dumps({"stages": {"evaluate": STAGE}}))
-    versioning.reproduce({})
+    reproduce.run({})
     shutil.rmtree(MADE.parent)
     name = hashlib.md5(ROWS, usedforsecurity=False).hexdigest()
     return Path(".dvc/cache/files/md5", name[:2], name[2:])
@@ -250,12 +250,12 @@ def test_a_file_of_the_cache_that_is_not_what_it_is_called_is_never_used(
     made.chmod(mode)
     if not locked:
         Path("dvc.lock").unlink()  # DVC then knows it from the run that made it
-    versioning.reproduce({})
+    reproduce.run({})
     assert MADE.read_bytes() == made.read_bytes() == ROWS
 
 
 @of_dvc_alone
 def test_what_the_cache_holds_whole_is_not_made_again(made: Path) -> None:
-    versioning.reproduce({})
+    reproduce.run({})
     assert MADE.read_bytes() == made.read_bytes() == ROWS
     assert Path("runs.txt").read_text() == "ran\n"

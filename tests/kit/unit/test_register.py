@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from ml_template.model import artifact, manifest
-from ml_template.operations import release
+from ml_template.operations import promote
 from ml_template.pipeline.judgement import gate, register, rival
 from ml_template.pipeline.reporting import summary
 from ml_template.registry import champion, tracking
+from ml_template.registry.book import LOCAL
 from ml_template.registry.champion import CHALLENGER, CHAMPION
 from ml_template.settings.config import InputError
 from ml_template.storage.places import VERDICT
@@ -70,7 +71,7 @@ def test_after_a_rollback_nothing_becomes_champion_without_promote(
     assert judge_and_register()
     assert champion.read(CHAMPION) == first
     assert (champion.read(CHALLENGER) or {})["digest"] == second
-    release.promote({})
+    promote.run({})
     assert (champion.read(CHAMPION) or {})["digest"] == second
 
 
@@ -351,7 +352,7 @@ def test_a_project_that_was_moved_does_not_make_its_old_folder_again(
     assert judge_and_register()
     moved = project.rename(project.with_name(f"{project.name}-moved"))
     monkeypatch.chdir(moved)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.LOCAL)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", LOCAL)
     assert not register.run()
     error = capsys.readouterr().err
     assert f"{project}/mlartifacts, which is not there" in error

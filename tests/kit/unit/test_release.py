@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ml_template.kubernetes import manifests, stable
+from ml_template.kubernetes import releases, stable
+from ml_template.operations import history, offer, promote, release, rollback, signatures, watch
 from ml_template.operations import image as build
-from ml_template.operations import release, supply, watch
 from ml_template.pipeline.judgement import gate, register
-from ml_template.registry import champion
+from ml_template.registry import champion, withdrawn
 from ml_template.registry.champion import CHALLENGER, CHAMPION, HISTORY
 from ml_template.settings.config import InputError, load_config
 
@@ -40,7 +40,7 @@ def current() -> str:
 
 
 def test_promote_makes_the_challenger_champion_and_says_why(models: list[str]) -> None:
-    assert release.promote({"WHY": "more data"})
+    assert promote.run({"WHY": "more data"})
     assert current() == models[1]
     assert [record["why"] for record in champion.history()] == ["the first model", "more data"]
 
@@ -51,9 +51,9 @@ def test_rollback_brings_back_model_configuration_and_image(
     images = [f"registry.example.com/model@sha256:{sign * 64}" for sign in "ab"]
     first = json.loads(CHAMPION.read_text())
     CHAMPION.write_text(json.dumps(first | {"image": images[0]}))
-    release.promote({"IMAGE": images[1]})
+    promote.run({"IMAGE": images[1]})
     assert (champion.read(CHAMPION) or {})["image"] == images[1]
-    assert release.rollback({})
+    assert rollback.run({})
     record = champion.read(CHAMPION) or {}
     assert (record["digest"], record["image"]) == (models[0], images[0])
     said = capsys.readouterr().out
@@ -62,18 +62,18 @@ def test_rollback_brings_back_model_configuration_and_image(
 
 
 def test_the_image_of_the_champion_can_be_named_later(models: list[str]) -> None:
-    release.promote({})
+    promote.run({})
     image = f"registry.example.com/model@sha256:{'c' * 64}"
-    release.promote({"IMAGE": image})
+    promote.run({"IMAGE": image})
     assert (champion.read(CHAMPION) or {})["image"] == image
-    assert release.rollback({})
+    assert rollback.run({})
     assert current() == models[0]
 
 
 @pytest.mark.parametrize("image", ["model:latest", "model", f"model@sha256:{'c' * 63}"])
 def test_an_image_without_a_digest_is_refused(models: list[str], image: str) -> None:
     with pytest.raises(InputError, match="by digest"):
-        release.promote({"IMAGE": image})
+        promote.run({"IMAGE": image})
     assert current() == models[0]
 
 
@@ -94,25 +94,25 @@ def test_promote_refuses_a_challenger_whose_champion_was_not_here_to_compare(
     assert gate.run()
     assert register.run()
     with pytest.raises(InputError, match="dvc pull"):
-        release.promote({})
+        promote.run({})
 
 
 def test_promoting_the_champion_again_changes_nothing(models: list[str]) -> None:
-    release.promote({})
+    promote.run({})
     before = CHAMPION.read_bytes()
-    assert release.promote({})
+    assert promote.run({})
     assert CHAMPION.read_bytes() == before
 
 
 def test_promote_without_a_challenger_says_what_to_do(project: Path) -> None:
     with pytest.raises(InputError, match="make run"):
-        release.promote({})
+        promote.run({})
 
 
 def test_promote_refuses_a_verdict_by_other_gates(models: list[str]) -> None:
     write_gates(**LOOSE | {"determinism": "{max_difference: 0.1}"})
     with pytest.raises(InputError, match=r"gates\.yaml changed after"):
-        release.promote({})
+        promote.run({})
     assert current() == models[0]
 
 
@@ -123,10 +123,10 @@ def test_promote_refuses_a_challenger_not_compared_with_the_champion(
     third = new_candidate(3)
     gate.run()
     register.run()
-    release.promote({})
+    promote.run({})
     CHALLENGER.write_bytes(challenger)
     with pytest.raises(InputError, match="was not compared with the champion"):
-        release.promote({})
+        promote.run({})
     assert current() == third
 
 
@@ -135,7 +135,7 @@ def test_promote_refuses_a_version_that_was_changed(models: list[str], name: str
     path = champion.folder(models[1]) / name
     path.write_bytes(path.read_bytes().replace(b'"', b" ", 1))
     with pytest.raises(InputError, match=name):
-        release.promote({})
+        promote.run({})
     assert current() == models[0]
 
 
@@ -145,27 +145,27 @@ def test_promote_refuses_a_verdict_that_was_changed(models: list[str]) -> None:
     verdict["metrics"] = {}
     path.write_text(json.dumps(verdict))
     with pytest.raises(InputError, match="was changed"):
-        release.promote({})
+        promote.run({})
     path.write_text(
         json.dumps(champion.sealed({k: v for k, v in verdict.items() if k != "digest"}))
     )
     with pytest.raises(InputError, match="was swapped"):
-        release.promote({})
+        promote.run({})
 
 
 def test_promote_refuses_an_older_version_put_in_place_of_the_challenger(models: list[str]) -> None:
     for file in champion.folder(models[0]).iterdir():
         (champion.folder(models[1]) / file.name).write_bytes(file.read_bytes())
     with pytest.raises(InputError, match="is model"):
-        release.promote({})
+        promote.run({})
 
 
 def test_rollback_goes_back_and_does_not_return_to_what_was_left(models: list[str]) -> None:
-    release.promote({})
-    assert release.rollback({"WHY": "wrong answers"})
+    promote.run({})
+    assert rollback.run({"WHY": "wrong answers"})
     assert current() == models[0]
     with pytest.raises(InputError, match="no earlier champion"):
-        release.rollback({"APPLY": "yes"})
+        rollback.run({"APPLY": "yes"})
     assert current() == models[0]
 
 
@@ -174,7 +174,7 @@ def third(new_candidate: Make) -> str:
     digest = new_candidate(3)
     gate.run()
     register.run()
-    release.promote({})
+    promote.run({})
     return digest
 
 
@@ -184,14 +184,14 @@ def test_a_rollback_begun_again_goes_no_further_until_told_so(
     def refuse() -> None:
         raise InputError("MLflow does not answer")
 
-    release.promote({})
+    promote.run({})
     third(new_candidate)
     monkeypatch.setattr(release.tracking, "mirror", refuse)
-    assert release.rollback({})  # it was done: that MLflow did not take it is only said
+    assert rollback.run({})  # it was done: that MLflow did not take it is only said
     with pytest.raises(InputError, match="one release further back"):
-        release.rollback({})
+        rollback.run({})
     assert current() == models[1]
-    assert release.rollback({"APPLY": "yes"})
+    assert rollback.run({"APPLY": "yes"})
     assert current() == models[0]
 
 
@@ -209,14 +209,14 @@ def test_the_stable_of_another_environment_follows_the_champion_that_went_back(
     monkeypatch.setattr(stable, "withdraw", lambda settings: None)
     monkeypatch.setattr(stable, "restore", restore)
     monkeypatch.setattr(stable, "image", image)
-    release.promote({})
+    promote.run({})
     third(new_candidate)
-    assert release.rollback({"ENV": "production"})
-    assert release.rollback({"ENV": "staging"})
+    assert rollback.run({"ENV": "production"})
+    assert rollback.run({"ENV": "staging"})
     assert served == dict.fromkeys(("production", "staging"), models[1])
     assert current() == models[1]
     with pytest.raises(InputError, match="one release further back"):
-        release.rollback({"ENV": "staging"})
+        rollback.run({"ENV": "staging"})
 
 
 def test_a_rollback_on_a_full_disk_goes_no_further_than_the_last_champion(
@@ -226,20 +226,20 @@ def test_a_rollback_on_a_full_disk_goes_no_further_than_the_last_champion(
         def write(self, text: str) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    release.promote({})
+    promote.run({})
     third(new_candidate)
     moved: list[str] = []
     monkeypatch.setattr(stable, "withdraw", lambda settings: None)
     monkeypatch.setattr(stable.cluster, "namespace", lambda settings: "credit-staging")
-    monkeypatch.setattr(stable.deploy, "running", lambda space: {"stable": None})
-    monkeypatch.setattr(stable.supply, "serves", lambda image, model: None)
+    monkeypatch.setattr(stable.releases, "running", lambda space: {"stable": None})
+    monkeypatch.setattr(stable.signatures, "serves", lambda image, model: None)
     monkeypatch.setattr(stable, "move", lambda space, to, seconds: moved.append(to.model))
     past = champion.history()
     image = f"registry.example.com/model@sha256:{'c' * 64}"
     monkeypatch.setattr(champion, "history", lambda: [each | {"image": image} for each in past])
     monkeypatch.setattr(sys, "stdout", Full())
     monkeypatch.setattr(sys, "stderr", Full())
-    assert release.rollback({"ENV": "staging"})
+    assert rollback.run({"ENV": "staging"})
     assert moved == [models[1]] == [current()]
 
 
@@ -249,16 +249,16 @@ def test_rollback_goes_to_a_champion_of_another_table_only_when_told_so(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    release.promote({})
+    promote.run({})
     data = load_config().data
     asked = {"target": data.target, "task": data.task, "labels": list(data.labels)}
-    assert [release._question({"digest": digest}) for digest in models] == [asked] * 2
+    assert [rollback._question({"digest": digest}) for digest in models] == [asked] * 2
     third(new_candidate)
     other = asked | {"target": "late"}
     monkeypatch.setattr(
-        release, "_question", lambda record: other if record["digest"] == models[1] else asked
+        rollback, "_question", lambda record: other if record["digest"] == models[1] else asked
     )
-    assert release.rollback({})
+    assert rollback.run({})
     assert current() == models[0]
     said = capsys.readouterr().err
     assert f"{models[1][:16]} passed over: is of another table than the champion: target" in said
@@ -268,15 +268,15 @@ def test_rollback_goes_to_a_champion_of_another_table_only_when_told_so(
 def test_rollback_to_another_table_is_done_with_a_warning_when_told_so(
     models: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    release.promote({})
+    promote.run({})
     question = {"target": "default", "task": "binary", "labels": []}
     monkeypatch.setattr(
-        release, "_question", lambda record: question | {"target": record["digest"]}
+        rollback, "_question", lambda record: question | {"target": record["digest"]}
     )
     with pytest.raises(InputError, match="no earlier champion"):
-        release.rollback({})
+        rollback.run({})
     assert current() == models[1]
-    assert release.rollback({"APPLY": "yes"})
+    assert rollback.run({"APPLY": "yes"})
     assert current() == models[0]
     assert f"rollback: warning: {models[0][:16]} is of another table" in capsys.readouterr().out
 
@@ -285,19 +285,19 @@ def test_rollback_to_another_table_is_done_with_a_warning_when_told_so(
 def test_rollback_passes_over_a_version_that_does_not_verify(
     models: list[str], new_candidate: Make, damage: str
 ) -> None:
-    release.promote({})
+    promote.run({})
     third(new_candidate)
     file = champion.folder(models[1]) / "encoder.json"
     file.unlink() if damage == "gone" else file.write_text("{}")
-    assert release.rollback({})
+    assert rollback.run({})
     assert current() == models[0]
 
 
 def test_a_champion_written_before_a_crash_gets_its_line_in_the_history(models: list[str]) -> None:
     lines = HISTORY.read_text()
-    release.promote({})
+    promote.run({})
     HISTORY.write_text(lines)
-    release.rollback({})
+    rollback.run({})
     digests = [record["digest"] for record in champion.history()]
     assert digests == [models[0], models[1], models[0]]
 
@@ -315,18 +315,18 @@ def test_a_champion_written_before_a_crash_gets_its_line_in_the_history(models: 
 def test_a_reason_that_is_no_text_hinders_no_rollback(
     models: list[str], why: str, kept: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    release.promote({})
-    assert release.rollback({"WHY": why})
-    release.history()
+    promote.run({})
+    assert rollback.run({"WHY": why})
+    history.run()
     assert capsys.readouterr().out.splitlines()[-1].endswith(kept)
 
 
 def test_history_prints_who_when_and_why(
     models: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    release.promote({"WHY": "more\ndata"})
+    promote.run({"WHY": "more\ndata"})
     capsys.readouterr()
-    release.history()
+    history.run()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["since", "model", "how", "by", "commit", "why"]
     assert [models[at][:16] in lines[at + 1] for at in (0, 1)] == [True, True]
@@ -338,7 +338,7 @@ def test_a_damaged_history_is_named(models: list[str], line: str) -> None:
     with HISTORY.open("a", errors="surrogateescape") as file:
         file.write(line + "\n")
     with pytest.raises(InputError, match=r"history\.jsonl"):
-        release.history()
+        history.run()
 
 
 def test_promote_repeats_the_warnings_of_the_verdict(
@@ -349,7 +349,7 @@ def test_promote_repeats_the_warnings_of_the_verdict(
         new_candidate(number)
         gate.run()
         register.run()
-    release.promote({})
+    promote.run({})
     assert "promote: warning: lineage.commit" in capsys.readouterr().out
 
 
@@ -380,22 +380,22 @@ EDITS: list[Callable[[list[dict[str, Any]]], object]] = [
 def test_a_history_with_an_edited_line_is_refused_and_nothing_moves(
     edit: Callable[[list[dict[str, Any]]], object], models: list[str]
 ) -> None:
-    release.promote({})
-    release.rollback({})
+    promote.run({})
+    rollback.run({})
     known = lines()
     edit(known)
     rewrite(known)
     before = CHAMPION.read_bytes()
-    for word in (release.rollback, release.promote):
+    for word in (rollback.run, promote.run):
         with pytest.raises(InputError, match=r"line \d, or one above it, was edited: restore it"):
             word({"APPLY": "yes"})
     assert CHAMPION.read_bytes() == before
 
 
 def test_a_history_written_anew_in_another_layout_is_the_same(models: list[str]) -> None:
-    release.promote({})
+    promote.run({})
     rewrite([dict(sorted(record.items())) for record in lines()])
-    assert release.rollback({})
+    assert rollback.run({})
     assert current() == models[0]
 
 
@@ -406,10 +406,10 @@ def judge_and_register() -> None:
 
 def offered(**settings: str) -> str:
     """Digest of the model that may go out, empty where none may."""
-    release.offer(settings)
-    facts = dict(line.split("=", 1) for line in release.OFFER.read_text().splitlines())
+    offer.run(settings)
+    facts = dict(line.split("=", 1) for line in offer.OFFER.read_text().splitlines())
     assert facts["release"] == ("yes" if facts["model"] else "no")
-    assert release.JUDGED.read_text() == facts["model"]
+    assert offer.JUDGED.read_text() == facts["model"]
     return facts["model"]
 
 
@@ -418,8 +418,8 @@ def test_after_a_rollback_and_a_revert_the_bad_model_goes_out_for_a_reason_only(
 ) -> None:
     first, second = models
     assert offered() == second
-    release.promote({})
-    release.rollback({"WHY": "wrong answers"})
+    promote.run({})
+    rollback.run({"WHY": "wrong answers"})
     assert 'make promote WHY="..."' in capsys.readouterr().out
     path = gate.CANDIDATE / "model.json"  # the commit is reverted
     path.write_text((champion.folder(first) / "model.json").read_text())
@@ -435,25 +435,25 @@ def test_after_a_rollback_and_a_revert_the_bad_model_goes_out_for_a_reason_only(
     assert offered(WHY="  ") == ""
     assert "wrong answers" in capsys.readouterr().out
     with pytest.raises(InputError, match=r"was rolled back .*: wrong answers: nothing was done"):
-        release.promote({})
+        promote.run({})
     assert current() == first
     assert offered(WHY="the table was wrong, not the model") == second
-    release.promote({"WHY": "the table was wrong, not the model"})
+    promote.run({"WHY": "the table was wrong, not the model"})
     assert current() == second
     assert champion.history()[-1]["why"] == "the table was wrong, not the model"
-    assert champion.withdrawn(second) == ""
+    assert withdrawn.how(second) == ""
 
 
 def test_a_model_whose_rollout_was_ended_goes_out_for_a_reason_only(
     models: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    champion.abort(models[1], "errors: 3.1 % of the answers\nfail")
+    withdrawn.abort(models[1], "errors: 3.1 % of the answers\nfail")
     assert offered() == ""
     assert "errors: 3.1 % of the answers fail" in capsys.readouterr().out
     with pytest.raises(InputError, match="was ended in its rollout"):
-        release.promote({})
-    champion.abort("f" * 64, "another model")
-    release.promote({"WHY": "the network was at fault"})
+        promote.run({})
+    withdrawn.abort("f" * 64, "another model")
+    promote.run({"WHY": "the network was at fault"})
     assert current() == models[1]
 
 
@@ -463,7 +463,7 @@ def test_a_run_offers_the_model_it_judged_and_no_other(
     new_candidate(3)
     gate.run()  # and another run registered meanwhile
     with pytest.raises(InputError, match=f"the challenger is {models[1][:16]}: nothing goes out"):
-        release.offer({})
+        offer.run({})
 
 
 @pytest.mark.parametrize(("limit", "refused"), [("900.0", False), ("0.001", True)])
@@ -481,11 +481,11 @@ def test_words_that_release_refuse_another_model_than_the_one_judged(
 ) -> None:
     image = f"registry.example.com/model@sha256:{'c' * 64}"
     by_image: tuple[Callable[[], object], ...] = (
-        lambda: release.promote({}),
-        lambda: build.image({"MODEL": "challenger"}),
-        lambda: build.image({}),
-        lambda: manifests.wanted({"IMAGE": image, "MODEL": f"models/{models[1][:16]}"}),
-        lambda: supply._judged(models[1], image),
+        lambda: promote.run({}),
+        lambda: build.run({"MODEL": "challenger"}),
+        lambda: build.run({}),
+        lambda: releases.wanted({"IMAGE": image, "MODEL": f"models/{models[1][:16]}"}),
+        lambda: signatures.judged(models[1], image),
     )
     monkeypatch.setenv("JUDGED", "d" * 64)
     for word in by_image:
@@ -493,23 +493,23 @@ def test_words_that_release_refuse_another_model_than_the_one_judged(
             word()
     assert current() == models[0]
     monkeypatch.setenv("JUDGED", models[1])
-    assert supply._judged(models[1], image)["digest"] == models[1]
-    assert manifests.wanted({"IMAGE": image, "MODEL": models[1][:16]}).model == models[1]
-    release.promote({})
+    assert signatures.judged(models[1], image)["digest"] == models[1]
+    assert releases.wanted({"IMAGE": image, "MODEL": models[1][:16]}).model == models[1]
+    promote.run({})
     assert current() == models[1]
 
 
 def test_a_reason_given_to_the_champion_is_noted_once(models: list[str]) -> None:
-    release.promote({"WHY": "more data"})
-    release.promote({"WHY": " more  data "})
-    release.promote({})
+    promote.run({"WHY": "more data"})
+    promote.run({"WHY": " more  data "})
+    promote.run({})
     assert len(champion.history()) == 2
-    release.promote({"WHY": "and it answers faster"})
+    promote.run({"WHY": "and it answers faster"})
     assert [record["why"] for record in champion.history()][1:] == [
         "more data",
         "and it answers faster",
     ]
-    assert release.rollback({})
+    assert rollback.run({})
     assert current() == models[0]
 
 
@@ -520,14 +520,14 @@ def test_an_older_history_is_read_said_to_have_no_seal_and_sealed_by_the_next_li
     rewrite(old)
     assert [record["image"] for record in champion.history()] == [None]
     assert "no seal until the next one is added" in capsys.readouterr().err
-    release.promote({})
+    promote.run({})
     assert lines()[0] == old[0]  # the file of another machine is still its beginning
     capsys.readouterr()
     assert len(champion.history()) == 2
     assert capsys.readouterr().err == ""
     rewrite([old[0] | {"image": OTHER}, lines()[1]])
     with pytest.raises(InputError, match="line 2, or one above it, was edited"):
-        release.rollback({})
+        rollback.run({})
 
 
 ENDED = {"digest": "1" * 64, "since": "2026-01-01T00:00:00+00:00", "by": "E", "why": "slow"}
@@ -540,11 +540,11 @@ NO_LINES = ["[" * 100_000, "9" * 5000, "\udcff", "NaN", "5", "null"]
 )
 def test_a_damaged_list_of_ended_rollouts_is_named(models: list[str], line: str) -> None:
     known = json.dumps(ENDED) + "\n"
-    champion.ABORTED.write_text(known)
-    release.offer({})
-    champion.ABORTED.write_text(known + line + "\n", errors="surrogateescape")
+    withdrawn.ABORTED.write_text(known)
+    offer.run({})
+    withdrawn.ABORTED.write_text(known + line + "\n", errors="surrogateescape")
     with pytest.raises(InputError, match=r"aborted\.jsonl is damaged"):
-        release.offer({})
+        offer.run({})
 
 
 def test_figures_of_the_champion_that_were_edited_change_no_verdict(

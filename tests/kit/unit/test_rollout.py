@@ -11,19 +11,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ml_template.kubernetes import cluster, counts, deploy, driver, rollout, route, stable
+from ml_template.kubernetes import canary, cluster, counts, driver, ending, releases, route, stable
 from ml_template.kubernetes.cluster import ConflictError
-from ml_template.kubernetes.driver import ABORTED, ended
-from ml_template.kubernetes.manifests import Release
+from ml_template.kubernetes.ending import ABORTED, ended
+from ml_template.kubernetes.releases import Release
 from ml_template.kubernetes.route import State
-from ml_template.operations import supply
-from ml_template.operations.decide import Counts, Decision
-from ml_template.registry import champion
+from ml_template.operations import signatures
+from ml_template.operations.evidence import Counts
+from ml_template.operations.steps import Decision
+from ml_template.registry import withdrawn
 from ml_template.settings.config import InputError
 from ml_template.settings.gates import Gates
 
 SPACE = "credit-staging"
 STATE = State("1" * 64, f"registry.example.com/credit@sha256:{'2' * 64}", "canary", driver="me")
+SHADOW = replace(STATE, strategy="shadow", step=0)  # its pods get a copy of every request
 OVER = replace(STATE, phase="aborted", reason="failed: 5 %")
 WRONG = ({"step": "x"}, {"elapsed": None}, {"base": []}, {"phase": "gone"}, {"base": {"stable": 1}})
 PASSED = replace(STATE, phase="passed", step=3)
@@ -87,8 +89,8 @@ def server(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
 
 
 def test_share_state_and_mirror_are_written_in_one_step(server: Server) -> None:
-    now = route.write(route.read(SPACE), 25, STATE, mirror=True)
-    assert (now.weight, now.state, server.weights) == (25, STATE, [75, 25])
+    now = route.write(route.read(SPACE), 25, SHADOW)
+    assert (now.weight, now.state, server.weights) == (25, SHADOW, [75, 25])
     (mirror,) = server.route["spec"]["rules"][0]["filters"]
     assert mirror["requestMirror"]["backendRef"]["name"] == "credit-canary"
     now = route.write(now, 50, STATE)
@@ -154,12 +156,12 @@ def test_what_began_after_an_abort_is_not_overwritten_by_its_note(
 def test_a_rollout_withdrawn_by_hand_is_ended_and_says_why(
     server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deploy, "running", lambda space: {"stable": None, "canary": None})
+    monkeypatch.setattr(releases, "running", lambda space: {"stable": None, "canary": None})
     route.write(route.read(SPACE), 50, STATE)
     state = stable.withdraw({"ENV": "staging", "WHY": "complaints"})
     assert state
     assert (state.phase, state.reason, server.weights) == ("aborted", "complaints", [100, 0])
-    assert champion.withdrawn(STATE.model).endswith(": complaints")
+    assert withdrawn.how(STATE.model).endswith(": complaints")
     assert told[0].endswith("aborted: complaints")
     with pytest.raises(InputError, match="everyone is at stable; to bring stable itself"):
         stable.withdraw({"ENV": "staging"})
@@ -171,7 +173,7 @@ def test_an_end_that_was_not_finished_is_finished_and_stable_stays(
     left: str, server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = RELEASE if left == "pods" else None
-    monkeypatch.setattr(deploy, "running", lambda space: {"stable": RELEASE, "canary": there})
+    monkeypatch.setattr(releases, "running", lambda space: {"stable": RELEASE, "canary": there})
     state = replace(OVER, told=left == "pods")
     route.settle(SPACE, state)
     assert stable.withdraw({"ENV": "staging"}) == state
@@ -182,7 +184,7 @@ def test_an_end_that_was_not_finished_is_finished_and_stable_stays(
 def test_a_model_that_did_not_pass_is_not_made_stable(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deploy, "running", lambda space: {"stable": None, "canary": None})
+    monkeypatch.setattr(releases, "running", lambda space: {"stable": None, "canary": None})
     route.write(route.read(SPACE), 50, STATE)
     with pytest.raises(InputError, match="did not pass `make canary ENV=staging`"):
         stable.finish({"ENV": "staging"}, STATE.model)
@@ -198,10 +200,10 @@ def passed(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
         counts = {"spec": {"replicas": 6 if name.endswith("-canary") else 2}}
         return server.route if kind == "httproute" else counts
 
-    monkeypatch.setattr(deploy, "running", lambda space: {"stable": OLD, "canary": RELEASE})
-    monkeypatch.setattr(deploy, "wait", lambda *_: None)
-    monkeypatch.setattr(supply, "serves", lambda image, model: None)
-    monkeypatch.setattr(rollout, "tried", lambda space: RELEASE)
+    monkeypatch.setattr(releases, "running", lambda space: {"stable": OLD, "canary": RELEASE})
+    monkeypatch.setattr(releases, "wait", lambda *_: None)
+    monkeypatch.setattr(signatures, "serves", lambda image, model: None)
+    monkeypatch.setattr(releases, "tried", lambda space: RELEASE)
     monkeypatch.setattr(cluster, "get", get)
     route.write(route.read(SPACE), 100, PASSED)
     return server
@@ -218,7 +220,7 @@ def test_stable_is_widened_before_it_gets_what_the_canary_carried(passed: Server
 def test_what_did_not_pass_itself_is_not_made_stable(
     change: dict[str, str], passed: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollout, "tried", lambda space: replace(RELEASE, **change))
+    monkeypatch.setattr(releases, "tried", lambda space: replace(RELEASE, **change))
     with pytest.raises(InputError, match="is tried now, and another passed"):
         stable.finish({"ENV": "staging"}, STATE.model)
     assert passed.patched == []
@@ -227,7 +229,7 @@ def test_what_did_not_pass_itself_is_not_made_stable(
 def test_a_rollback_while_stable_is_moved_wins(
     passed: Server, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deploy, "wait", lambda *_: stable.withdraw({"ENV": "staging"}))
+    monkeypatch.setattr(releases, "wait", lambda *_: stable.withdraw({"ENV": "staging"}))
     with pytest.raises(InputError, match="the rollout was ended meanwhile"):
         stable.finish({"ENV": "staging"}, STATE.model)
     assert passed.patched == [RELEASE.image, OLD.image]
@@ -258,7 +260,7 @@ def test_what_does_not_verify_is_not_made_stable_by_promote_or_rollback(
         asked.append((image, model))
         raise InputError("no signatures found")
 
-    monkeypatch.setattr(supply, "serves", refuse)
+    monkeypatch.setattr(signatures, "serves", refuse)
     for go in (lambda: stable.finish({"ENV": "staging"}, STATE.model), restore("3")):
         with pytest.raises(InputError, match="no signatures found"):
             go()
@@ -281,7 +283,7 @@ def test_what_does_not_verify_is_not_made_stable_by_promote_or_rollback(
 )
 def test_only_the_rollout_of_this_very_release_is_resumed(old: State, kept: bool) -> None:
     now = route.Route(SPACE, "1", [], 0, old)
-    found = rollout._begun(now, RELEASE, "canary", 4)
+    found = canary._begun(now, RELEASE, "canary", 4)
     assert found == (old if kept else State(RELEASE.model, RELEASE.image, "canary"))
 
 
@@ -290,7 +292,7 @@ def test_others_parts_of_the_route_stay(server: Server) -> None:
     audit = {"name": "audit", "port": 80}
     rule["filters"] = [{"type": "RequestMirror", "requestMirror": {"backendRef": audit}}]
     rule["backendRefs"].append({"name": "legacy", "weight": 3})
-    now = route.write(route.read(SPACE), 25, STATE, mirror=True)
+    now = route.write(route.read(SPACE), 25, SHADOW)
     server.route["spec"]["rules"].append({"backendRefs": [{"name": "other"}]})
     server.touch()
     route.change(now, 0, STATE)
@@ -308,9 +310,9 @@ def drive(server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch) -> C
     """`canary`, with one pod of each track that answered (stable, canary) from look to look."""
     seconds = SimpleNamespace(step=0.0, deadline=5.0)
     limits = SimpleNamespace(steps=(50,), seconds=seconds, min_requests=10)
-    monkeypatch.setattr(rollout, "load_gates", lambda: SimpleNamespace(rollout=limits))
-    monkeypatch.setattr(rollout, "tried", lambda space: RELEASE)
-    monkeypatch.setattr(rollout, "_is_stable", lambda space: False)
+    monkeypatch.setattr(canary, "load_gates", lambda: SimpleNamespace(rollout=limits))
+    monkeypatch.setattr(releases, "tried", lambda space: RELEASE)
+    monkeypatch.setattr(canary, "_is_stable", lambda space: False)
     monkeypatch.setattr(cluster, "get", lambda kind, *_: server.found(kind))
     monkeypatch.setattr(driver.time, "sleep", lambda seconds: None)
 
@@ -323,7 +325,7 @@ def drive(server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch) -> C
             stable, tried = ({"pod": {"predict_requests_total|200": n}} for n in next(seen))
             return counts.Look(stable, tried, **more)
 
-        monkeypatch.setattr(rollout, "_strategy", lambda space: strategy)
+        monkeypatch.setattr(canary, "_strategy", lambda space: strategy)
         monkeypatch.setattr(counts, "look", look)
         numbers = itertools.count(1)
 
@@ -331,7 +333,7 @@ def drive(server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch) -> C
             return Decision("abort", "failed: 5 %") if next(numbers) == bad else judged(*sides)
 
         monkeypatch.setattr(driver, "decide", decided)
-        return rollout.canary({"ENV": "staging", "WHY": why})
+        return canary.run({"ENV": "staging", "WHY": why})
 
     return go
 
@@ -365,11 +367,11 @@ def test_an_abort_is_finished_though_its_pods_cannot_be_scaled_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(space: str) -> None:
-        monkeypatch.setattr(driver, "scale_down", scale_down)
+        monkeypatch.setattr(ending, "scale_down", scale_down)
         raise InputError("no answer")
 
-    scale_down = driver.scale_down
-    monkeypatch.setattr(driver, "scale_down", refuse)
+    scale_down = ending.scale_down
+    monkeypatch.setattr(ending, "scale_down", refuse)
     assert drive((100, 0), (105, 5), (112, 12), bad=2) == ABORTED
     assert (server.weights, server.scaled, len(told)) == ([100, 0], ["credit-canary"], 1)
 
@@ -400,9 +402,9 @@ def test_canary_without_limits_takes_the_route_from_nobody(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     route.write(route.read(SPACE), 5, STATE)
-    monkeypatch.setattr(rollout, "load_gates", lambda: SimpleNamespace(rollout=None))
+    monkeypatch.setattr(canary, "load_gates", lambda: SimpleNamespace(rollout=None))
     with pytest.raises(InputError, match="rollout is switched off"):
-        rollout.canary({"ENV": "staging"})
+        canary.run({"ENV": "staging"})
     assert route.read(SPACE).state == STATE
 
 
@@ -411,16 +413,16 @@ def test_what_argo_rollouts_drives_is_not_driven(
 ) -> None:
     monkeypatch.setattr(cluster, "find", lambda *_: None)
     with pytest.raises(InputError, match="Argo Rollouts drives"):
-        rollout._strategy(SPACE)
+        canary._strategy(SPACE)
     monkeypatch.setattr(cluster, "find", lambda *_: {"metadata": {"name": "credit-canary"}})
     with pytest.raises(InputError, match="says no strategy: run `make deploy` again"):
-        rollout._strategy(SPACE)
+        canary._strategy(SPACE)
 
 
 def test_nothing_is_to_be_tried_where_the_newest_model_is_stable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rollout.champion, "read", lambda path: {"digest": RELEASE.model})
+    monkeypatch.setattr(canary.champion, "read", lambda path: {"digest": RELEASE.model})
     for stable_, tried, said in (
         (RELEASE, None, True),
         (OLD, None, False),
@@ -428,8 +430,8 @@ def test_nothing_is_to_be_tried_where_the_newest_model_is_stable(
         (None, None, False),
     ):
         there = {"stable": stable_, "canary": tried}
-        monkeypatch.setattr(deploy, "running", lambda space, there=there: there)
-        assert rollout._is_stable(SPACE) is said
+        monkeypatch.setattr(releases, "running", lambda space, there=there: there)
+        assert canary._is_stable(SPACE) is said
 
 
 def test_a_rollout_that_was_ended_is_listed_and_tried_again_for_a_reason_only(
@@ -439,12 +441,12 @@ def test_a_rollout_that_was_ended_is_listed_and_tried_again_for_a_reason_only(
     route.write(route.read(SPACE), 0, over)
     now = route.read(SPACE)
     ended(SPACE, "staging", over)
-    assert champion.withdrawn(OVER.model).endswith(": failed: 5 %")
-    assert champion.withdrawn(OLD.model) == ""
+    assert withdrawn.how(OVER.model).endswith(": failed: 5 %")
+    assert withdrawn.how(OLD.model) == ""
     ended(SPACE, "staging", replace(over, told=True))
-    assert len(champion.ABORTED.read_text().splitlines()) == 1
-    assert rollout._begun(now, RELEASE, "canary", 4) == over
-    again = rollout._begun(now, RELEASE, "canary", 4, "the network was at fault")
+    assert len(withdrawn.ABORTED.read_text().splitlines()) == 1
+    assert canary._begun(now, RELEASE, "canary", 4) == over
+    again = canary._begun(now, RELEASE, "canary", 4, "the network was at fault")
     assert (again.phase, again.step, again.reason) == ("running", -1, "the network was at fault")
 
 
@@ -453,14 +455,14 @@ def test_a_rollout_that_ended_for_want_of_data_takes_no_model_back(
 ) -> None:
     route.write(route.read(SPACE), 0, OVER)
     ended(SPACE, "staging", OVER)
-    assert champion.withdrawn(OVER.model) == ""
+    assert withdrawn.how(OVER.model) == ""
     assert len(told) == 1
 
 
 def test_a_model_that_was_taken_back_is_not_tried_without_a_reason(
     drive: Callable[..., int], server: Server
 ) -> None:
-    champion.abort(RELEASE.model, "failed: 5 %")
+    withdrawn.abort(RELEASE.model, "failed: 5 %")
     with pytest.raises(InputError, match=r"ended in its rollout .*: failed: 5 %: nothing was done"):
         drive((100, 0))
     assert (route.read(SPACE).state, server.weights) == (None, [100, 0])
@@ -470,7 +472,7 @@ def test_a_model_that_was_taken_back_is_not_tried_without_a_reason(
 def test_a_rollout_that_runs_goes_on_though_its_model_was_taken_back_elsewhere(
     drive: Callable[..., int], server: Server
 ) -> None:
-    champion.abort(RELEASE.model, "failed: 5 %")
+    withdrawn.abort(RELEASE.model, "failed: 5 %")
     route.write(route.read(SPACE), 50, replace(STATE, step=0, base={"stable": {}, "canary": {}}))
     assert drive((50, 50)) == 0
 
@@ -487,7 +489,7 @@ def test_a_job_whose_list_goes_with_it_says_how_the_end_gets_into_that_of_a_clon
     told: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(driver.lineage, "in_ci", lambda: ci)
+    monkeypatch.setattr(ending.lineage, "in_ci", lambda: ci)
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     if pod:
         monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
@@ -496,9 +498,9 @@ def test_a_job_whose_list_goes_with_it_says_how_the_end_gets_into_that_of_a_clon
     ended(SPACE, "staging", over)
     assert told[0].endswith("`make push` shares it") == said
     assert ("in a clone, `make canary ENV=staging` lists it too" in told[0]) == said
-    champion.ABORTED.unlink()  # as in a clone
+    withdrawn.ABORTED.unlink()  # as in a clone
     assert drive((100, 0)) == ABORTED
-    assert champion.listed(over.model)
+    assert withdrawn.listed(over.model)
 
 
 @pytest.mark.parametrize("evidence", [True, False])
@@ -508,5 +510,5 @@ def test_an_end_that_another_machine_noted_is_listed_here_once(
     route.settle(SPACE, replace(OVER, told=True, evidence=evidence))
     for _ in range(2):
         assert drive((100, 0)) == ABORTED
-    lines = champion.ABORTED.read_text().splitlines() if champion.ABORTED.exists() else []
+    lines = withdrawn.ABORTED.read_text().splitlines() if withdrawn.ABORTED.exists() else []
     assert len(lines) == evidence

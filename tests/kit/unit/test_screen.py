@@ -130,7 +130,7 @@ def test_a_command_whose_reader_went_away_ends_well() -> None:
 
 def test_dvc_puts_nothing_before_what_is_printed() -> None:
     done = run(
-        "from ml_template.registry import versioning; versioning._dvc(); "
+        "from ml_template.registry import versioning; versioning.dvc(); "
         "print('\\x1b]0;owned\\x07 \\x1b[2J')"
     )
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ml_template.operations import secret_scan
+from ml_template.operations import secrets
 from ml_template.settings.config import InputError
 
 from ..conftest import ROOT
@@ -48,13 +48,13 @@ def test_a_secret_is_found_whatever_its_file_is_called_and_encoded(
     name: str, encoding: str, held: Path
 ) -> None:
     add(held / name, f"größe\n{PLANTED}".encode(encoding))
-    assert not secret_scan.run()
+    assert not secrets.run()
 
 
 def afresh(**environment: str) -> subprocess.CompletedProcess[bytes]:
     """Look in a process of its own: the scanner reads its settings once."""
-    word = f"import {secret_scan.__name__} as scan; print(scan.run())"
-    package = {"PYTHONPATH": str(Path(secret_scan.__file__).parents[2])}
+    word = f"import {secrets.__name__} as scan; print(scan.run())"
+    package = {"PYTHONPATH": str(Path(secrets.__file__).parents[2])}
     environment = os.environ | package | environment
     return subprocess.run([sys.executable, "-c", word], capture_output=True, env=environment)
 
@@ -73,11 +73,11 @@ def test_a_secret_that_the_scanner_passes_over_is_found_or_let_pass_by_a_reviewe
     name: str, held: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(held / name, HIDDEN[name].encode("latin-1"))
-    assert not secret_scan.run()
+    assert not secrets.run()
     assert f"Location:    {name}:" in capsys.readouterr().out
     marked = HIDDEN[name].rstrip("\n") + "  # pragma: allowlist secret\n"
     add(held / name, marked.encode("latin-1"))
-    assert secret_scan.run()
+    assert secrets.run()
 
 
 def test_a_secret_that_the_baseline_holds_passes(held: Path) -> None:
@@ -89,9 +89,9 @@ def test_a_secret_that_the_baseline_holds_passes(held: Path) -> None:
     assert accepted["results"]
     baseline = json.loads((held / ".secrets.baseline").read_bytes()) | accepted
     add(held / ".secrets.baseline", json.dumps(baseline).encode())
-    assert secret_scan.run()
+    assert secrets.run()
     add(held / "a.txt", (PLANTED + PLANTED.replace("Xv", "Yw")).encode())
-    assert not secret_scan.run()
+    assert not secrets.run()
 
 
 def test_a_secret_is_found_where_the_locale_knows_only_ascii(held: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_file_without_a_secret_passes_whatever_it_is_called(name: str, held: P
     add(held / "look.png", b"\x89PNG\0\xff")
     (held / "link").symlink_to("nowhere")
     git("add", "--all")
-    assert secret_scan.run()
+    assert secrets.run()
 
 
 def damaged_index(held: Path) -> None:
@@ -218,7 +218,7 @@ def test_what_could_not_be_looked_at_has_not_passed(
     monkeypatch.setenv("CI", ci)
     damage(held)
     with pytest.raises(InputError, match=says):
-        secret_scan.run()
+        secrets.run()
 
 
 def test_without_git_on_the_path_a_repository_has_not_passed(
@@ -226,7 +226,7 @@ def test_without_git_on_the_path_a_repository_has_not_passed(
 ) -> None:
     monkeypatch.setenv("PATH", str(held))
     with pytest.raises(InputError, match="git is not installed"):
-        secret_scan.run()
+        secrets.run()
 
 
 @pytest.mark.parametrize("git_there", [True, False])
@@ -236,19 +236,19 @@ def test_before_git_init_a_line_says_that_nothing_was_looked_for(
     shutil.rmtree(held / ".git")
     if not git_there:
         monkeypatch.setenv("PATH", str(held))
-    assert secret_scan.run()
+    assert secrets.run()
     assert "secrets: not looked for" in capsys.readouterr().out
     monkeypatch.setenv("CI", "true")
     with pytest.raises(InputError, match="check out the repository"):
-        secret_scan.run()
+        secrets.run()
 
 
 def test_a_repository_that_holds_nothing_of_this_folder_has_not_passed_in_ci(
     held: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     git("rm", "--cached", "-r", ".")
-    assert secret_scan.run()
+    assert secrets.run()
     assert "git holds no file of this folder" in capsys.readouterr().out
     monkeypatch.setenv("CI", "true")
     with pytest.raises(InputError):
-        secret_scan.run()
+        secrets.run()

@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
-from ml_template.registry import champion, sharing, versioning
-from ml_template.registry.champion import ABORTED, CHAMPION, HISTORY, MODELS
+from ml_template.registry import pull, push, sharing, withdrawn
+from ml_template.registry.champion import CHAMPION, HISTORY, MODELS
+from ml_template.registry.withdrawn import ABORTED
 from ml_template.settings.config import InputError
 
 
@@ -48,16 +49,16 @@ def write(path: Path, text: str) -> None:
 def test_a_fresh_machine_knows_the_champion(machines: Machines) -> None:
     machines.on("one")
     crown("a")
-    versioning.push()
+    push.run()
     machines.on("two")
-    versioning.pull()
+    pull.run()
     assert CHAMPION.read_text() == "a"
     assert (MODELS / "a/model.json").read_text() == "a"
     assert not (MODELS / "candidate").exists()
     crown("b")
-    versioning.push()
+    push.run()
     machines.on("one")
-    versioning.pull()
+    pull.run()
     assert CHAMPION.read_text() == "b"
     assert HISTORY.read_text() == "a\nb\n"
 
@@ -69,10 +70,10 @@ def test_two_promotions_at_once_lose_neither(
         machines.on(name)
         crown(name)
         if name == "one":
-            versioning.push()
+            push.run()
     with pytest.raises(InputError, match="another machine promoted too"):
-        versioning.push()
-    versioning.pull()
+        push.run()
+    pull.run()
     assert "champion and history stay" in capsys.readouterr().out
     assert (CHAMPION.read_text(), HISTORY.read_text()) == ("two", "two\n")
     assert (machines.remote / CHAMPION).read_text() == "one"
@@ -82,13 +83,13 @@ def test_two_promotions_at_once_lose_neither(
 def test_models_taken_back_on_two_machines_are_known_to_both(machines: Machines) -> None:
     for name, digest in (("one", "1"), ("two", "2")):
         machines.on(name)
-        champion.abort(digest * 64, "failed: 5 %")
-        versioning.push()
+        withdrawn.abort(digest * 64, "failed: 5 %")
+        push.run()
     machines.on("one")
     for _ in range(2):
-        versioning.pull()
-        versioning.push()
-    assert all(champion.listed(digest * 64) for digest in "12")
+        pull.run()
+        push.run()
+    assert all(withdrawn.listed(digest * 64) for digest in "12")
     assert (machines.remote / ABORTED).read_bytes() == ABORTED.read_bytes()
     assert len(ABORTED.read_bytes().splitlines()) == 2
 
@@ -99,29 +100,29 @@ def test_models_taken_back_elsewhere_are_known_where_another_was_promoted_too(
     for name in ("one", "two"):
         machines.on(name)
         crown(name)
-        champion.abort(name, "failed: 5 %")
+        withdrawn.abort(name, "failed: 5 %")
         if name == "one":
-            versioning.push()
-    versioning.pull()
-    assert all(map(champion.listed, ("one", "two")))
+            push.run()
+    pull.run()
+    assert all(map(withdrawn.listed, ("one", "two")))
     assert CHAMPION.read_text() == "two"
 
 
 def test_a_version_that_is_kept_here_is_never_overwritten(machines: Machines) -> None:
     machines.on("one")
     crown("a")
-    versioning.push()
+    push.run()
     write(machines.remote / MODELS / "a/model.json", "swapped")
-    versioning.pull()
+    pull.run()
     assert (MODELS / "a/model.json").read_text() == "a"
 
 
 def test_a_second_push_sends_no_version_again(machines: Machines) -> None:
     machines.on("one")
     crown("a")
-    versioning.push()
+    push.run()
     write(MODELS / "a/model.json", "changed")
-    versioning.push()
+    push.run()
     assert (machines.remote / MODELS / "a/model.json").read_text() == "a"
 
 
@@ -158,7 +159,7 @@ def test_a_name_that_push_does_not_write_is_refused_before_anything_is_written(
 ) -> None:
     machines.on("one")
     crown("a")
-    versioning.push()
+    push.run()
     machines.on("two")
     (MODELS / "folder").mkdir(parents=True)
     (machines.folder / "outside").mkdir()
@@ -167,7 +168,7 @@ def test_a_name_that_push_does_not_write_is_refused_before_anything_is_written(
     find = sharing.find
     monkeypatch.setattr(sharing, "find", lambda remote: [*find(remote), name])
     with pytest.raises(InputError, match="nothing is copied"):
-        versioning.pull()
+        pull.run()
     assert files(machines.folder) == before
 
 
@@ -177,10 +178,10 @@ def test_a_hidden_file_in_the_remote_stays_there_and_is_named(
 ) -> None:
     machines.on("one")
     crown("a")
-    versioning.push()
+    push.run()
     write(machines.remote / MODELS / name, "of a file manager")
     machines.on("two")
-    versioning.pull()
+    pull.run()
     assert (MODELS / "a/model.json").read_text() == CHAMPION.read_text() == "a"
     assert not (MODELS / name).exists()
     assert f"'{name}'" in capsys.readouterr().out
@@ -191,9 +192,9 @@ def test_other_names_of_people_travel(name: str, machines: Machines) -> None:
     machines.on("one")
     crown("a")
     write(MODELS / name, "kept")
-    versioning.push()
+    push.run()
     machines.on("two")
-    versioning.pull()
+    pull.run()
     assert (MODELS / name).read_text() == "kept"
 
 
@@ -231,10 +232,10 @@ def test_what_is_not_what_git_pins_is_not_used_and_the_next_pull_works(
     value = md5(ROWS) if part == "file" else f"{md5(LISTED)}.dir"
     pin(machines, name, value, **right | {listed if part == "list" else row: change})
     with pytest.raises(InputError, match=f"pull: {name}.* in the remote is not what git pins"):
-        versioning.pull()
+        pull.run()
     assert {path.suffix for path in Path("data").rglob("*") if path.is_file()} == {".dvc"}
     pin(machines, name, value, **right)
-    versioning.pull()
+    pull.run()
     assert (Path(name) if part == "file" else Path(name) / "rows.csv").read_bytes() == ROWS
 
 
@@ -246,18 +247,18 @@ def test_a_cache_that_was_changed_is_cleaned_and_so_is_what_was_made_of_it(
     config = Path(".dvc/config")
     config.write_text(config.read_text() + f"[cache]\n    type = {kind}\n")
     pin(machines, "data/rows.csv", md5(ROWS), **{f"_{md5(ROWS)}": ROWS})
-    versioning.pull()
+    pull.run()
     kept = Path(".dvc/cache/files/md5") / md5(ROWS)[:2] / md5(ROWS)[2:]
     for path in {kept, Path("data/rows.csv")}:
         path.chmod(0o644)
         path.write_bytes(CHANGED)
-    versioning.pull()
+    pull.run()
     assert Path("data/rows.csv").read_bytes() == kept.read_bytes() == ROWS
 
 
 def test_what_the_remote_lacks_stays_away(machines: Machines) -> None:
     pin(machines, "data/rows.csv", md5(ROWS))
-    versioning.pull()
+    pull.run()
     assert not Path("data/rows.csv").exists()
 
 
@@ -287,7 +288,7 @@ def test_a_pinned_list_of_files_that_leads_out_of_its_folder_is_refused_before_a
         kept.write_bytes(content)
     before = files(machines.folder)
     with pytest.raises(InputError, match="the list of data/folder that git pins leads elsewhere"):
-        versioning.pull()
+        pull.run()
     assert files(machines.folder) == before
 
 
@@ -299,7 +300,7 @@ def test_names_in_a_pinned_folder_may_have_dots_and_folders_of_their_own(
     pin(
         machines, "data/folder", f"{value}.dir", **{f"_{value}_dir": content, f"_{md5(ROWS)}": ROWS}
     )
-    versioning.pull()
+    pull.run()
     assert Path("data/folder/a..b/.c/größe 1.csv").read_bytes() == ROWS
 
 
@@ -309,9 +310,9 @@ def test_an_output_that_no_lock_knows_is_named_with_what_to_do(machines: Machine
     write(Path("dvc.yaml"), json.dumps({"stages": {"make": stage}}))
     write(Path("made.csv"), "unsaved")
     with pytest.raises(InputError, match=r"pull: dvc\.lock does not know made\.csv.*move") as error:
-        versioning.pull()
+        pull.run()
     assert "--force" not in str(error.value)
     assert Path("made.csv").read_text() == "unsaved"
     Path("made.csv").rename("kept.csv")
-    versioning.pull()
+    pull.run()
     assert Path("data/rows.csv").read_bytes() == ROWS

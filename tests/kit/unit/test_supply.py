@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ml_template.operations import contents, supply
+from ml_template.operations import contents, scan, sign, signatures, verify
 from ml_template.registry import champion
 from ml_template.settings.config import InputError
 
@@ -64,9 +64,9 @@ def bench(tmp_path: Path, program: Program, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("COSIGN_KEY", "cosign.key")
     monkeypatch.setenv("COSIGN_PUBLIC_KEY", "cosign.pub")
     monkeypatch.setattr(champion, "read", lambda _: RECORD)
-    monkeypatch.setattr(supply, "check", lambda *_: "sha256:local")
+    monkeypatch.setattr(sign, "check", lambda *_: "sha256:local")
     Path("reports").mkdir()
-    supply.IMAGE.write_text(json.dumps({"tag": "model:1", "model": MODEL}), encoding="utf-8")
+    verify.IMAGE.write_text(json.dumps({"tag": "model:1", "model": MODEL}), encoding="utf-8")
     program("docker", push=f"1: digest: {DIGEST} size: 1", run=json.dumps(LISTING))
     program("cosign", version='{"gitVersion": "v2.5.0"}', verify=SIGNED)
     program("cosign", verify_attestation=statement(LINEAGE))
@@ -85,8 +85,8 @@ def said(bench: Path, name: str) -> list[str]:
 
 
 def test_what_the_registry_took_is_signed_by_its_digest(bench: Path) -> None:
-    supply.sign()
-    made = json.loads(supply.IMAGE.read_bytes())
+    sign.run()
+    made = json.loads(verify.IMAGE.read_bytes())
     assert (made["tag"], made["model"]) == ("model:1", MODEL)
     assert made["image"].startswith("registry.example.com/team/")
     assert made["image"].endswith(f"@{DIGEST}")
@@ -112,7 +112,7 @@ def test_the_password_of_the_registry_is_no_argument_and_its_login_is_forgotten(
 ) -> None:
     monkeypatch.setenv("REGISTRY_USER", "robot")
     monkeypatch.setenv("REGISTRY_PASSWORD", "not-for-the-log")
-    supply.sign()
+    sign.run()
     login = "login --username robot --password-stdin registry.example.com"
     assert said(bench, "docker")[0] == login
     assert "not-for-the-log" not in "".join(said(bench, "docker") + said(bench, "cosign"))
@@ -123,16 +123,16 @@ def test_in_a_ci_run_without_a_key_the_run_signs(
 ) -> None:
     monkeypatch.delenv("COSIGN_KEY")
     with pytest.raises(InputError, match="COSIGN_KEY"):
-        supply.sign()
+        sign.run()
     monkeypatch.setenv("CI", "true")
-    supply.sign()
+    sign.run()
     assert not any("--key" in line or "tlog" in line for line in said(bench, "cosign"))
 
 
 def test_an_image_without_a_digest_is_not_signed(bench: Path, program: Program) -> None:
     program("docker", push="pushed")
     with pytest.raises(InputError, match="no digest"):
-        supply.sign()
+        sign.run()
     assert not (bench / "bin/cosign.log").exists()
 
 
@@ -142,8 +142,8 @@ def test_a_step_that_fails_leaves_no_signed_image_behind(
 ) -> None:
     program(name, code=1)
     with pytest.raises(InputError, match="failed"):
-        supply.sign()
-    assert "image" not in json.loads(supply.IMAGE.read_bytes())
+        sign.run()
+    assert "image" not in json.loads(verify.IMAGE.read_bytes())
 
 
 @pytest.mark.parametrize("version", ["v3.0.2", "3.0.2", "v20.0.0"])
@@ -152,7 +152,7 @@ def test_another_cosign_than_version_2_is_refused(
 ) -> None:
     program("cosign", version=json.dumps({"gitVersion": version}))
     with pytest.raises(InputError, match=f"{version} is not version 2"):
-        supply.verified(IMAGE)
+        verify.verified(IMAGE)
 
 
 def test_a_model_that_nobody_judged_is_not_signed(
@@ -160,22 +160,22 @@ def test_a_model_that_nobody_judged_is_not_signed(
 ) -> None:
     monkeypatch.setattr(champion, "read", lambda _: None)
     with pytest.raises(InputError, match="neither champion nor challenger"):
-        supply.sign()
+        sign.run()
     assert not (bench / "bin/docker.log").exists()
 
 
 def test_a_signed_image_says_where_its_model_comes_from(bench: Path) -> None:
-    assert supply.verified(IMAGE) == LINEAGE | {"image": IMAGE}
+    assert verify.verified(IMAGE) == LINEAGE | {"image": IMAGE}
     assert all("--key cosign.pub" in line for line in said(bench, "cosign"))
 
 
 def test_an_identity_is_asked_for_exactly(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COSIGN_PUBLIC_KEY")
     with pytest.raises(InputError, match="say who may sign"):
-        supply.verified(IMAGE)
+        verify.verified(IMAGE)
     monkeypatch.setenv("VERIFY_IDENTITY", "https://ci.example.com/release")
     monkeypatch.setenv("VERIFY_ISSUER", "https://ci.example.com")
-    supply.verified(IMAGE)
+    verify.verified(IMAGE)
     exact = (
         "--certificate-identity https://ci.example.com/release "
         "--certificate-oidc-issuer https://ci.example.com"
@@ -186,7 +186,7 @@ def test_an_identity_is_asked_for_exactly(bench: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("tag", [f"{NAME}:1", f"{NAME}:1@{DIGEST}", NAME, f"--key@{DIGEST}", ""])
 def test_what_is_not_named_by_digest_alone_is_refused(tag: str, bench: Path) -> None:
     with pytest.raises(InputError, match="by digest"):
-        supply.verified(tag)
+        verify.verified(tag)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_lineage_of_another_image_or_model_is_refused(
 ) -> None:
     program("cosign", verify_attestation=attested)
     with pytest.raises(InputError, match=why):
-        supply.verified(IMAGE)
+        verify.verified(IMAGE)
 
 
 DEEP, PAYLOAD = "[" * 100_000, '{"payload": null}'
@@ -230,28 +230,28 @@ def test_what_cosign_prints_in_another_form_is_refused_in_one_line(
 ) -> None:
     program("cosign", **{word: printed})
     with pytest.raises(InputError, match=r"printed cannot be read .*install cosign 2\.5"):
-        supply.verified(IMAGE)
+        verify.verified(IMAGE)
 
 
 def test_an_image_of_jobs_needs_a_signature_alone(bench: Path, program: Program) -> None:
     program("cosign", verify_attestation="")
-    supply.trusted(IMAGE)
+    signatures.trusted(IMAGE)
     other = {"critical": {"identity": {"docker-reference": "registry.example.com/other"}}}
     program("cosign", verify=json.dumps([other]))
     with pytest.raises(InputError, match="its signature was made for"):
-        supply.trusted(IMAGE)
+        signatures.trusted(IMAGE)
     with pytest.raises(InputError, match="by digest"):
-        supply.trusted(f"{NAME}:1")
+        signatures.trusted(f"{NAME}:1")
     program("cosign", code=1)
     with pytest.raises(InputError, match="cosign verify"):
-        supply.trusted(IMAGE)
+        signatures.trusted(IMAGE)
 
 
 @pytest.mark.parametrize("printed", ['""', "[]"])
 def test_an_empty_list_of_signatures_is_none(printed: str, bench: Path, program: Program) -> None:
     program("cosign", verify=printed)
     with pytest.raises(InputError, match=r"its signature was made for \[\]"):
-        supply.verified(IMAGE)
+        verify.verified(IMAGE)
 
 
 @pytest.mark.parametrize("version", ["v2.5.0", "2.5.0", "devel"])
@@ -260,28 +260,28 @@ def test_a_blank_line_and_a_version_without_v_are_no_hindrance(
 ) -> None:
     attested = f"{statement(LINEAGE)}\n"
     program("cosign", version=json.dumps({"gitVersion": version}), verify_attestation=attested)
-    assert supply.verified(IMAGE)["model"] == MODEL
+    assert verify.verified(IMAGE)["model"] == MODEL
 
 
 def test_a_signature_made_for_another_repository_is_refused(bench: Path, program: Program) -> None:
     other = {"critical": {"identity": {"docker-reference": "registry.example.com/other"}}}
     program("cosign", verify=json.dumps([other]))
     with pytest.raises(InputError, match="its signature was made for"):
-        supply.verified(IMAGE)
+        verify.verified(IMAGE)
 
 
 def test_without_a_name_the_image_signed_last_is_meant_then_that_of_the_champion(
     bench: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(InputError, match="make sign"):
-        supply.latest()
-    supply.IMAGE.write_text(json.dumps({"image": IMAGE, "model": MODEL}), encoding="utf-8")
-    assert supply.latest() == IMAGE
-    supply.IMAGE.unlink()
+        verify.latest()
+    verify.IMAGE.write_text(json.dumps({"image": IMAGE, "model": MODEL}), encoding="utf-8")
+    assert verify.latest() == IMAGE
+    verify.IMAGE.unlink()
     with pytest.raises(InputError, match="no image is known"):
-        supply.latest()
+        verify.latest()
     monkeypatch.setattr(champion, "read", lambda _: RECORD | {"image": IMAGE})
-    assert supply.latest() == IMAGE
+    assert verify.latest() == IMAGE
 
 
 def test_without_data_on_vulnerabilities_the_scan_is_not_passed(
@@ -291,11 +291,11 @@ def test_without_data_on_vulnerabilities_the_scan_is_not_passed(
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody is there
     (tmp_path / "requirements").mkdir()
-    for lock in supply.LOCKS:
+    for lock in scan.LOCKS:
         line = f"rich==1.0.0 --hash=sha256:{'0' * 64}\n" if "serve" in lock else ""
         (tmp_path / lock).write_text(line, encoding="utf-8")
     with pytest.raises(InputError, match="not passed"):
-        supply.scan()
+        scan.run()
 
 
 def test_a_known_vulnerability_is_named_and_refused(
@@ -303,7 +303,7 @@ def test_a_known_vulnerability_is_named_and_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "requirements").mkdir()
-    for lock in supply.LOCKS:
+    for lock in scan.LOCKS:
         (tmp_path / lock).write_text("", encoding="utf-8")
     fault = {"id": "EXAMPLE-1", "fix_versions": ["2.0"]}
     report = {"dependencies": [{"name": "weak", "version": "1.0", "vulns": [fault]}]}
@@ -312,31 +312,31 @@ def test_a_known_vulnerability_is_named_and_refused(
     python.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(python))
     with pytest.raises(InputError, match="not passed"):
-        supply.scan()
+        scan.run()
     assert "weak 1.0: EXAMPLE-1: fixed in 2.0" in capsys.readouterr().out
 
 
 def test_a_lock_that_is_missing_is_no_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"serve\.txt is missing"):
-        supply.scan()
+        scan.run()
 
 
 def test_an_image_is_deployed_for_the_model_it_was_signed_with_alone(
     bench: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(champion, "read", lambda _: None)  # a rollback: it is neither any more
-    supply.serves(IMAGE, MODEL)
+    signatures.serves(IMAGE, MODEL)
     with pytest.raises(InputError, match=f"serves model {'a' * 16}, not {'e' * 16}"):
-        supply.serves(IMAGE, "e" * 64)
+        signatures.serves(IMAGE, "e" * 64)
     with pytest.raises(InputError, match="by digest"):
-        supply.serves(f"{NAME}:1", MODEL)
+        signatures.serves(f"{NAME}:1", MODEL)
     monkeypatch.delenv("COSIGN_PUBLIC_KEY")
     with pytest.raises(InputError, match="say who may sign"):
-        supply.serves(IMAGE, MODEL)
+        signatures.serves(IMAGE, MODEL)
 
 
 def test_an_image_that_nobody_signed_is_not_deployed(bench: Path, program: Program) -> None:
     program("cosign", code=1)
     with pytest.raises(InputError, match="cosign verify"):
-        supply.serves(IMAGE, MODEL)
+        signatures.serves(IMAGE, MODEL)

@@ -14,7 +14,7 @@ import tempfile
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ..outside.text import line
 from ..settings.config import InputError
@@ -105,8 +105,12 @@ def namespace(settings: dict[str, str]) -> str:
     return f"{project()}-{env}"
 
 
-def kubectl(*words: str, stdin: str | None = None, seconds: float = SECONDS) -> str:
-    """What kubectl prints; raises InputError, with the remedy, where it refuses or takes longer."""
+def ask(*words: str, stdin: str | None = None, seconds: float | None = None) -> str:
+    """What kubectl prints; raises InputError, with the remedy, where it refuses or takes longer.
+
+    With a limit of its own (--request-timeout) it would not look for the cluster of its pod.
+    """
+    seconds = seconds or SECONDS
     program = shutil.which("kubectl")
     if program is None:
         raise InputError("kubectl is not installed: install it (version 1.27 or newer)")
@@ -126,7 +130,9 @@ def kubectl(*words: str, stdin: str | None = None, seconds: float = SECONDS) -> 
             raise _refusal(what, f"i/o timeout after {seconds} seconds") from None
         except OSError as error:
             raise NoAnswerError(f"{what}: it cannot be run: {error.strerror}") from None
-        answer, complaint = map(_content, (said, fault))
+        for file in (said, fault):
+            file.seek(0)
+        answer, complaint = said.read(), fault.read()
     if max(len(answer), len(complaint)) >= LONGEST:
         raise NoAnswerError(f"{what}: it said more than {LONGEST >> 20} MiB")
     if done.returncode:
@@ -142,11 +148,6 @@ def _limited() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     own = LONGEST if most == resource.RLIM_INFINITY else min(LONGEST, most)
     resource.setrlimit(resource.RLIMIT_FSIZE, (own, most))
-
-
-def _content(file: IO[bytes]) -> bytes:
-    file.seek(0)
-    return file.read()
 
 
 def shown(text: str) -> str:
@@ -176,22 +177,14 @@ def pods(namespace: str, track: str) -> list[Object]:
 
 
 def read(text: str, kind: str) -> Object:
-    """The JSON of an answer; raises NoAnswerError unless it has the form of `kind`."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise NoAnswerError(f"kubectl gave no {kind}: {shown(str(error))}") from None
-    return formed(value, kind)
+    """The JSON of an answer, without the nulls that stand for nothing.
 
-
-def formed(value: Any, kind: str) -> Object:
-    """`value` without the nulls that stand for nothing; raises NoAnswerError unless it has the
-    form of `kind`.
+    Raises NoAnswerError unless it has the form of `kind`.
     """
     try:
-        found: Object = _formed(value, FORMS[kind], kind)
-    except ValueError as error:
-        raise NoAnswerError(f"kubectl gave no {kind}: {error}") from None
+        found: Object = _formed(json.loads(text), FORMS[kind], kind)
+    except (ValueError, RecursionError) as error:
+        raise NoAnswerError(f"kubectl gave no {kind}: {shown(str(error))}") from None
     return found
 
 
@@ -216,13 +209,6 @@ def _formed(value: Any, form: Any, where: str) -> Any:
         else:
             made[key] = _formed(made.get(key), part, f"{where}.{key}")
     return made
-
-
-def ask(*words: str, stdin: str | None = None) -> str:
-    """`kubectl` with a limit of time; with one of its own (--request-timeout) it does not look for
-    the cluster of its pod.
-    """
-    return kubectl(*words, stdin=stdin, seconds=SECONDS)
 
 
 def _refusal(what: str, said: str) -> InputError:

@@ -10,7 +10,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from ..operations import quality
-from ..operations.decide import ANSWERS, Counts, Range
+from ..operations.evidence import ANSWERS, Counts, Range
 from ..operations.quality import Both
 from ..settings.config import InputError
 from . import cluster
@@ -83,10 +83,12 @@ def series(text: str) -> Series:
             if not once or len(found) == MOST or not 0 <= value <= LARGEST:
                 raise ValueError(f"{key} {value}: not one count of one thing")
             found[key] = value
-    if not _labelled(found, REQUESTS):
+    families = _families(found)
+    if REQUESTS not in families:
         raise ValueError(f"no {REQUESTS}")
-    for name in {key.partition("|")[0] for key in found if "_bucket|" in key}:
-        rows = _labelled(found, name)
+    for name, rows in families.items():
+        if not name.endswith("_bucket"):
+            continue
         ends = sum(map(_edge, rows))  # not a number where one is none
         if ends != math.inf or min(_single(rows).values()) < 0:
             raise ValueError(f"{name}: its buckets do not add up")
@@ -108,40 +110,40 @@ def counts(now: Pods, base: Pods, restarted: int = 0, quality: Range | None = No
     Of a pod that began anew the negative difference is kept: it must not vanish in a sum.
     """
     memory = max((pod.get(MEMORY, 0.0) for pod in now.values()), default=0.0)
-    new: dict[str, float] = {}
+    new: Series = {}
     for key, pod in now.items():
         known = base.get(key, {})
         for name in dict.fromkeys((*pod, *known)):
             part = pod.get(name, 0.0) - known.get(name, 0.0)
             before = new.get(name, 0.0)
             new[name] = before + part if min(before, part) >= 0 else min(before, part)
-    outputs: dict[str, dict[str, float]] = {}
-    for name, value in new.items():
-        family, _, label = name.partition("|")
-        if family == "predict_answers_total":
-            outputs.setdefault(ANSWERS, {})[label] = value
-        elif family.endswith("_bucket") and family != "predict_seconds_bucket":
-            outputs.setdefault(family.removesuffix("_bucket"), {})[label] = value
+    families = _families(new)
+    seconds = families.pop("predict_seconds_bucket", {})
+    outputs = {
+        name.removesuffix("_bucket"): _single(rows)
+        for name, rows in families.items()
+        if name.endswith("_bucket")
+    }
+    if "predict_answers_total" in families:
+        outputs[ANSWERS] = families["predict_answers_total"]
     return Counts(
-        codes=_labelled(new, REQUESTS),
-        seconds={_edge(k): n for k, n in _labelled(new, "predict_seconds_bucket").items()},
+        codes=families.get(REQUESTS, {}),
+        seconds={_edge(label): n for label, n in seconds.items()},
         not_finite=new.get("predict_not_finite_total|", 0.0),
-        outputs={
-            name: rows if name == ANSWERS else _single(rows) for name, rows in outputs.items()
-        },
+        outputs=outputs,
         memory=memory,
         restarts=restarted,
         quality=quality,
     )
 
 
-def _labelled(new: Mapping[str, float], family: str) -> dict[str, float]:
-    return {
-        label: value
-        for name, value in new.items()
-        for key, _, label in [name.partition("|")]
-        if key == family
-    }
+def _families(counted: Series) -> dict[str, dict[str, float]]:
+    """Values by the name of a series, then by its label."""
+    found: dict[str, dict[str, float]] = {}
+    for name, value in counted.items():
+        family, _, label = name.partition("|")
+        found.setdefault(family, {})[label] = value
+    return found
 
 
 def _single(rows: Mapping[str, float]) -> dict[str, float]:
@@ -189,6 +191,17 @@ class Look:
             stable = replace(stable, seconds=counts(self.stable, base["times"]).seconds)
         mine = counts(self.canary, base.get("canary", {}), self.restarted, quality=self.quality[1])
         return stable, mine
+
+    def begins(self, before: Pods | None) -> dict[str, Pods]:
+        """The counters, as of now, that a step begins with.
+
+        Where stable gets next to no requests any more, what it answered since `before` is the
+        reference; but not for times, which the load of the machine makes: see `decide`.
+        """
+        mine = {"canary": kept(self.canary)}
+        if before is None:
+            return mine | {"stable": kept(self.stable)}
+        return mine | {"stable": before, "times": self.times()}
 
     def times(self) -> Pods:
         """How long stable has taken until now."""

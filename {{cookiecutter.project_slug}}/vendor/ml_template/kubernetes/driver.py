@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import math
-import os
-import signal
 import time
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
-from ..model import lineage
 from ..operations import notify
-from ..operations.decide import Counts, Decision, decide
+from ..operations.evidence import Counts
+from ..operations.steps import Decision, decide
 from ..outside.screen import say
-from ..registry import champion
 from ..settings.config import InputError
 from ..settings.gates import Gates, Rollout
-from . import cluster, counts, route
-from .route import Route, State
+from . import cluster, counts, ending, route
+from .ending import said, unhindered
+from .route import Route, Shares, State
 
-ABORTED = 3  # exit code
 MIRROR_EFFECT = 2.0  # seconds until a gateway has read a changed route
-DAMAGED = "the state of the rollout in the route cannot be read"
 MIRROR_SECONDS = 5.0  # without any answer of stable after which a mirror is taken away again
 
 # stable answers 1 % until it is promoted: times are compared with those of the same minutes
 MOST = 99
 USUAL = "usual"  # in the state's base: how long stable took when it had nearly all requests
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-Steps = tuple[int, ...]  # the canary's share of the answers in per cent, step by step
 
 
 class Driver:
@@ -42,7 +31,7 @@ class Driver:
     """
 
     def __init__(
-        self, env: str, gates: Gates, rollout: Rollout, steps: Steps, now: Route, state: State
+        self, env: str, gates: Gates, rollout: Rollout, steps: Shares, now: Route, state: State
     ) -> None:
         self.env, self.gates, self.rollout, self.steps = env, gates, rollout, steps
         self.route, self.state = now, state
@@ -53,13 +42,15 @@ class Driver:
         self.answered = Counts({})  # of stable, since the step began
         self.alarmed = False  # people know that an abort cannot be written
 
-    def drive(self) -> int:
-        """Until the last step is passed (0) or the rollout is aborted (3).
+    def drive(self, share: int) -> int:
+        """From `share` until the last step is passed (0) or the rollout is aborted (3).
 
         An interrupt (Ctrl-C, SIGTERM) leaves it to the next driver, with everyone at stable.
-        Raises InputError where somebody else drives, or where the abort cannot be written.
+        Raises ConflictError where another one began to drive meanwhile, and InputError where
+        somebody else drives, or where the abort cannot be written.
         """
         try:
+            self.take(share)
             self.say("resumed" if self.state.step >= 0 else "started")
             while (code := self.turn()) is None:
                 last = time.monotonic()
@@ -73,24 +64,20 @@ class Driver:
     def take(self, share: int) -> None:
         """Become the only one who may write; raises ConflictError where the route was changed.
 
-        Where that is not answered well again and again, it is left to `drive`.
+        Where that is not answered well again and again, it is left to the turns.
         """
         self.asked.add(share)
-        try:
-            for _ in range(cluster.TRIES):
-                try:
-                    self.route = route.write(self.route, share, self.state, mirrored(self.state))
-                except cluster.ConflictError:  # also where it was written, and not answered
-                    raise
-                except Exception as error:
-                    self.say(f"not done: {said(error)}")
-                    time.sleep(self.pause)
-                else:
-                    self.asked = set()
-                    return
-        except KeyboardInterrupt:
-            self.interrupted()
-            raise
+        for _ in range(cluster.TRIES):
+            try:
+                self.route = route.write(self.route, share, self.state)
+            except cluster.ConflictError:  # also where it was written, and not answered
+                raise
+            except Exception as error:
+                self.say(f"not done: {said(error)}")
+                time.sleep(self.pause)
+            else:
+                self.asked = set()
+                return
 
     def turn(self) -> int | None:
         """Look, decide and do it; the exit code where the rollout ends with it."""
@@ -101,7 +88,7 @@ class Driver:
             raise
         except route.DamagedError as error:
             self.route = error.route
-            self.state = replace(self.state, phase="aborted", reason=DAMAGED)
+            self.state = replace(self.state, phase="aborted", reason=ending.DAMAGED)
         except Exception as error:  # what was decided is decided again
             self.say(f"not done: {said(error)}")
             if decision.verdict == "abort":
@@ -120,7 +107,7 @@ class Driver:
         if decision.verdict == "promote" and self.state.step + 1 == len(self.steps):
             self.write(self.route.weight, replace(self.state, phase="passed", base={}))
             self.say(f"passed: {decision.reason}")
-            return passed(self.state, self.env)
+            return ending.passed(self.state, self.env)
         if decision.verdict == "promote":
             self.advance(decision.reason)
         else:
@@ -152,13 +139,13 @@ class Driver:
         if self.state.step >= 0 and self.steps[self.state.step] == MOST:
             usual = {float(edge): n for edge, n in base.get(USUAL, {}).get("", {}).items()}
         found = decide(stable, mine, self.gates, self.state.elapsed, usual)
-        if mirrored(self.state) and self.silenced(stable.of("")):
+        if self.state.mirrored and self.silenced(stable.of("")):
             # a gateway that does not know the filter answers nobody, and says so in its log only
             return Decision("abort", "stable gets no requests: can your gateway RequestMirror?")
         if self.state.step < 0 and found.verdict != "abort":
             return self.ready(len(self.seen.canary), stable.of(""))
         if found.verdict == "hold" and self.seen.began_anew(base):
-            self.state = replace(self.state, base=self.base({}, self.state.step))
+            self.state = replace(self.state, base=self.base(self.state.step, {}))
         return found
 
     def silenced(self, answers: float) -> bool:
@@ -182,41 +169,35 @@ class Driver:
             return Decision("hold", f"{answers:.0f} of {least} answers of stable before the switch")
         return Decision("promote", f"{count} pods are ready")
 
-    def base(self, before: counts.Pods, step: int) -> dict[str, counts.Pods]:
-        """The counters that `step` begins with.
-
-        Where stable gets next to no requests any more, what it answered since `before` is the
-        reference; but not for times, which the load of the machine makes: see `decide`.
-        """
-        mine = {"canary": counts.kept(self.seen.canary), USUAL: self.state.base.get(USUAL, {})}
-        if step < 0 or self.steps[step] < MOST:
-            return mine | {"stable": counts.kept(self.seen.stable)}
-        return mine | {"stable": before, "times": self.seen.times()}
+    def base(self, step: int, before: counts.Pods) -> dict[str, counts.Pods]:
+        """The counters that `step` begins with; see `Look.begins`."""
+        last = step >= 0 and self.steps[step] == MOST
+        usual = {USUAL: self.state.base.get(USUAL, {})}
+        return usual | self.seen.begins(before if last else None)
 
     def advance(self, reason: str) -> None:
         step = self.state.step + 1
-        base = self.base(self.state.base.get("stable", {}), step)
+        base = self.base(step, self.state.base.get("stable", {}))
         times = self.answered.seconds
         if step <= 1 and min(times.values(), default=-1.0) >= 0:  # none where a pod began anew
             # in the steps before stable had all requests, or nearly all
             base[USUAL] = {"": {str(edge): n for edge, n in times.items()}}
         self.write(self.steps[step], replace(self.state, step=step, elapsed=0.0, base=base))
-        mirrored = ", mirrored" if self.state.strategy == "shadow" else ""
-        self.say(f"promote: {reason}; now at {self.steps[step]} %{mirrored}")
+        copied = ", mirrored" if self.state.strategy == "shadow" else ""
+        self.say(f"promote: {reason}; now at {self.steps[step]} %{copied}")
 
     def abort(self, decision: Decision) -> int:
         """Everyone back to stable first; then people are told, once, and the pods go."""
         reason, evidence = decision.reason, decision.evidence
-        self.write(
-            0, replace(self.state, phase="aborted", reason=reason, evidence=evidence, base={})
-        )
+        over = replace(self.state, phase="aborted", reason=reason, evidence=evidence, base={})
+        self.write(0, over)
         self.say(f"abort: {reason}; everyone is at stable again")
         if not self.state.told:
-            tell(self.env, self.state)
+            ending.tell(self.env, self.state)
             self.state = replace(self.state, told=True)
             self.write(0, self.state)
-        scale_down(self.route.space)
-        return ABORTED
+        ending.scale_down(self.route.space)
+        return ending.ABORTED
 
     def unwritten(self, why: str) -> None:
         """An abort does not go through: people are told once where it does not stand in the route,
@@ -256,7 +237,7 @@ class Driver:
 
     def write(self, weight: int, state: State) -> None:
         self.asked.add(weight)
-        self.route = route.change(self.route, weight, state, mirrored(state), self.asked)
+        self.route = route.change(self.route, weight, state, self.asked)
         self.asked, self.state = set(), state
 
     def say(self, text: str) -> None:
@@ -267,71 +248,3 @@ class Driver:
 def pause(rollout: Rollout) -> float:
     """Seconds between two looks."""
     return min(max(rollout.seconds.step / 24, 0.25), 5.0)
-
-
-@contextmanager
-def unhindered() -> Iterator[None]:
-    """What is begun is ended: a second Ctrl-C, or whoever ends this process, waits for it."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDS}
-    try:
-        yield
-    finally:
-        for number, heard in before.items():
-            signal.signal(number, heard)
-
-
-def said(error: Exception) -> str:
-    """What an error says; of one that nobody foresaw also its type and place."""
-    if isinstance(error, InputError):
-        return str(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(place.filename).name}, line {place.lineno}"
-    return f"{type(error).__name__} ({where}): {cluster.shown(str(error))}"
-
-
-def mirrored(state: State) -> bool:
-    """Whether the canary gets a copy of every request: a shadow whose pods are ready."""
-    return state.strategy == "shadow" and state.phase == "running" and state.step >= 0
-
-
-def passed(state: State, env: str) -> int:
-    """Say what follows a rollout that passed; exit code 0."""
-    say(f"canary: model {state.model[:16]} passed: `make promote ENV={env}` makes it stable")
-    say(f"canary: to undo it: make rollback ENV={env}")
-    return 0
-
-
-def ended(space: str, env: str, state: State) -> int:
-    """What follows an abort: people are told, once, and the pods go; ABORTED.
-
-    Killed in between, the next `make canary` does the rest.
-    """
-    if not state.told:
-        tell(env, state)
-        route.note(space, state, replace(state, told=True))
-    scale_down(space)
-    # another machine, or a job whose volume is gone, told of it
-    if state.told and state.evidence and not champion.listed(state.model):
-        champion.abort(state.model, state.reason)
-    return ABORTED
-
-
-def tell(env: str, state: State) -> None:
-    """Tell people of an abort; where the model's answers made it, the model is taken back."""
-    listed = ""
-    try:
-        if state.evidence:
-            champion.abort(state.model, state.reason)
-            if "KUBERNETES_SERVICE_HOST" in os.environ and not lineage.in_ci():
-                listed = f"; {champion.ABORTED} goes with its job: in a clone, `make canary "
-                listed += f"ENV={env}` lists it too, and `make push` shares it"
-    except Exception as error:  # a list that cannot be written keeps nobody untold
-        listed = f"; `make offer` may offer it again, it is not listed: {said(error)}"
-    name, model = cluster.project(), state.model[:16]
-    notify.send(f"{name}: {env}: rollout of model {model} aborted: {state.reason}{listed}")
-
-
-def scale_down(space: str) -> None:
-    """No pods of the canary: for a release that is not tried any more."""
-    name = f"{cluster.project()}-canary"
-    cluster.ask("scale", "deployment", name, "--replicas=0", "--namespace", space)

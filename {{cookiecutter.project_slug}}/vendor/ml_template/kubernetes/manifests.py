@@ -6,41 +6,20 @@ import json
 import os
 import re
 import tempfile
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..registry import champion
 from ..settings.config import InputError
-from ..storage.files import read_json, write_text
-from ..storage.places import IMAGE
-from .cluster import kubectl, namespace, project
+from ..storage.files import write_text
+from .cluster import ask, namespace, project
+from .releases import Release, wanted
 
 HOME = Path("deploy/k8s")
 STRATEGIES = ("canary", "bluegreen", "shadow", "argo")
 JOBS = ("train", "rollout")
 _ARGUMENT = "/spec/template/spec/containers/0/args/1"
-_BY_DIGEST = re.compile(r"([^\s@]+)@(sha256:[0-9a-f]{64})")
-
-
-@dataclass(frozen=True)
-class Release:
-    """An image by digest, and what it serves: digest of model and verdict, commit of the code."""
-
-    image: str
-    model: str
-    verdict: str
-    revision: str
-
-    @property
-    def annotations(self) -> dict[str, str]:
-        """What each of its pods says of itself."""
-        return {
-            "model-digest": self.model,
-            "verdict": self.verdict,
-            "revision": self.revision,
-        }
 
 
 def run(settings: dict[str, str]) -> None:
@@ -58,7 +37,7 @@ def run(settings: dict[str, str]) -> None:
         text = render(env, release, release, checked(strategy) if strategy else "", work)
     if settings.get("OUT"):
         write_text(Path(settings["OUT"]), text)
-        print(f"manifests: {settings['ENV']} -> {settings['OUT']}")
+        print(f"manifests: {env} -> {settings['OUT']}")
     else:
         print(text, end="")
 
@@ -68,45 +47,6 @@ def checked(strategy: str) -> str:
     if strategy not in STRATEGIES:
         raise InputError(f"STRATEGY={strategy}: must be one of {', '.join(STRATEGIES)}")
     return strategy
-
-
-def wanted(settings: dict[str, str]) -> Release:
-    """The release that is asked for: IMAGE, else the last signed one, else the champion's.
-
-    Raises InputError where no image is known, or where no record says which model it serves:
-    MODEL=models/<first 16 of the digest> says it then.
-    """
-    signed = read_json(IMAGE, "run `make sign`") if IMAGE.exists() else {}
-    records = [r for r in map(champion.read, (champion.CHALLENGER, champion.CHAMPION)) if r]
-    records += reversed(champion.history())
-    image = (
-        settings.get("IMAGE")
-        or signed.get("image")
-        or next((record["image"] for record in records if record["image"]), None)
-    )
-    if image is None:
-        raise InputError("no image is known: run `make sign`, or name IMAGE=name@sha256:...")
-    by_digest(image)
-    name = Path(settings.get("MODEL") or "").name
-    if not name and image == signed.get("image"):
-        name = signed["model"][:16]
-    for record in records:
-        if record["digest"][:16] == name or (not name and record["image"] == image):
-            champion.judged(record["digest"])
-            commit = record["commit"] or "none"
-            return Release(image, record["digest"], record["verdict"], commit)
-    which = f"model {name}" if name else f"the model of IMAGE={image}"
-    raise InputError(
-        f"{which} is neither challenger nor champion, nor was it: name MODEL=models/<16 hex>"
-    )
-
-
-def by_digest(image: str) -> tuple[str, str]:
-    """Name and digest of `image`; raises InputError where it is named by a tag."""
-    found = _BY_DIGEST.fullmatch(image)
-    if found is None:
-        raise InputError(f"IMAGE={image}: name it by digest: registry/name@sha256:... (64 hex)")
-    return found[1], found[2]
 
 
 def render(
@@ -126,17 +66,16 @@ def render(
     if strategy == "argo":  # one Deployment, and the controller decides which pods are stable
         tracks = {name: canary or stable}
     images = {track: release.image for track, release in tracks.items()}
+    patches = [_lineage(*track, strategy) for track in tracks.items()]
+    if strategy == "argo":
+        place = f"/spec/metrics/0/provider/job{_ARGUMENT}"
+        patches.append(_environment("AnalysisTemplate", place, env))
     return _built(
         env,
         resources=[HOME / "overlays" / env],
         components=[HOME / strategy] if strategy else [],
         images=images | ({f"{name}-work": work} if work else {}),
-        patches=[_lineage(*track, strategy) for track in tracks.items()]
-        + (
-            [_environment("AnalysisTemplate", f"/spec/metrics/0/provider/job{_ARGUMENT}", env)]
-            if strategy == "argo"
-            else []
-        ),
+        patches=patches,
     )
 
 
@@ -153,11 +92,6 @@ def render_job(env: str, job: str, work: str) -> str:
         patches=[_environment("Job", _ARGUMENT, env)] if job == "rollout" else [],
         nameSuffix=f"-{datetime.now(UTC):%Y%m%d%H%M%S}",
     )
-
-
-def _image(name: str, image: str) -> dict[str, str]:
-    new, digest = by_digest(image)
-    return {"name": name, "newName": new, "digest": digest}
 
 
 def _environment(kind: str, path: str, env: str) -> dict[str, Any]:
@@ -185,11 +119,12 @@ def _lineage(name: str, release: Release, strategy: str) -> dict[str, Any]:
 
 def _built(env: str, images: dict[str, str], **parts: Any) -> str:
     """What `kubectl kustomize` makes of it, in a folder that is gone afterwards."""
+    named = [(name, *champion.by_digest(image)) for name, image in images.items()]
     kustomization = parts | {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "namespace": namespace({"ENV": env}),
-        "images": [_image(*image) for image in images.items()],
+        "images": [dict(zip(("name", "newName", "digest"), new, strict=True)) for new in named],
     }
     with tempfile.TemporaryDirectory(prefix="kustomize-") as name:
         folder = Path(name).resolve()
@@ -198,9 +133,9 @@ def _built(env: str, images: dict[str, str], **parts: Any) -> str:
             kustomization[key] = [os.path.relpath(path, folder) for path in paths]
         # JSON is YAML too, and a digest of digits stays text in it.
         write_text(folder / "kustomization.yaml", json.dumps(kustomization, indent=2))
-        text = kubectl("kustomize", str(folder))
+        text = ask("kustomize", str(folder))
     for image in re.findall(r"^\s*(?:- )?image: (.+)$", text, re.MULTILINE):
-        if not _BY_DIGEST.fullmatch(image.strip("'\"")):
+        if not champion.BY_DIGEST.fullmatch(image.strip("'\"")):
             raise InputError(
                 f"image {image} has no digest: name WORK=registry/name@sha256:..., or write it "
                 f"into `images` of {HOME / 'overlays' / env / 'kustomization.yaml'}"

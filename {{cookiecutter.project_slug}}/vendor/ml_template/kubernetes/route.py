@@ -18,6 +18,8 @@ ANNOTATION = "rollout"
 LARGEST = 2.0**53  # count, bytes of memory, or seconds: a number above is none of ours
 PHASES = ("running", "interrupted", "passed", "aborted")
 
+Shares = tuple[int, ...]  # of the canary in per cent, step by step
+
 
 class TakenOverError(InputError):
     """Somebody else changed the share or drives the rollout."""
@@ -51,6 +53,11 @@ class State:
     reason: str = ""
     told: bool = False
     evidence: bool = False
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the canary gets a copy of every request: a shadow whose pods are ready."""
+        return self.strategy == "shadow" and self.phase == "running" and self.step >= 0
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def _state(known: Any) -> State:
     return state
 
 
-def write(route: Route, weight: int, state: State | None, mirror: bool = False) -> Route:
+def write(route: Route, weight: int, state: State | None) -> Route:
     """Share, mirror and state in one step; raises ConflictError where the route was changed, and
     NoAnswerError unless the API server says that it is so.
 
@@ -123,10 +130,8 @@ def write(route: Route, weight: int, state: State | None, mirror: bool = False) 
         backend["weight"] = shares.get(backend["name"], backend.get("weight", 1))
     copy = {"backendRef": {"name": f"{name}-canary", "port": 80}}
     ours = {"type": "RequestMirror", "requestMirror": copy}
-    filters = [part for part in rules[0].get("filters", []) if part != ours]
-    if mirror:
-        filters.append(ours)
-    rules[0]["filters"] = filters
+    others = [part for part in rules[0].get("filters", []) if part != ours]
+    rules[0]["filters"] = others + ([ours] if state and state.mirrored else [])
     text = json.dumps(asdict(state), separators=(",", ":")) if state else None
     metadata = {"resourceVersion": route.version, "annotations": {ANNOTATION: text}}
     change = {"metadata": metadata, "spec": {"rules": rules}}
@@ -142,9 +147,7 @@ def write(route: Route, weight: int, state: State | None, mirror: bool = False) 
     return now
 
 
-def change(
-    route: Route, weight: int, state: State, mirror: bool = False, asked: Collection[int] = ()
-) -> Route:
+def change(route: Route, weight: int, state: State, asked: Collection[int] = ()) -> Route:
     """`write`, again where only others' parts of the route were changed (a gateway's status).
 
     `asked`: shares that this driver has written, as far as it knows. Raises TakenOverError where
@@ -152,7 +155,7 @@ def change(
     """
     for _ in range(cluster.TRIES):
         try:
-            return write(route, weight, state, mirror)
+            return write(route, weight, state)
         except cluster.ConflictError:
             found = read(route.space)
             mine = found.state is not None and found.state.driver == state.driver

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from ..operations import supply
+from ..operations import signatures
 from ..outside.screen import say
 from ..registry.champion import Record
 from ..settings.config import InputError
-from . import cluster, deploy, driver, rollout, route
-from .manifests import Release
+from . import cluster, ending, releases, route
+from .releases import Release
 from .route import State
 
 
@@ -21,12 +21,12 @@ def finish(settings: dict[str, str], digest: str) -> str:
     call again goes on from there. Raises InputError where model `digest` did not pass, and for an
     image that `verify` refuses.
     """
-    space, seconds = cluster.namespace(settings), deploy.patience(settings)
-    now, state = deploy.running(space), route.read(space).state
+    space, seconds = cluster.namespace(settings), releases.patience(settings)
+    now, state = releases.running(space), route.read(space).state
     other = state is None or state.model != digest
     if state and state.model == digest and state.phase == "passed":
         release = _passed(space, state)
-        supply.serves(release.image, release.model)
+        signatures.serves(release.image, release.model)
         _widen(space)
         move(space, release, seconds)
         if not route.note(space, state, None):
@@ -39,14 +39,14 @@ def finish(settings: dict[str, str], digest: str) -> str:
     else:
         raise InputError(f"model {digest[:16]} did not pass `make canary ENV={settings['ENV']}`")
     if now["canary"] == release:
-        driver.scale_down(space)
+        ending.scale_down(space)
     say(f"promote: {settings['ENV']}: stable serves model {digest[:16]}: {release.image}")
     return release.image
 
 
 def _passed(space: str, state: State) -> Release:
     """The release whose rollout is `state`; raises InputError where other pods are tried now."""
-    release = rollout.tried(space)
+    release = releases.tried(space)
     if (release.model, release.image) != (state.model, state.image):
         raise InputError(
             f"{release.image} is tried now, and another passed: {state.image}: run `make canary`"
@@ -67,14 +67,14 @@ def _widen(space: str) -> None:
 
 def image(settings: dict[str, str], record: Record) -> str | None:
     """The image that serves the model of `record` as stable now; None where another one does."""
-    serving = deploy.running(cluster.namespace(settings))["stable"]
+    serving = releases.running(cluster.namespace(settings))["stable"]
     return serving.image if serving and serving.model == record["digest"] else None
 
 
 def move(space: str, release: Release, seconds: float) -> None:
     """Stable gets `release`, and is waited for; raises InputError where it is not ready in time."""
     _patch(space, release)
-    deploy.wait(space, "stable", seconds)
+    releases.wait(space, "stable", seconds)
 
 
 def _patch(space: str, release: Release) -> None:
@@ -97,12 +97,12 @@ def withdraw(settings: dict[str, str]) -> State | None:
     try:
         state = route.read(space).state
     except route.DamagedError:
-        state = replace(rollout.damaged(space), phase="running")
+        state = replace(ending.damaged(space), phase="running")
     if state is None:
         return None
     if state.phase == "aborted":
-        if not state.told or deploy.running(space)["canary"]:
-            driver.ended(space, settings["ENV"], state)
+        if not state.told or releases.running(space)["canary"]:
+            ending.ended(space, settings["ENV"], state)
             return state
         if settings.get("APPLY") == "yes":
             return None
@@ -113,7 +113,7 @@ def withdraw(settings: dict[str, str]) -> State | None:
     reason = settings.get("WHY") or "rolled back by hand"
     state = replace(state, phase="aborted", driver="", reason=reason, evidence=True, base={})
     route.settle(space, state)
-    driver.ended(space, settings["ENV"], state)
+    ending.ended(space, settings["ENV"], state)
     return state
 
 
@@ -123,13 +123,13 @@ def restore(settings: dict[str, str], record: Record) -> None:
     Raises InputError where its image is not recorded, where `verify` refuses it, or its pods do
     not get ready; the pods that answered until now go on then.
     """
-    space, seconds = cluster.namespace(settings), deploy.patience(settings)
+    space, seconds = cluster.namespace(settings), releases.patience(settings)
     if not record["image"]:
         raise InputError("its image is not recorded")
     commit = record["commit"] or "none"
-    before = deploy.running(space)["stable"]
+    before = releases.running(space)["stable"]
     release = Release(record["image"], record["digest"], record["verdict"], commit)
-    supply.serves(release.image, release.model)
+    signatures.serves(release.image, release.model)
     try:
         move(space, release, seconds)
     except InputError:

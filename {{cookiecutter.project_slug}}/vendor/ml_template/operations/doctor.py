@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from ..model import lineage
 from ..outside.text import markdown
-from ..registry import tracking, versioning
+from ..registry import book, versioning
 from ..settings.config import Config, InputError, load_config
 from ..storage.files import write_text
 from ..storage.places import REPORTS, STARTER
@@ -59,14 +59,12 @@ def run() -> None:
 def lines(config: Config) -> list[Line]:
     """What a person wants to know first, in this order."""
     commit = lineage.commit()
+    known = commit["reason"] or f"commit {commit['commit'][:12]}"
     engine = next((name for name in ("docker", "podman") if shutil.which(name)), None)
+    fault = versioning.unfit() or book.unfit(book.address())
     return [
-        (
-            commit["commit"] is not None,
-            "git",
-            commit["reason"] or f"commit {commit['commit'][:12]}",
-        ),
-        _folder(),
+        (commit["commit"] is not None, "git", known),
+        (not fault, "folder", fault or "its path suits DVC and MLflow"),
         _data(config),
         _locks(),
         _set("MLFLOW_TRACKING_URI", "runs", "a local SQLite file keeps them"),
@@ -77,7 +75,7 @@ def lines(config: Config) -> list[Line]:
 
 def facts(config: Config) -> dict[str, str]:
     """What CI asks before a job: yes or no, and on which machine training runs."""
-    data, _, _ = _data(config)
+    data, *_ = _data(config)
     handed_over = bool(os.environ.get("GITHUB_ACTIONS") and os.environ.get("JENKINS_JOB"))
     return {
         "data": _yes(data),
@@ -114,11 +112,6 @@ def _data(config: Config) -> Line:
     if remote.startswith("http") or os.environ.get("CLOUD_LOGIN"):
         return True, "data", f"{path} from {shown}: `make pull`"
     return False, "data", f"{path} is at {shown}: log in, say so with CLOUD_LOGIN=yes, `make pull`"
-
-
-def _folder() -> Line:
-    fault = versioning.unfit() or tracking.unfit()
-    return not fault, "folder", fault or "its path suits DVC and MLflow"
 
 
 def _locks() -> Line:

@@ -22,7 +22,7 @@ from . import contents
 BASES = {"service": ("PYTHON_IMAGE",), "work": ("PYTHON_IMAGE", "KUBECTL_IMAGE")}
 
 
-def image(settings: dict[str, str]) -> None:
+def run(settings: dict[str, str]) -> None:
     """TAG, PYTHON_IMAGE, KUBECTL_IMAGE, MODEL=challenger or a folder, FOR=service or work.
 
     FOR is the stage that is built; TAG is by default package:first 16 of the digest. With CI set
@@ -40,11 +40,10 @@ def image(settings: dict[str, str]) -> None:
         raise InputError("image: neither docker nor podman is installed: install one")
     if target == "service":
         IMAGE.unlink(missing_ok=True)
-    package = project.handed().package
     name = image_name() + ("" if target == "service" else f"-{target}")
     tag = settings.get("TAG") or f"{name}:{digest[:16] or 'first'}"
     facts = {
-        "PACKAGE": package,
+        "PACKAGE": project.handed().package,
         "MODEL": folder.as_posix(),
         "MODEL_DIGEST": digest,
         "VERDICT": verdict,

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..registry.champion import MODELS
 from ..settings.config import InputError
-from ..storage.files import parsed, write_text
+from ..storage import changes
+from ..storage.files import parsed_lines, write_text
 
 JOURNAL = MODELS / "retraining.jsonl"
 Entry = dict[str, Any]  # time, decision, asked, triggers, brakes; place where CI trains
@@ -16,10 +17,7 @@ Entry = dict[str, Any]  # time, decision, asked, triggers, brakes; place where C
 
 def read_journal() -> list[Entry]:
     """Its entries, oldest first; raises InputError where one is damaged."""
-    if not JOURNAL.exists():
-        return []
-    lines = JOURNAL.read_bytes().splitlines()
-    entries = [parsed(line, JOURNAL, "restore it from git") for line in lines]
+    entries = parsed_lines(changes.content(JOURNAL), JOURNAL, "restore it from git")
     try:
         for entry in entries:
             _ = days_since(entry), entry["decision"], entry["asked"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..model import artifact, lineage, manifest
 from ..outside.text import line
-from ..registry import champion
+from ..registry import champion, withdrawn
 from ..registry.champion import CHAMPION
 from ..settings.config import Config, InputError, load_config, read_yaml
 from ..storage.files import digest, digest_json, locked, read_json, write_json, write_text
@@ -214,7 +214,7 @@ def _nothing_new(now: Now) -> str | None:
 
 def _taken_back(now: Now) -> str | None:
     """A trigger is no reason to try again what was rolled back: a person gives one, to `start`."""
-    for known, said in champion.taken_back().items():
+    for known, said in withdrawn.taken_back().items():
         path = champion.folder(known) / manifest.FILE
         if (
             path.exists()

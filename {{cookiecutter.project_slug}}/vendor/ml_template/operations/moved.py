@@ -21,6 +21,7 @@ from ..storage.files import write_text
 TABLE = Path(__file__).with_name("moved.txt")  # tools/moved.py of the template writes it
 PACKAGE = "the_package"  # in the table, for the name of the project's package
 KEPT = Path("moved")
+_NO_END = "\n\\ No newline at end of file\n"
 _REMEDY = "bring over what you need (`git apply` may do it), then delete it"
 _LINE = re.compile(r":\d+ \d+ (?P<old>\w+) (?P<new>\w+) \w\t(?P<path>.+)")
 _HISTORY = ("log", "--topo-order", "--format=", "--no-renames", "--no-color", "--relative")
@@ -37,8 +38,10 @@ def run() -> bool:
     for path, diff in edits(places, digests).items():
         kept = KEPT / f"{path}.diff"
         write_text(kept, diff)
+        place = places[path]
+        now = "the template keeps it to itself now" if place == "-" else f"it is now {place}"
         todo.append(
-            f"{path}: you had edited it, and {_where(places[path])}: your lines are in {kept}: "
+            f"{path}: you had edited it, and {now}: your lines are in {kept}: "
             f"commit that, {_REMEDY}"
         )
     for line in (*todo, *(f"{kept} waits: {_REMEDY}" for kept in waiting)):
@@ -51,10 +54,6 @@ def _table(package: str) -> tuple[dict[str, str], dict[str, set[str]]]:
     lines = (line.split() for line in TABLE.read_text(encoding="utf-8").splitlines())
     rows = [(old.replace(PACKAGE, package), now, set(known)) for old, now, *known in lines]
     return {old: now for old, now, _ in rows}, {old: known for old, _, known in rows}
-
-
-def _where(place: str) -> str:
-    return "the template keeps it to itself now" if place == "-" else f"it is now {place}"
 
 
 def digest(text: str, package: str) -> str:
@@ -81,13 +80,10 @@ def edits(places: dict[str, str], digests: dict[str, set[str]]) -> dict[str, str
             base = next((text for text in texts if digest(text, package) in digests[path]), "")
             name = path if places[path] == "-" else places[path]
             lines = (base.splitlines(keepends=True), last.splitlines(keepends=True))
-            found[path] = "".join(_ended(difflib.unified_diff(*lines, f"a/{name}", f"b/{name}")))
+            diff = difflib.unified_diff(*lines, f"a/{name}", f"b/{name}")
+            ended = (line if line.endswith("\n") else f"{line}{_NO_END}" for line in diff)
+            found[path] = "".join(ended)
     return found
-
-
-def _ended(lines: Iterator[str]) -> Iterator[str]:
-    for line in lines:
-        yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 
 def _versions(paths: list[str]) -> dict[str, list[str]]:

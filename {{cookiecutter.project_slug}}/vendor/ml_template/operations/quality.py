@@ -15,7 +15,7 @@ from ..model.metrics import Interval, encode_target, interval
 from ..registry.champion import folder
 from ..settings.config import Config, InputError, load_config
 from ..storage.places import LABELLED
-from .decide import Range
+from .evidence import Range
 from .labels import is_time
 from .lines import Left, records
 

@@ -5,7 +5,6 @@ models/verdicts/<first 16 of its digest>.json. A pointer holds {digest, model, v
 since, by, why, action, image}; image is the container image that serves it, by digest, or null.
 models/history.jsonl has one line for each pointer that was champion, with its seal: the digest of
 the pointer and of the seal before. Lines of older versions have none until one with a seal follows.
-models/aborted.jsonl has one for each rollout ended by what the model answered, or by hand.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +25,19 @@ from ..model import lineage, manifest
 from ..outside.text import line
 from ..settings.config import InputError
 from ..storage import changes
-from ..storage.files import digest_json, json_text, locked, parsed, read_json, write_text
+from ..storage.files import digest_json, json_text, parsed, parsed_lines, read_json
 from ..storage.places import VERDICT
 
 MODELS = Path("models")
 CHAMPION = MODELS / "champion.json"
 CHALLENGER = MODELS / "challenger.json"
 HISTORY = MODELS / "history.jsonl"
-ABORTED = MODELS / "aborted.jsonl"
 VERDICTS = MODELS / "verdicts"
 _KEYS = {"digest", "model", "verdict", "commit", "since", "by", "why", "action", "image"}
-_HEX = frozenset("0123456789abcdef")
+_DIGESTS = ("digest", "verdict")
+_HEX = re.compile("[0-9a-f]{64}")
+BY_DIGEST = re.compile(r"([^\s@]+)@(sha256:[0-9a-f]{64})")  # an image
+FROM_GIT = "restore it from git"
 _RESTORE = "restore it from git, or remove it and run `make gate register`"
 
 Record = dict[str, Any]
@@ -75,11 +76,8 @@ def read(path: Path) -> Record | None:
     if content is None:
         return None
     record = parsed(content, path, _RESTORE)
-    hexadecimal = isinstance(record, dict) and all(
-        isinstance(text := record.get(key), str) and len(text) == 64 and set(text) <= _HEX
-        for key in ("digest", "verdict")
-    )
-    if not hexadecimal or set(record) | {"image"} != _KEYS:
+    named = texts(record, *_DIGESTS) and all(_HEX.fullmatch(record[key]) for key in _DIGESTS)
+    if not named or set(record) | {"image"} != _KEYS:
         raise InputError(f"{path} is damaged: {_RESTORE}")
     if record["model"] != folder(record["digest"]).as_posix():
         raise InputError(f"{path}: model {record['model']!r} is not its version: {_RESTORE}")
@@ -115,30 +113,42 @@ def pointer(
     digest: str, verdict: Record, action: str, why: str, image: str | None = None
 ) -> Record:
     """A new pointer to the kept version `digest`, made now by whoever runs this."""
-    if image is not None and not re.fullmatch(r"[^\s@]+@sha256:[0-9a-f]{64}", image):
-        raise InputError(f"IMAGE={image}: name it by digest: registry/name@sha256:... (64 hex)")
+    if image is not None:
+        by_digest(image)
     return {
         "digest": digest,
         "model": folder(digest).as_posix(),
         "verdict": verdict["digest"],
         "commit": verdict["lineage"]["commit"],
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        "by": _who(),
+        "by": who(),
         "why": line(why) or "no reason given",
         "action": action,
         "image": image,
     }
 
 
-def _who() -> str:
-    try:
-        name = lineage.git("config", "user.name").strip()
-    except (OSError, subprocess.SubprocessError):
-        name = ""
-    try:
-        return line(name or getpass.getuser())
-    except (OSError, KeyError):  # a container whose user has no name
-        return "unknown"
+def by_digest(image: str) -> tuple[str, str]:
+    """Name and digest of `image`; raises InputError where it is named by a tag."""
+    found = BY_DIGEST.fullmatch(image)
+    if found is None:
+        raise InputError(f"IMAGE={image}: name it by digest: registry/name@sha256:... (64 hex)")
+    return found[1], found[2]
+
+
+def who() -> str:
+    """The name that git knows of whoever runs this, else that of the account."""
+    with suppress(OSError, subprocess.SubprocessError):
+        if name := lineage.git("config", "user.name").strip():
+            return line(name)
+    with suppress(OSError, KeyError):  # a container whose user has no name
+        return line(getpass.getuser())
+    return "unknown"
+
+
+def texts(record: Any, *keys: str) -> bool:
+    """Whether `record` is a map whose `keys` are texts."""
+    return isinstance(record, dict) and all(isinstance(record.get(key), str) for key in keys)
 
 
 def point(pointers: Mapping[Path, Record]) -> None:
@@ -153,13 +163,13 @@ def point(pointers: Mapping[Path, Record]) -> None:
         record = pointers[CHAMPION]
         found, _ = manifest.read(folder(record["digest"]), record["digest"])
         files[contract.CONTRACT] = contract.text(found)
-        listed, seal = _listed()
+        past, seal = _listed()
         lines = (changes.content(HISTORY) or b"").decode().splitlines()
         for new in (read(CHAMPION), record):  # one that a crash kept from the file goes first
-            if new is not None and listed[-1:] != [new]:
-                listed.append(new)
-                seal = _seal(seal, new)
-                lines.append(_line(new | {"seal": seal}))
+            if new is not None and past[-1:] != [new]:
+                past.append(new)
+                seal = digest_json([seal, new])
+                lines.append(json.dumps(new | {"seal": seal}, ensure_ascii=False))
         files[HISTORY] = "".join(f"{line}\n" for line in lines)
     changes.replace(files)
 
@@ -167,10 +177,6 @@ def point(pointers: Mapping[Path, Record]) -> None:
 def enthrone(record: Record) -> None:
     """Make `record` the champion; who calls holds `changing`."""
     point({CHAMPION: record})
-
-
-def _line(record: Record) -> str:
-    return json.dumps(record, ensure_ascii=False)
 
 
 def history() -> list[Record]:
@@ -189,21 +195,18 @@ def _listed() -> tuple[list[Record], str]:
     """The champions in the file, and the seal of the last one."""
     records: list[Record] = []
     seal, sealed = "", False
-    for number, text in enumerate((changes.content(HISTORY) or b"").splitlines(), 1):
-        record = parsed(text, HISTORY, "restore it from git")
-        try:
-            digest_json(record)  # NaN has none
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{HISTORY} is damaged ({error}): restore it from git") from None
-        if not _texts(record, *_KEYS - {"image", "commit"}) or "commit" not in record:
-            raise InputError(f"{HISTORY}: line {number} is no champion: restore it from git")
+    lines = parsed_lines(changes.content(HISTORY), HISTORY, FROM_GIT)
+    for number, record in enumerate(lines, 1):
+        if not texts(record, *_KEYS - {"image", "commit"}) or "commit" not in record:
+            raise InputError(f"{HISTORY}: line {number} is no champion: {FROM_GIT}")
         found = record.pop("seal", None)
         record = {"image": None} | record  # older lines have none
-        seal = _seal(seal, record)
+        try:
+            seal = digest_json([seal, record])
+        except (ValueError, RecursionError) as error:  # NaN has none
+            raise InputError(f"{HISTORY} is damaged ({error}): {FROM_GIT}") from None
         if found != seal and (found is not None or sealed):
-            raise InputError(
-                f"{HISTORY}: line {number}, or one above it, was edited: restore it from git"
-            )
+            raise InputError(f"{HISTORY}: line {number}, or one above it, was edited: {FROM_GIT}")
         sealed = found is not None
         records.append(record)
     if records and not sealed:
@@ -211,16 +214,10 @@ def _listed() -> tuple[list[Record], str]:
     return records, seal
 
 
-def _seal(before: str, record: Record) -> str:
-    return digest_json([before, {"image": None} | record])
-
-
 def refused() -> Record | None:
     """The verdict on the candidate judged last here, where it refused; else None."""
-    if not VERDICT.exists():
-        return None
-    found = read_verdict(VERDICT, "run `make gate`")
-    return found if found["verdict"] == "refused" else None
+    found = read_verdict(VERDICT, "run `make gate`") if VERDICT.exists() else None
+    return found if found and found["verdict"] == "refused" else None
 
 
 def earlier(records: list[Record]) -> list[Record]:
@@ -233,67 +230,6 @@ def earlier(records: list[Record]) -> list[Record]:
         stack.append(record)
     present = stack[-1]["digest"] if stack else None
     return [record for record in stack[-2::-1] if record["digest"] != present]
-
-
-def abort(digest: str, why: str) -> None:
-    """List that a rollout of the model `digest` was ended."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    entry = {"digest": digest, "since": now, "by": _who(), "why": line(why)}
-    with locked(ABORTED):
-        known = ABORTED.read_bytes().decode() if ABORTED.exists() else ""
-        write_text(ABORTED, f"{known}{_line(entry)}\n")
-
-
-def _aborted() -> list[Record]:
-    lines = ABORTED.read_bytes().splitlines() if ABORTED.exists() else []
-    entries: list[Record] = [parsed(line, ABORTED, "restore it from git") for line in lines]
-    for number, entry in enumerate(entries, 1):
-        if not _texts(entry, "digest", "since", "by", "why"):
-            raise InputError(f"{ABORTED} is damaged (line {number}): restore it from git")
-    return entries
-
-
-def _texts(record: Any, *keys: str) -> bool:
-    """Whether `record` is a map whose `keys` are texts."""
-    return isinstance(record, dict) and all(isinstance(record.get(key), str) for key in keys)
-
-
-def listed(digest: str) -> bool:
-    """Whether a rollout of the model `digest` was ended, be it champion since or not."""
-    return any(entry["digest"] == digest for entry in _aborted())
-
-
-def taken_back() -> dict[str, str]:
-    """How models were taken back, by digest: they go out again for a reason only.
-
-    A rollback left them, or a rollout of them was ended, and they were not made champion since.
-    """
-    past = history()
-    said, since = dict[str, str](), dict[str, str]()
-    for before, record in pairwise(past[:1] + past):
-        if record["action"] == "rollback":
-            by = f"{record['since']} by {record['by']}: {record['why']}"
-            said[before["digest"]] = f"rolled back at {by}"
-        said.pop(record["digest"], None)
-        since[record["digest"]] = record["since"]
-    for entry in _aborted():
-        if entry["since"] > since.get(entry["digest"], ""):
-            said[entry["digest"]] = f"ended in its rollout at {entry['since']}: {entry['why']}"
-    return said
-
-
-def withdrawn(digest: str) -> str:
-    """How that model was taken back; empty where it was not."""
-    return taken_back().get(digest, "")
-
-
-def reasoned(digest: str, why: str) -> None:
-    """Raise InputError where that model was taken back and `why` gives no reason to let it out."""
-    if not why.strip() and (how := withdrawn(digest)):
-        raise InputError(
-            f"model {digest[:16]} was {how}: nothing was done; say why it is good now: the same "
-            f'with WHY="..."'
-        )
 
 
 def judged(digest: str) -> None:

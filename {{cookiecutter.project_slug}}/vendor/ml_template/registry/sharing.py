@@ -15,7 +15,8 @@ from ..settings.config import InputError
 from ..storage.changes import changing, replace
 from ..storage.files import locked, new_file
 from ..storage.places import CANDIDATE
-from .champion import ABORTED, CHAMPION, HISTORY, MODELS
+from .champion import CHAMPION, HISTORY, MODELS
+from .withdrawn import ABORTED
 
 _OURS = MODELS / "mlflow.json"  # what this machine told MLflow
 _PLAIN = re.compile(r'[^\x00-\x1f\x7f\\:*?"<>|]+')  # a name that every system takes for one
@@ -25,21 +26,20 @@ _REMOVE = "nothing is copied: remove or rename it"
 
 def give(remote: Any) -> int:
     """Copy to the DVC remote what it lacks of models/; the number of files."""
-    fs, done = remote.fs, 0
-    known = _read(fs, _there(remote, HISTORY))
-    if not _own(HISTORY).startswith(known):
+    if not _own(HISTORY).startswith(_read(remote, HISTORY)):
         raise InputError(
             f"push: another machine promoted too and pushed first: remove {CHAMPION} and {HISTORY}"
             " here, `make pull`, and promote again"
         )
     paths = _files()
-    done = sum(_put(fs, path, _there(remote, path)) for path in paths if not _changes(path))
+    done = sum(_put(remote, path) for path in paths if not _changes(path))
     _unite(remote)
     with changing():  # what points to versions goes out as one state
-        return done + sum(_put(fs, path, _there(remote, path)) for path in paths if _changes(path))
+        return done + sum(_put(remote, path) for path in paths if _changes(path))
 
 
-def _put(fs: Any, path: Path, target: str) -> int:
+def _put(remote: Any, path: Path) -> int:
+    fs, target = remote.fs, _there(remote, path)
     if not _changes(path) and fs.exists(target):
         return 0
     fs.makedirs(fs.parent(target), exist_ok=True)
@@ -49,30 +49,29 @@ def _put(fs: Any, path: Path, target: str) -> int:
 
 def take(remote: Any) -> int:
     """Copy from the DVC remote what is not here of models/; the number of files."""
-    fs, done = remote.fs, 0
-    if not fs.exists(_there(remote, MODELS)):
+    if not remote.fs.exists(_there(remote, MODELS)):
         return 0
-    names = find(remote)
+    done, names = 0, find(remote)
     hidden = [name for name in names if _HIDDEN.fullmatch(name.rpartition("/")[2])]
     if hidden:
         print(f"pull: hidden files below {MODELS} in the remote stay there: {str(hidden)[1:-1]}")
     paths = sorted(_path(name) for name in names if name not in hidden)
     for path in paths:
-        content = b"" if _changes(path) or path.exists() else _read(fs, _there(remote, path))
+        content = b"" if _changes(path) or path.exists() else _read(remote, path)
         if content:
             with new_file(path) as new:
                 new.write_bytes(content)
             done += 1
     done += _unite(remote)
     with changing():
-        follow = _read(fs, _there(remote, HISTORY)).startswith(_own(HISTORY))
+        follow = _read(remote, HISTORY).startswith(_own(HISTORY))
         if not follow:
             print(
                 f"pull: {HISTORY} here has lines that the remote lacks: champion and history stay"
             )
         news = {}
         for path in filter(_changes, paths) if follow else ():
-            content = _read(fs, _there(remote, path))
+            content = _read(remote, path)
             longer = path.suffix != ".jsonl" or content.startswith(_own(path))
             if content and content != _own(path) and longer:
                 news[path] = content.decode()
@@ -84,7 +83,7 @@ def _unite(remote: Any) -> bool:
     """Add the remote's lines to ABORTED here; whether there were new ones."""
     with locked(ABORTED):
         own = _own(ABORTED).splitlines()
-        theirs = _read(remote.fs, _there(remote, ABORTED)).splitlines()
+        theirs = _read(remote, ABORTED).splitlines()
         if set(theirs) <= set(own):
             return False
         lines = dict.fromkeys(theirs + own)
@@ -132,8 +131,6 @@ def _own(path: Path) -> bytes:
     return path.read_bytes() if path.exists() else b""
 
 
-def _read(fs: Any, name: str) -> bytes:
-    if not fs.exists(name):
-        return b""
-    with fs.open(name, "rb") as file:
-        return bytes(file.read())
+def _read(remote: Any, path: Path) -> bytes:
+    name = _there(remote, path)
+    return bytes(remote.fs.cat_file(name)) if remote.fs.exists(name) else b""

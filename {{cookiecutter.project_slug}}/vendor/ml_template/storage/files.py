@@ -149,6 +149,11 @@ def parsed(content: bytes, path: Path, remedy: str) -> Any:
         raise InputError(f"{path} is damaged ({error}): {remedy}") from None
 
 
+def parsed_lines(content: bytes | None, path: Path, remedy: str) -> list[Any]:
+    """The JSON of each line of `content`, which `path` holds: none where there is no file."""
+    return [parsed(line, path, remedy) for line in (content or b"").splitlines()]
+
+
 def digest(path: Path, algorithm: str = "sha256") -> str:
     """Hexadecimal digest of the bytes of `path`."""
     with path.open("rb") as stream:

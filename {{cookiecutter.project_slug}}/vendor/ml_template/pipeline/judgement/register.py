@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from ...model import manifest
-from ...registry import champion, tracking
+from ...registry import champion, tracking, withdrawn
 from ...registry.champion import CHALLENGER, CHAMPION, VERDICTS, Record
 from ...settings.config import InputError
 from ...storage.changes import changing, settle
@@ -104,7 +104,7 @@ def _planned(verdict: Record) -> tuple[str, dict[Path, Record]]:
         return "is the champion", {CHALLENGER: current} if waits else {}
     rival = verdict["rival"]
     other = rival["state"] == "other" and rival["champion"] == current["digest"]
-    taken_back = champion.withdrawn(digest)
+    taken_back = withdrawn.how(digest)
     if other and current["action"] != "rollback" and not taken_back:
         return _crown(champion.pointer(digest, verdict, "register", rival["reason"]))
     words = ("make promote", f"makes it champion instead of {current['digest'][:16]}")

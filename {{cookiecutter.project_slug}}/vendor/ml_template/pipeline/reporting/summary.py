@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ...registry import champion, tracking
+from ...registry import champion, tracking, withdrawn
 from ...settings.config import InputError
 from ...storage.places import REPORT, REPORTS
 
@@ -39,7 +39,7 @@ def run() -> None:
             print(f"metrics:  {error}")
     challenger = champion.read(champion.CHALLENGER)
     if record and challenger and challenger["digest"] != record["digest"]:
-        taken_back = champion.withdrawn(challenger["digest"])
+        taken_back = withdrawn.how(challenger["digest"])
         why = f' WHY="..."` makes it champion again: it was {taken_back}' if taken_back else ""
         print(f"challenger: {challenger['model']}: `make promote{why or '` makes it champion'}")
     print(f"report:   {REPORT}" if REPORT.exists() else "report:   none yet: run `make report`")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from ..operations.decide import Decision, decide
+from ..operations.steps import Decision, decide
 from ..settings.gates import Gates, load_gates
-from . import cluster, counts, driver, rollout, route
+from . import cluster, counts, driver, ending, releases, route
 from .route import State
 
 HELD = 4  # exit code
@@ -28,24 +28,19 @@ def run(settings: dict[str, str]) -> int:
     except cluster.NoAnswerError as error:
         said = Decision("hold", f"no data: {error}")
     print(f"decide: {said.verdict}: {said.reason}")
-    return {"promote": 0, "abort": driver.ABORTED, "hold": HELD}[said.verdict]
+    return {"promote": 0, "abort": ending.ABORTED, "hold": HELD}[said.verdict]
 
 
 def _decided(space: str, gates: Gates) -> Decision:
-    release, now = rollout.tried(space), route.read(space)
+    release, now = releases.tried(space), route.read(space)
     state = now.state
     if state is None or state.model != release.model:
         return _watched(space, State(release.model, release.image, "argo"), now.weight, gates)
-    if state.phase in ("passed", "aborted"):
-        return _over(state)
-    return _said(space, state, state.base, gates, state.elapsed)
-
-
-def _over(state: State) -> Decision:
-    """What was decided of a rollout that has ended."""
     if state.phase == "passed":
         return Decision("promote", "passed: `make promote` makes it stable")
-    return Decision("abort", f"was aborted: {state.reason}")
+    if state.phase == "aborted":
+        return Decision("abort", f"was aborted: {state.reason}")
+    return _said(space, state, state.base, gates, state.elapsed)
 
 
 def _watched(space: str, state: State, weight: int, gates: Gates) -> Decision:

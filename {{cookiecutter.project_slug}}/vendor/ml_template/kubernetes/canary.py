@@ -10,23 +10,26 @@ import os
 import secrets
 import socket
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 from ..operations import notify
 from ..outside.screen import say
-from ..registry import champion
+from ..registry import champion, withdrawn
 from ..settings.config import InputError
 from ..settings.gates import Rollout, load_gates
-from . import cluster, deploy, driver, manifests, route
+from . import cluster, driver, ending, releases, route
 from .cluster import NoAnswerError
-from .driver import Driver, Steps
-from .route import Route, State
+from .driver import Driver
+from .ending import said
+from .releases import Release
+from .route import Route, Shares, State
 
-SHARES: dict[str, Steps] = {"canary": (), "bluegreen": (100,), "shadow": (0,)}  # (): gates.yaml's
+SHARES: dict[str, Shares] = {"canary": (), "bluegreen": (100,), "shadow": (0,)}  # (): gates.yaml's
 AGAIN = 3  # readings of what seems not to be there
 
 
-def canary(settings: dict[str, str]) -> int:
+def run(settings: dict[str, str]) -> int:
     """ENV: start or resume the rollout of the release that is tried, by the strategy of `deploy`.
 
     One that was ended, or whose model was taken back, is tried again for a reason only: WHY.
@@ -35,7 +38,7 @@ def canary(settings: dict[str, str]) -> int:
     3: aborted, everyone is back at stable; 1: it could not be driven, or another one drives it;
     130: interrupted, everyone is at stable until the next `make canary` goes on.
     """
-    space = cluster.namespace(settings)
+    space, env = cluster.namespace(settings), settings["ENV"]
     gates = load_gates()
     limits = gates.rollout
     if limits is None:
@@ -44,9 +47,9 @@ def canary(settings: dict[str, str]) -> int:
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     for _ in range(cluster.TRIES):
         try:
-            now = _route(space, settings["ENV"], limits)
+            now = _route(space, env, limits)
         except route.DamagedError:
-            return _ended_damaged(space, settings["ENV"])
+            return _ended_damaged(space, env)
         found = _found(space, now, limits)
         if found is None:
             return 0
@@ -56,19 +59,16 @@ def canary(settings: dict[str, str]) -> int:
         state = _begun(now, release, strategy, len(steps), why)
         if state.phase == "aborted":
             say(f"canary: model {state.model[:16]} was aborted: {state.reason}: try a new model")
-            return driver.ended(space, settings["ENV"], state)
+            return ending.ended(space, env, state)
         if state.phase == "passed":
-            return driver.passed(state, settings["ENV"])
+            return ending.passed(state, env)
         if state is not now.state:  # one that runs is not left without a driver
-            champion.reasoned(release.model, why)
+            withdrawn.reasoned(release.model, why)
         state = replace(state, driver=name, phase="running")
         share = min(steps[state.step], most) if state.step >= 0 else 0
-        mine = Driver(settings["ENV"], gates, limits, steps, now, state)
-        try:  # from here on the driver before, if it lives, cannot write
-            mine.take(share)
-        except cluster.ConflictError:
-            continue
-        return mine.drive()
+        # once it has the route, the driver before, if it lives, cannot write
+        with suppress(cluster.ConflictError):
+            return Driver(env, gates, limits, steps, now, state).drive(share)
     raise route.contested(space)
 
 
@@ -88,13 +88,13 @@ def _route(space: str, env: str, rollout: Rollout) -> Route:
             spent = time.monotonic() - begin
             if spent >= rollout.seconds.deadline if there else number >= AGAIN:
                 text = "nobody drives its rollout, and what share it has is not known"
-                notify.send(f"{cluster.project()}: {env}: {text}: {driver.said(error)}")
+                notify.send(f"{cluster.project()}: {env}: {text}: {said(error)}")
                 raise
-            say(f"canary: hold: no data: {driver.said(error)}")
+            say(f"canary: hold: no data: {said(error)}")
         time.sleep(driver.pause(rollout))
 
 
-def _found(space: str, now: Route, rollout: Rollout) -> tuple[manifests.Release, str, int] | None:
+def _found(space: str, now: Route, rollout: Rollout) -> tuple[Release, str, int] | None:
     """The release that is tried, its strategy and the most per cent it may get; None where the
     newest model is stable already.
 
@@ -108,54 +108,28 @@ def _found(space: str, now: Route, rollout: Rollout) -> tuple[manifests.Release,
             if _is_stable(space):
                 return None
             strategy = _strategy(space)
-            return tried(space), strategy, 100
+            return releases.tried(space), strategy, 100
         except Exception as error:
             runs = state is not None and state.phase in ("running", "interrupted")
             if not runs and (number >= AGAIN or not isinstance(error, NoAnswerError)):
                 raise
-            say(f"canary: hold: no data: {driver.said(error)}")
+            say(f"canary: hold: no data: {said(error)}")
         if state is not None and number >= AGAIN:
-            return manifests.Release(state.image, state.model, "", ""), state.strategy, now.weight
+            return Release(state.image, state.model, "", ""), state.strategy, now.weight
         time.sleep(driver.pause(rollout))
 
 
 def _ended_damaged(space: str, env: str) -> int:
     """End the rollout whose state cannot be read: nobody knows how far it came, or why it ended."""
-    state = damaged(space)
+    state = ending.damaged(space)
     route.settle(space, state)
     say(f"canary: model {state.model[:16]}: {state.reason}: everyone is at stable")
-    return driver.ended(space, env, state)
-
-
-def damaged(space: str) -> State:
-    """The end of a rollout whose state cannot be read."""
-    release = tried(space)
-    return State(release.model, release.image, "", phase="aborted", reason=driver.DAMAGED)
-
-
-def tried(space: str) -> manifests.Release:
-    """The release in the canary's pods; raises InputError where there is none.
-
-    Argo Rollouts makes them without a Deployment of their own: then it is that of the newest pod.
-    """
-    found = cluster.find("deployment", f"{cluster.project()}-canary", space)
-    if found is None:
-        pods = cluster.pods(space, "canary")
-        if not pods:
-            raise InputError("nothing is tried: run `make deploy` first")
-        newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")))
-        of_it = {"metadata": newest["metadata"], "spec": {"template": newest}}
-        return deploy.release_of(cluster.formed(of_it, "deployment"))
-    if not found["spec"].get("replicas"):
-        state = route.whatever(space).state
-        if state is None or state.phase != "aborted":
-            raise InputError("canary: nothing is tried: run `make deploy` first")
-    return deploy.release_of(found)
+    return ending.ended(space, env, state)
 
 
 def _is_stable(space: str) -> bool:
     """Whether nothing is tried because the newest model is stable: the first one, or one again."""
-    there = deploy.running(space)
+    there = releases.running(space)
     record = champion.read(champion.CHALLENGER) or champion.read(champion.CHAMPION)
     if there["canary"] or not there["stable"] or not record:
         return False
@@ -177,9 +151,7 @@ def _strategy(space: str) -> str:
     return strategy
 
 
-def _begun(
-    now: Route, release: manifests.Release, strategy: str, steps: int, why: str = ""
-) -> State:
+def _begun(now: Route, release: Release, strategy: str, steps: int, why: str = "") -> State:
     """The state of the rollout of `release` by `strategy`; a new one where another was before.
 
     An abort holds for the model, whatever its image or strategy, until there is a reason, `why`,

@@ -47,7 +47,8 @@ def run() -> bool:
             raise InputError(f"{said}: check out the repository with its .git")
         print(f"{said} (git init, git add)")
         return True
-    contents = {name: _read(name) for name, mode in held.items() if _is_file(name, mode)}
+    read = {name: _read(name, mode) for name, mode in held.items()}
+    contents = {name: content for name, content in read.items() if content is not None}
     if main(["--baseline", BASELINE, "--", *contents]) != 0:
         return False
     return not _hidden(contents)
@@ -70,8 +71,8 @@ def _held() -> dict[str, str]:
         said = " ".join((getattr(error, "stderr", None) or why).split())[:300]
         raise InputError(f"secrets: not looked for: git does not list the files: {said}") from None
     entries = [entry.partition("\t") for entry in filter(None, listed.split("\0"))]
-    names = [os.fsdecode(name.encode("utf-8", "surrogateescape")) for _, _, name in entries]
-    return {name: entry[0][:6] for name, entry in zip(names, entries, strict=True)}
+    named = [(os.fsdecode(n.encode("utf-8", "surrogateescape")), mode) for mode, _, n in entries]
+    return {name: mode[:6] for name, mode in named}
 
 
 def _committed() -> bool:
@@ -83,28 +84,19 @@ def _committed() -> bool:
     return bool(lineage.git("ls-tree", "--name-only", "HEAD"))
 
 
-def _is_file(name: str, mode: str) -> bool:
-    """Whether git holds the content of `name`; raises InputError where what is here has none."""
+def _read(name: str, mode: str) -> bytes | None:
+    """What git holds of `name`, None of a link or a repository; raises InputError where it cannot
+    be read here.
+    """
     if mode == _REPOSITORY or (mode == _LINK and Path(name).is_symlink()):
-        return False
+        return None
     try:
         if stat.S_ISREG(Path(name).lstat().st_mode):
-            return True
+            return Path(name).read_bytes()
         why = "it is no file any more"
     except OSError as error:
         why = str(error.strerror)
-    raise _unread(name, why)
-
-
-def _read(name: str) -> bytes:
-    try:
-        return Path(name).read_bytes()
-    except OSError as error:
-        raise _unread(name, str(error.strerror)) from None
-
-
-def _unread(name: str, why: str) -> InputError:
-    return InputError(
+    raise InputError(
         f"secrets: not passed: git holds {name}, which cannot be read ({why}): "
         f"restore it, or take it out with `git rm --cached`"
     )

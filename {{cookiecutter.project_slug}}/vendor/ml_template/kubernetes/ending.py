@@ -1,0 +1,92 @@
+"""How a rollout ends: what is said of it, to whom, and which pods go."""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ..model import lineage
+from ..operations import notify
+from ..outside.screen import say
+from ..registry import withdrawn
+from ..settings.config import InputError
+from . import cluster, releases, route
+from .route import State
+
+ABORTED = 3  # exit code
+DAMAGED = "the state of the rollout in the route cannot be read"
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def passed(state: State, env: str) -> int:
+    """Say what follows a rollout that passed; exit code 0."""
+    say(f"canary: model {state.model[:16]} passed: `make promote ENV={env}` makes it stable")
+    say(f"canary: to undo it: make rollback ENV={env}")
+    return 0
+
+
+def ended(space: str, env: str, state: State) -> int:
+    """What follows an abort: people are told, once, and the pods go; ABORTED.
+
+    Killed in between, the next `make canary` does the rest.
+    """
+    if not state.told:
+        tell(env, state)
+        route.note(space, state, replace(state, told=True))
+    scale_down(space)
+    # another machine, or a job whose volume is gone, told of it
+    if state.told and state.evidence and not withdrawn.listed(state.model):
+        withdrawn.abort(state.model, state.reason)
+    return ABORTED
+
+
+def tell(env: str, state: State) -> None:
+    """Tell people of an abort; where the model's answers made it, the model is taken back."""
+    listed = ""
+    try:
+        if state.evidence:
+            withdrawn.abort(state.model, state.reason)
+            if "KUBERNETES_SERVICE_HOST" in os.environ and not lineage.in_ci():
+                listed = f"; {withdrawn.ABORTED} goes with its job: in a clone, `make canary "
+                listed += f"ENV={env}` lists it too, and `make push` shares it"
+    except Exception as error:  # a list that cannot be written keeps nobody untold
+        listed = f"; `make offer` may offer it again, it is not listed: {said(error)}"
+    name, model = cluster.project(), state.model[:16]
+    notify.send(f"{name}: {env}: rollout of model {model} aborted: {state.reason}{listed}")
+
+
+def scale_down(space: str) -> None:
+    """No pods of the canary: for a release that is not tried any more."""
+    name = f"{cluster.project()}-canary"
+    cluster.ask("scale", "deployment", name, "--replicas=0", "--namespace", space)
+
+
+def damaged(space: str) -> State:
+    """The end of a rollout whose state cannot be read."""
+    release = releases.tried(space)
+    return State(release.model, release.image, "", phase="aborted", reason=DAMAGED)
+
+
+def said(error: Exception) -> str:
+    """What an error says; of one that nobody foresaw also its type and place."""
+    if isinstance(error, InputError):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return f"{type(error).__name__} ({where}): {cluster.shown(str(error))}"
+
+
+@contextmanager
+def unhindered() -> Iterator[None]:
+    """What is begun is ended: a second Ctrl-C, or whoever ends this process, waits for it."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDS}
+    try:
+        yield
+    finally:
+        for number, heard in before.items():
+            signal.signal(number, heard)

@@ -1,0 +1,142 @@
+"""Releases: which one is asked for, which ones run in an environment, and when they are ready."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..outside.screen import say
+from ..registry import champion
+from ..settings.config import InputError
+from ..storage.files import read_json
+from ..storage.places import IMAGE
+from . import cluster, route
+from .cluster import Object
+
+WAIT_SECONDS = 300.0
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Release:
+    """An image by digest, and what it serves: digest of model and verdict, commit of the code."""
+
+    image: str
+    model: str
+    verdict: str
+    revision: str
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """What each of its pods says of itself."""
+        return {"model-digest": self.model, "verdict": self.verdict, "revision": self.revision}
+
+
+def wanted(settings: dict[str, str]) -> Release:
+    """The release that is asked for: IMAGE, else the last signed one, else the champion's.
+
+    Raises InputError where no image is known, or where no record says which model it serves:
+    MODEL=models/<first 16 of the digest> says it then.
+    """
+    signed = read_json(IMAGE, "run `make sign`") if IMAGE.exists() else {}
+    records = [r for r in map(champion.read, (champion.CHALLENGER, champion.CHAMPION)) if r]
+    records += reversed(champion.history())
+    image = (
+        settings.get("IMAGE")
+        or signed.get("image")
+        or next((record["image"] for record in records if record["image"]), None)
+    )
+    if image is None:
+        raise InputError("no image is known: run `make sign`, or name IMAGE=name@sha256:...")
+    champion.by_digest(image)
+    name = Path(settings.get("MODEL") or "").name
+    if not name and image == signed.get("image"):
+        name = signed["model"][:16]
+    for record in records:
+        if record["digest"][:16] == name or (not name and record["image"] == image):
+            champion.judged(record["digest"])
+            commit = record["commit"] or "none"
+            return Release(image, record["digest"], record["verdict"], commit)
+    which = f"model {name}" if name else f"the model of IMAGE={image}"
+    raise InputError(
+        f"{which} is neither challenger nor champion, nor was it: name MODEL=models/<16 hex>"
+    )
+
+
+def running(space: str) -> dict[str, Release | None]:
+    """The releases in `space` by track: stable and canary; None where there are no pods of it."""
+    found: dict[str, Release | None] = {}
+    for track, suffix in (("stable", ""), ("canary", "-canary")):
+        deployment = cluster.find("deployment", cluster.project() + suffix, space)
+        there = deployment and (track == "stable" or deployment["spec"].get("replicas"))
+        found[track] = release_of(deployment) if deployment and there else None
+    return found
+
+
+def release_of(deployment: Object) -> Release:
+    """Which release the pods of a Deployment are; raises InputError where it does not say."""
+    pod = deployment["spec"]["template"]
+    notes = pod.get("metadata", {}).get("annotations", {})
+    try:
+        facts = (notes["model-digest"], notes["verdict"], notes["revision"])
+    except KeyError as error:
+        name = deployment["metadata"]["name"]
+        said = f"deployment {name} has no annotation {error}: delete it if it is not ours"
+        raise InputError(said) from None
+    return Release(pod["spec"]["containers"][0]["image"], *facts)
+
+
+def tried(space: str) -> Release:
+    """The release in the canary's pods; raises InputError where there is none.
+
+    Argo Rollouts makes them without a Deployment of their own: then it is that of the newest pod.
+    """
+    found = cluster.find("deployment", f"{cluster.project()}-canary", space)
+    if found is None:
+        pods = cluster.pods(space, "canary")
+        if not pods:
+            raise InputError("nothing is tried: run `make deploy` first")
+        newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")))
+        of_it = {"metadata": newest["metadata"], "spec": {"template": newest}}
+        return release_of(cluster.read(json.dumps(of_it), "deployment"))
+    if not found["spec"].get("replicas"):
+        state = route.whatever(space).state
+        if state is None or state.phase != "aborted":
+            raise InputError("canary: nothing is tried: run `make deploy` first")
+    return release_of(found)
+
+
+def patience(settings: dict[str, str]) -> float:
+    """WAIT in seconds; raises InputError where it is no whole number."""
+    text = settings.get("WAIT") or f"{WAIT_SECONDS:g}"
+    if not text.isdecimal():
+        raise InputError(f"WAIT={text}: must be a whole number of seconds")
+    return float(text)
+
+
+def wait(space: str, track: str, seconds: float) -> None:
+    """Until every pod of `track` is of its newest template and ready; raises InputError after
+    `seconds`.
+    """
+    name = cluster.project() + ("" if track == "stable" else "-canary")
+    deadline = time.monotonic() + seconds
+    while seconds:
+        found = cluster.get("deployment", name, space)
+        if ready(found):
+            say(f"deploy: {name} is ready")
+            return
+        if time.monotonic() > deadline:
+            raise InputError(
+                f"{name} was not ready after {seconds:g} s: kubectl -n {space} describe pods"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def ready(deployment: Object) -> bool:
+    """Whether all replicas that are wanted are of the newest template and available."""
+    wanted, status = deployment["spec"].get("replicas", 1), deployment.get("status", {})
+    seen = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
+    counts = [status.get(key, 0) for key in ("replicas", "updatedReplicas", "availableReplicas")]
+    return seen and counts == [wanted] * 3
