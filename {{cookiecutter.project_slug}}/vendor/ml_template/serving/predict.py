@@ -11,7 +11,6 @@ import re
 import secrets
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from time import perf_counter
@@ -21,20 +20,16 @@ import numpy as np
 
 from ..model.artifact import Model
 from .answers import Answers
+from .expect import Receive, Scope, Send
 from .log import PredictionLog
 from .metrics import Metrics
 from .records import Record, Records, RefusedError
 from .settings import Settings
 from .together import Together
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Ids = tuple[str, str]  # the id of the answer, and what was sent as x-request-id ("": none)
 
-INLINE_BYTES = (
-    32_768  # a larger body is answered in a thread, so that probes are answered meanwhile
-)
+INLINE_BYTES = 32_768  # of what is answered at once; else in a thread, and probes meanwhile
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 FAILED = b'{"error": "the service failed; its log says where"}'
 _EXTRA = {503: [(b"retry-after", b"1")]}
