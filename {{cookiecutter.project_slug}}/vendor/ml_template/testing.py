@@ -182,13 +182,8 @@ def sent(config: Config, columns: table.Columns) -> list[dict[str, Any]]:
     """What a client sends for these rows: one record a row."""
     records: list[dict[str, Any]] = [{} for _ in range(table.rows(columns))]
     for name, column in config.features.items():
-        for record, value in zip(records, columns[name].tolist(), strict=True):
-            missing = value is None or value != value
-            if not missing and column.type == "boolean":
-                value = bool(value)
-            if not missing and column.type == "datetime":
-                value = value.strftime(column.format) if column.format else value.isoformat()
-            record[name] = None if missing else value
+        for record, value in zip(records, columns[name], strict=True):
+            record[name] = schema.sent(column, value)
     return records
 
 

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..outside.progress import terminal
 from ..settings.config import Column, Data, InputError
 from ..tables import numerals
-from ..tables.arrays import FALSE, TRUE
+from ..tables.arrays import BOOLEANS
 from ..tables.schema import sent
 from .records import Record
 
@@ -53,8 +51,7 @@ class _Values:
             value = numerals.number(text, self.data.decimal, column.thousands)
             return text if value is None else value
         if column.type == "boolean":
-            lower = text.lower()
-            return lower in TRUE if lower in TRUE or lower in FALSE else text
+            return BOOLEANS.get(text.lower(), text)
         return text
 
 
@@ -164,7 +161,6 @@ def _parquet_column(column: Column, values: Any) -> list[Any]:
     if pa.types.is_floating(array.type):
         return list(array.to_pylist())
     if pa.types.is_timestamp(array.type):
-        moments = array.to_numpy(zero_copy_only=False)
-        return [None if np.isnat(moment) else sent(column, moment) for moment in moments]
+        return [sent(column, moment) for moment in array.to_numpy(zero_copy_only=False)]
     texts = array.dictionary.to_pylist()
     return [None if code is None else texts[code] for code in array.indices.to_pylist()]
