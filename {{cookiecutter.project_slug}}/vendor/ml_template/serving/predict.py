@@ -139,7 +139,23 @@ class Predict:
         kept = records if self.settings.log_features else None
         if kept:
             held += 4 * size + rows * self._record
-        self.log.add(lambda: self._lines(ids, now, seconds, outputs, kept), rows, held)
+
+        def line(row: int, output: Any) -> dict[str, Any]:
+            told: dict[str, Any] = {
+                "id": ids[0],
+                "row": row,
+                "time": now.isoformat(timespec="milliseconds"),
+                "model": self.model.digest,
+                "milliseconds": round(seconds * 1000, 3),
+                "output": self.answers.record(output),
+            }
+            if ids[1]:
+                told["sent"] = ids[1]
+            if kept:
+                told["features"] = kept[row]
+            return told
+
+        self.log.add(lambda: [line(*each) for each in enumerate(outputs)], rows, held)
 
     def close(self) -> None:
         """End the threads; what waits for the log is written, and no request is begun."""
@@ -188,32 +204,6 @@ class Predict:
             if len(body) > self.settings.max_bytes:
                 raise self._too_large()
         return bytes(body)
-
-    def _lines(
-        self,
-        ids: Ids,
-        time: datetime,
-        seconds: float,
-        outputs: np.ndarray,
-        records: list[Record] | None,
-    ) -> list[dict[str, Any]]:
-        """Lines of the prediction log; values of records only where that was allowed."""
-        lines = []
-        for row, output in enumerate(outputs):
-            line: dict[str, Any] = {
-                "id": ids[0],
-                "row": row,
-                "time": time.isoformat(timespec="milliseconds"),
-                "model": self.model.digest,
-                "milliseconds": round(seconds * 1000, 3),
-                "output": self.answers.record(output),
-            }
-            if ids[1]:
-                line["sent"] = ids[1]
-            if records:
-                line["features"] = records[row]
-            lines.append(line)
-        return lines
 
     def _report(self, error: Exception) -> None:
         """Log once where it happened; the message of an exception may hold what was sent."""
