@@ -229,10 +229,5 @@ def compare(
     holds = value >= limit if direction == ">=" else value <= limit
     if not holds:
         reason = f"{value:.4g} is {OPPOSITE[direction]} {limit:.4g}. {reason}".removesuffix(". ")
-    return {
-        "gate": gate,
-        "value": value,
-        "limit": f"{direction} {limit:.6g}",
-        "verdict": "passed" if holds else "refused",
-        "reason": reason,
-    }
+    judged = line(gate, "passed" if holds else "refused", reason, value)
+    return judged | {"limit": f"{direction} {limit:.6g}"}
