@@ -102,8 +102,8 @@ def test_the_documented_command_takes_the_rules_out_for_plain_prometheus(
 def test_limits_in_the_rules_are_those_of_the_gates_at_birth(project: Path) -> None:
     text, gates = read(project, alerts.RULES), yaml.safe_load(read(project, "gates.yaml"))
     assert f'le="{gates["load"]["max_p99_ms"] / 1000:g}"' in text
-    config = (project / bake.KIT / "settings/config.py").read_text(encoding="utf-8")
-    (days,) = re.findall(r"every_days: .* = (\d+)", config)
+    watched = (project / bake.KIT / "settings/oversight.py").read_text(encoding="utf-8")
+    (days,) = re.findall(r"every_days: .* = (\d+)", watched)
     assert f"> {days} * 86400" in text
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ml_template.serving import protocol
+from ml_template.serving import deadlines
 from ml_template.serving.settings import Settings
 from ml_template.settings.config import Column
 
@@ -229,7 +229,7 @@ def test_a_client_that_waits_to_be_asked_for_its_body_is_not_misread(service: Se
 def test_t39_a_client_that_does_not_read_is_cut_off(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "_settings", lambda: Settings(request_seconds=0.5))
+    monkeypatch.setattr(deadlines, "_settings", lambda: Settings(request_seconds=0.5))
     ask = b"GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n"
     with socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection:
         connection.settimeout(30)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from ml_template.serving import protocol
+from ml_template.serving import deadlines
 from ml_template.serving.protocol import DISCARD, Guarded
 from ml_template.serving.settings import Settings
 from uvicorn.server import ServerState
@@ -376,7 +376,7 @@ def test_a_request_that_is_not_finished_in_time_ends_its_connection(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short = Settings(request_seconds=0.05)
-    monkeypatch.setattr(protocol, "_settings", lambda: short)
+    monkeypatch.setattr(deadlines, "_settings", lambda: short)
 
     async def wait() -> None:
         connection, transport = await connect(Application())

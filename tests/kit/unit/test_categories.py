@@ -23,7 +23,8 @@ from ml_template.registry import versioning
 from ml_template.serving import score
 from ml_template.serving.records import Records
 from ml_template.settings import categories
-from ml_template.settings.config import Config, Data, InputError, Monitoring, load_config
+from ml_template.settings.config import Config, Data, InputError, load_config
+from ml_template.settings.oversight import Monitoring
 from ml_template.storage import places
 from ml_template.storage.files import digest_json
 from ml_template.tables import table

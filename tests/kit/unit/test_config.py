@@ -40,6 +40,11 @@ def test_a_good_file_loads(tmp_path: Path) -> None:
         ("seed: 1", "seed: 1\nseed: 2", "line 7: the key 'seed' is repeated"),
         ("a: {type", "__row__: {type", "'__row__' is taken"),
         ("seed: 1", "seed: 1\nsensitive: [c]", "sensitive: 'c' is not in columns"),
+        (
+            "seed: 1",
+            "seed: 1\nchecks: {freshness: {column: y, max_days: 3}}",
+            "checks.freshness: 'y' must be a datetime column",
+        ),
         ("seed: 1", "seed: [1", "is not valid YAML"),
         ("seed: 1", "seed: " + "[" * 100_000, "line 6: is nested more than 50 deep"),
         ("seed: 1", "seed: " + "{a: " * 60 + "1" + "}" * 60, "line 6: is nested more"),

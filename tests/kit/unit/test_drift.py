@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ml_template.model.profile import column_profile, known
 from ml_template.operations import drift, monitor_page, outputs
-from ml_template.settings.config import Monitoring
+from ml_template.settings.oversight import Monitoring
 from scipy import stats
 
 DRAW = np.random.default_rng(4)

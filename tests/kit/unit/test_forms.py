@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from ml_template.model import forms
+from ml_template.model import fast, forms
 from ml_template.settings.config import InputError
 from sklearn.ensemble import (
     ExtraTreesRegressor,
@@ -46,7 +46,7 @@ def test_the_kept_form_answers_as_scikit_learn(estimator, target, form) -> None:
 
 def test_a_fast_form_that_differs_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     estimator = RandomForestClassifier(10, random_state=0).fit(MATRIX, CLASS2)
-    monkeypatch.setitem(forms.TREES, "RandomForestClassifier", ("float32", "logistic"))
+    monkeypatch.setitem(fast.TREES, "RandomForestClassifier", ("float32", "logistic"))
     spec, _ = forms.export(estimator, MATRIX)
     assert spec["form"] == "skops"
     assert "differs from scikit-learn by" in spec["why"]
@@ -73,6 +73,6 @@ def test_many_rows_on_every_core_get_the_answers_of_few() -> None:
     estimator = HistGradientBoostingRegressor(max_iter=5).fit(MATRIX, VALUE)
     spec, content = forms.export(estimator, MATRIX)
     score = forms.scorer(spec, content)
-    many = np.resize(MATRIX, (forms.MANY + 7, 4))
+    many = np.resize(MATRIX, (fast.MANY + 7, 4))
     np.testing.assert_array_equal(score(many)[:400], score(many[:400]))
     np.testing.assert_array_equal(score(many)[-400:], score(many[-400:]))

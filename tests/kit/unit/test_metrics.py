@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from ml_template.model import metrics
-from ml_template.model.metrics import METRICS, Interval
+from ml_template.model import bootstrap, metrics
+from ml_template.model.bootstrap import Interval
+from ml_template.model.metrics import METRICS
 from sklearn import metrics as scikit
 
 ROWS = 400
@@ -99,14 +100,14 @@ def test_labels_become_their_index() -> None:
 
 
 def test_a_resample_draws_as_many_rows_as_there_are() -> None:
-    drawn = np.concatenate(list(metrics.resamples(50, seed=1)))
+    drawn = np.concatenate(list(bootstrap.resamples(50, seed=1)))
     assert drawn.shape == (1000, 50)
     assert (drawn.sum(axis=1) == 50).all()
     assert 0.9 < drawn.var() < 1.1  # with replacement: close to Poisson(1)
 
 
 def test_large_tables_take_fewer_resamples() -> None:
-    assert [metrics.replicates(n) for n in (30, 20_000, 40_000, 10**7)] == [1000, 1000, 500, 200]
+    assert [bootstrap.replicates(n) for n in (30, 20_000, 40_000, 10**7)] == [1000, 1000, 500, 200]
 
 
 def guesses(right: int) -> np.ndarray:
@@ -116,7 +117,7 @@ def guesses(right: int) -> np.ndarray:
 
 
 def test_the_interval_of_a_mean_is_that_of_theory() -> None:
-    found = metrics.interval(metrics.accuracy, np.ones(ROWS, dtype=int), guesses(280), seed=1)
+    found = bootstrap.interval(metrics.accuracy, np.ones(ROWS, dtype=int), guesses(280), seed=1)
     half = 1.96 * np.sqrt(0.7 * 0.3 / ROWS)
     assert found.low == pytest.approx(0.7 - half, abs=0.1 * half)
     assert found.high == pytest.approx(0.7 + half, abs=0.1 * half)
@@ -125,7 +126,7 @@ def test_the_interval_of_a_mean_is_that_of_theory() -> None:
 def test_the_same_seed_gives_the_same_interval() -> None:
     truth, prediction = rows_of("binary")
     first, second, other = (
-        metrics.interval(metrics.roc_auc, truth, prediction, seed) for seed in (5, 5, 6)
+        bootstrap.interval(metrics.roc_auc, truth, prediction, seed) for seed in (5, 5, 6)
     )
     assert first == second
     assert first != other
@@ -136,7 +137,7 @@ def test_an_interval_holds_its_value(sign: int) -> None:
     def drawn(truth: np.ndarray, prediction: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return sign * (weights > 0).mean(axis=1)  # all rows once; in a resample about 63 %
 
-    found = metrics.interval(drawn, np.zeros(50), np.zeros(50), seed=1)
+    found = bootstrap.interval(drawn, np.zeros(50), np.zeros(50), seed=1)
     assert found.value == sign
     assert found.low <= found.value <= found.high
     assert found.high - found.low > 0.3
@@ -144,20 +145,20 @@ def test_an_interval_holds_its_value(sign: int) -> None:
 
 def test_an_interval_that_most_resamples_cannot_tell_is_not_given() -> None:
     truth, prediction = np.arange(5), np.eye(5)  # one row of each class: few resamples hold all
-    found = metrics.interval(metrics.roc_auc_ovr, truth, prediction, seed=1)
+    found = bootstrap.interval(metrics.roc_auc_ovr, truth, prediction, seed=1)
     assert found.value == 1.0
     assert np.isnan([found.low, found.high]).all()
 
 
 def test_a_model_does_not_differ_from_itself() -> None:
     truth, prediction = rows_of("binary")
-    found = metrics.paired_interval(metrics.roc_auc, truth, prediction, prediction, seed=1)
+    found = bootstrap.paired_interval(metrics.roc_auc, truth, prediction, prediction, seed=1)
     assert found == Interval(0.0, 0.0, 0.0)
 
 
 def test_a_difference_on_the_same_rows_is_sharper_than_two_intervals() -> None:
     truth, better, worse = np.ones(ROWS, dtype=int), guesses(280), guesses(270)
-    paired = metrics.paired_interval(metrics.accuracy, truth, better, worse, seed=1)
+    paired = bootstrap.paired_interval(metrics.accuracy, truth, better, worse, seed=1)
     assert paired.value == pytest.approx(10 / ROWS)
     half = 1.96 * np.sqrt(10) / ROWS  # only the 10 rows on which they differ count
     assert paired.low == pytest.approx(paired.value - half, abs=0.15 * half)

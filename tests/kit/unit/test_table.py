@@ -51,9 +51,10 @@ def test_each_type_is_read(tmp_path: Path) -> None:
     assert columns[table.ROW].tolist() == [1, 2]
 
 
-def test_delimiter_decimal_comma_and_byte_order_mark(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF-8", "utf8"])
+def test_delimiter_decimal_comma_and_byte_order_mark(tmp_path: Path, encoding: str) -> None:
     text = "\ufeffamount;kind;paid;when;y\n1,5;ä;1;2024-01-02;no\n"
-    columns = read(tmp_path / "x.csv", text, delimiter=";", decimal=",")
+    columns = read(tmp_path / "x.csv", text, delimiter=";", decimal=",", encoding=encoding)
     assert (columns["amount"][0], columns["kind"][0]) == (1.5, "ä")
     with pytest.raises(InputError, match=r"in 1 of 2 rows \(rows 2\)"):
         read(tmp_path / "x.csv", f"{text}ten;a;1;2024-01-02;no\n", delimiter=";", decimal=",")

@@ -21,7 +21,7 @@ import pytest
 import uvicorn
 import yaml
 
-from .model import artifact, forms, measures, metrics
+from .model import artifact, bootstrap, forms, measures, metrics
 from .outside import surroundings
 from .pipeline.data import prepare, sample, validate
 from .pipeline.training import fit, train
@@ -71,10 +71,10 @@ class Trained:
         measure = measures.known(self.config)[metric or measures.headline(self.config)]
         return float(measure(self.truth(columns), answers, np.ones((1, len(answers))))[0])
 
-    def lead(self, answers: np.ndarray, others: np.ndarray) -> metrics.Interval:
+    def lead(self, answers: np.ndarray, others: np.ndarray) -> bootstrap.Interval:
         """By how much answers to the hold-out are better than others, by the headline metric."""
         measure = measures.known(self.config)[measures.headline(self.config)]
-        return metrics.paired_interval(measure, self.truth(self.test), answers, others, 0)
+        return bootstrap.paired_interval(measure, self.truth(self.test), answers, others, 0)
 
     def again(self) -> str:
         """The digest of a model that is trained anew from the same rows."""
@@ -182,13 +182,8 @@ def sent(config: Config, columns: table.Columns) -> list[dict[str, Any]]:
     """What a client sends for these rows: one record a row."""
     records: list[dict[str, Any]] = [{} for _ in range(table.rows(columns))]
     for name, column in config.features.items():
-        for record, value in zip(records, columns[name].tolist(), strict=True):
-            missing = value is None or value != value
-            if not missing and column.type == "boolean":
-                value = bool(value)
-            if not missing and column.type == "datetime":
-                value = value.strftime(column.format) if column.format else value.isoformat()
-            record[name] = None if missing else value
+        for record, value in zip(records, columns[name], strict=True):
+            record[name] = schema.sent(column, value)
     return records
 
 

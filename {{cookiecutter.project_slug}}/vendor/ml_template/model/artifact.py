@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -90,25 +91,20 @@ def save(
             for name in (ENCODER, *beside, spec["file"])
         }
         known = {
-            "columns": {name: probe[name].tolist() for name in encoder.inputs},
+            "columns": {name: _to_json(probe[name]) for name in encoder.inputs},
             "types": {name: probe[name].dtype.str for name in encoder.inputs},
             "outputs": forms.scorer(spec, content)(encoder.apply(probe)).tolist(),
         }
-        full = identity | {"files": files, "model": spec, "known_answers": _to_json(known)}
+        full = identity | {"files": files, "model": spec, "known_answers": known}
         named = {"format": manifest.FORMAT, "digest": digest_json(full), "identity": full}
         write_json(new / manifest.FILE, named)
         load(new)
     return load(folder)
 
 
-def _to_json(known: dict[str, Any]) -> dict[str, Any]:
-    columns = {
-        name: [None if value != value or value is None else value for value in values]
-        if not known["types"][name].startswith("<M")
-        else [None if value is None else value.isoformat() for value in values]
-        for name, values in known["columns"].items()
-    }
-    return known | {"columns": columns}
+def _to_json(values: np.ndarray) -> list[Any]:
+    plain = [None if value is None or value != value else value for value in values.tolist()]
+    return [value.isoformat() if isinstance(value, datetime) else value for value in plain]
 
 
 def known_rows(identity: dict[str, Any]) -> Columns:

@@ -210,8 +210,5 @@ def _fit_categories(values: np.ndarray, encoding: Encoding) -> dict[str, Any]:
     labels = fitted.categories_[0]
     codes = fitted.transform(labels[:, None])[:, 0].astype(int).tolist()
     table = dict(zip(labels.tolist(), codes, strict=True))
-    return {"kind": "ordinal", "codes": table} if encoding == "ordinal" else _onehot(table)
-
-
-def _onehot(codes: dict[str, int]) -> dict[str, Any]:
-    return {"kind": "onehot", "codes": codes, "width": len(set(codes.values()))}
+    state: dict[str, Any] = {"kind": encoding, "codes": table}
+    return state if encoding == "ordinal" else state | {"width": len(set(codes))}

@@ -2,44 +2,23 @@
 
 treelite: trees (exact under the conditions in TREES).   linear: coefficients as JSON.
 skops:    any other scikit-learn estimator whose types stand in ALLOWED_TYPES; slower.
-
-A scorer takes the encoded matrix (n, width), float64, and returns probabilities (n, k) or values
-(n,).
 """
 
 from __future__ import annotations
 
-import ctypes
 import io
 import json
-import os
 import zipfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from ..settings.config import InputError
+from .fast import Scorer, export_linear, export_trees, load_linear, load_trees
 
-Scorer = Callable[[np.ndarray], np.ndarray]
-MANY = 50_000  # rows from which trees are scored on every core
 MAX_UNPACKED = 4 << 30  # bytes of a skops archive
 MAX_DIFFERENCE = 1e-9  # between a fast form and scikit-learn
-
-# Class -> (what scikit-learn casts the matrix to, how the sum of the trees becomes the answer).
-TREES = {
-    "HistGradientBoostingClassifier": ("float64", "logistic"),
-    "HistGradientBoostingRegressor": ("float64", "identity"),
-    "GradientBoostingClassifier": ("float32", "logistic"),
-    "GradientBoostingRegressor": ("float32", "identity"),
-    "RandomForestClassifier": ("float32", "identity"),
-    "RandomForestRegressor": ("float32", "identity"),
-    "ExtraTreesClassifier": ("float32", "identity"),
-    "ExtraTreesRegressor": ("float32", "identity"),
-}
-LINEAR = {"LogisticRegression": "logistic", "Ridge": "identity", "LinearRegression": "identity"}
 
 # Beyond what skops trusts by itself; plain data holders of scikit-learn, read one by one.
 ALLOWED_TYPES = frozenset(
@@ -69,23 +48,18 @@ def export(estimator: Any, check: np.ndarray) -> tuple[dict[str, Any], bytes]:
     """
     name = type(estimator).__name__
     why = f"{name} has no fast form"
-    for form, make in (("treelite", _export_trees), ("linear", _export_linear)):
+    for form, (file, make, _) in FORMS.items():
         made = make(estimator)
         if made is None:
             continue
-        spec, content = made
-        spec = {"form": form, "file": FILES[form]} | spec
+        spec, content = {"form": form, "file": file} | made[0], made[1]
         gap = difference(scorer(spec, content)(check), plain_scorer(estimator)(check))
         if gap <= MAX_DIFFERENCE:
-            why = f"agrees with scikit-learn on {len(check):,} rows"
+            if form != SLOW:
+                why = f"agrees with scikit-learn on {len(check):,} rows"
             return spec | {"max_difference": gap, "rows": len(check), "why": why}, content
         why = f"the {form} form of {name} differs from scikit-learn by {gap:.3g}"
-    spec = {"form": "skops", "file": FILES["skops"]}
-    content = _export_skops(estimator)
-    gap = difference(scorer(spec, content)(check), plain_scorer(estimator)(check))
-    if not gap <= MAX_DIFFERENCE:
-        raise InputError(f"model.py: {name} answers differently after saving: choose another")
-    return spec | {"max_difference": gap, "rows": len(check), "why": why}, content
+    raise InputError(f"model.py: {name} answers differently after saving: choose another")
 
 
 def difference(left: np.ndarray, right: np.ndarray) -> float:
@@ -99,7 +73,8 @@ def difference(left: np.ndarray, right: np.ndarray) -> float:
 def scorer(spec: dict[str, Any], content: bytes) -> Scorer:
     """Scorer of a kept form; raises InputError when the content is not of that form."""
     try:
-        return LOADERS[spec["form"]](spec, content)
+        _, _, load = FORMS[spec["form"]]
+        return load(spec, content)
     except KeyError as error:
         raise InputError(f"model.json: unknown or incomplete form {error}: train again") from None
     except InputError:
@@ -111,108 +86,23 @@ def scorer(spec: dict[str, Any], content: bytes) -> Scorer:
         ) from None
 
 
-def _answer(margin: np.ndarray, link: str) -> np.ndarray:
-    """Margins (n, k) to probabilities (n, max(k, 2)) by logistic or softmax; or to values (n,)."""
-    if link == "identity":
-        return margin[:, 0] if margin.shape[1] == 1 else margin
-    if margin.shape[1] == 1:
-        positive = expit(margin)
-        return np.concatenate((1 - positive, positive), axis=1)
-    power = np.exp(margin - margin.max(axis=1, keepdims=True))
-    return power / power.sum(axis=1, keepdims=True)
-
-
-def _export_trees(estimator: Any) -> tuple[dict[str, Any], bytes] | None:
-    kind = TREES.get(type(estimator).__name__)
-    if kind is None:
-        return None
-    import treelite.sklearn
-
-    with np.errstate(invalid="ignore"):  # a missing value among the categories is no number
-        content = treelite.sklearn.import_model(estimator).serialize_bytes()
-    return {"dtype": kind[0], "link": kind[1]}, content
-
-
-def _load_trees(spec: dict[str, Any], content: bytes) -> Scorer:
-    """Calls treelite's documented C function itself: its Python wrapper costs a row 17 us more."""
-    import treelite
-    from treelite.core import _LIB
-    from treelite.gtil.gtil import GTILConfig
-
-    cast, link = spec["dtype"], spec["link"]
-    model = treelite.Model.deserialize_bytes(content)
-    settings = GTILConfig(nthread=1, predict_type="raw")
-    kind, features = model.input_type, model.num_feature
-    probe = np.zeros((1, features), dtype=kind)
-    sample = treelite.gtil.predict(model, probe, nthread=1, pred_margin=True)
-    width, dtype, name = sample.shape[2], sample.dtype, kind.encode()
-    if sample.shape[1] != 1:
-        raise InputError("model.treelite has several targets: train again")
-    predict = _LIB["TreeliteGTILPredict"]  # a function object of our own
-    address = ctypes.c_void_p
-    predict.argtypes = [address, address, ctypes.c_char_p, ctypes.c_uint64, address, address]
-
-    def margins(rows: np.ndarray) -> np.ndarray:
-        margin = np.zeros((len(rows), width), dtype)
-        if predict(
-            model.handle, rows.ctypes.data, name, len(rows), margin.ctypes.data, settings.handle
-        ):
-            raise RuntimeError(_LIB.TreeliteGetLastError().decode())
-        return margin
-
-    def score(matrix: np.ndarray) -> np.ndarray:
-        if matrix.shape[1] != features:  # the C function would read past the end
-            raise ValueError(f"{matrix.shape[1]} columns, not {features}")
-        if matrix.dtype != cast:
-            matrix = matrix.astype(cast)
-        rows = np.ascontiguousarray(matrix, kind)
-        if len(rows) < MANY:
-            return _answer(margins(rows), link)
-        cores = os.cpu_count() or 1  # rows do not know of each other: the answers are the same
-        with ThreadPoolExecutor(cores) as pool:
-            parts = list(pool.map(margins, np.array_split(rows, cores)))
-        return _answer(np.concatenate(parts), link)
-
-    return score
-
-
-def _export_linear(estimator: Any) -> tuple[dict[str, Any], bytes] | None:
-    link = LINEAR.get(type(estimator).__name__)
-    if link is None:
-        return None
-    state = {
-        "coefficients": np.atleast_2d(estimator.coef_).tolist(),
-        "intercepts": np.atleast_1d(estimator.intercept_).astype(float).tolist(),
-    }
-    return {"link": link}, json.dumps(state, allow_nan=False).encode()
-
-
-def _load_linear(spec: dict[str, Any], content: bytes) -> Scorer:
-    state = json.loads(content)
-    coefficients = np.array(state["coefficients"], dtype=np.float64)
-    intercepts = np.array(state["intercepts"], dtype=np.float64)
-    link = spec["link"]
-
-    def score(matrix: np.ndarray) -> np.ndarray:
-        # A sum for each row, not a matrix product: its last bits would depend on n.
-        margin = np.stack([(matrix * row).sum(axis=1) for row in coefficients], axis=1)
-        return _answer(margin + intercepts, link)
-
-    return score
-
-
-def _export_skops(estimator: Any) -> bytes:
+def _export_skops(estimator: Any) -> tuple[dict[str, Any], bytes]:
     import skops.io
 
     content = skops.io.dumps(estimator)
-    unknown = set(skops.io.get_untrusted_types(data=content)) - ALLOWED_TYPES
-    if unknown:
+    if unknown := _not_allowed(content):
         raise InputError(
-            f"model.py: {type(estimator).__name__} holds {', '.join(sorted(unknown))}, which may "
+            f"model.py: {type(estimator).__name__} holds {', '.join(unknown)}, which may "
             f"not be loaded in serving: choose another estimator, or read that type and add it to "
             f"ALLOWED_TYPES in forms.py"
         )
-    return _without_addresses(content)
+    return {}, _without_addresses(content)
+
+
+def _not_allowed(content: bytes) -> list[str]:
+    import skops.io
+
+    return sorted(set(skops.io.get_untrusted_types(data=content)) - ALLOWED_TYPES)
 
 
 def _without_addresses(content: bytes) -> bytes:
@@ -252,15 +142,15 @@ def _load_skops(spec: dict[str, Any], content: bytes) -> Scorer:
     unpacked = sum(member.file_size for member in zipfile.ZipFile(io.BytesIO(content)).infolist())
     if unpacked > MAX_UNPACKED:  # a zip archive gives no more than it says it holds
         raise InputError(f"model.skops unpacks to more than {MAX_UNPACKED:,} bytes: train again")
-    unknown = set(skops.io.get_untrusted_types(data=content)) - ALLOWED_TYPES
-    if unknown:
-        raise InputError(f"model.skops holds types that may not be loaded: {sorted(unknown)}")
+    if unknown := _not_allowed(content):
+        raise InputError(f"model.skops holds types that may not be loaded: {unknown}")
     return plain_scorer(skops.io.loads(content, trusted=sorted(ALLOWED_TYPES)))
 
 
-FILES = {"treelite": "model.treelite", "linear": "linear.json", "skops": "model.skops"}
-LOADERS: dict[str, Callable[[dict[str, Any], bytes], Scorer]] = {
-    "treelite": _load_trees,
-    "linear": _load_linear,
-    "skops": _load_skops,
+SLOW = "skops"
+# Form: its file, what makes it of an estimator (None: it is not for that one), what loads it.
+FORMS: dict[str, tuple[str, Callable[[Any], Any], Callable[[dict[str, Any], bytes], Scorer]]] = {
+    "treelite": ("model.treelite", export_trees, load_trees),
+    "linear": ("linear.json", export_linear, load_linear),
+    SLOW: ("model.skops", _export_skops, _load_skops),
 }

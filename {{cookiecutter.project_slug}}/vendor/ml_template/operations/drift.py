@@ -24,7 +24,7 @@ from scipy import stats
 
 from ..model.profile import known, matches
 from ..settings import categories
-from ..settings.config import Monitoring, Report
+from ..settings.oversight import Monitoring, Report
 from ..tables import arrays, small
 from ..tables.table import Columns
 from .outputs import psi

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..settings.config import CONFIG_FILE, InputError, Report, load_config
+from ..settings.config import CONFIG_FILE, InputError, load_config
+from ..settings.oversight import Report
 from ..storage.files import locked, write_json, write_text
 from ..tables import small
 from . import effects, experiment_page

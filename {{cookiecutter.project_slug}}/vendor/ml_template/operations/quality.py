@@ -11,7 +11,8 @@ import numpy as np
 
 from ..model import manifest, measures
 from ..model.artifact import Model, output_names
-from ..model.metrics import Interval, encode_target, interval
+from ..model.bootstrap import Interval, interval
+from ..model.metrics import encode_target
 from ..registry.champion import folder
 from ..settings.config import Config, InputError, load_config
 from ..storage.places import LABELLED

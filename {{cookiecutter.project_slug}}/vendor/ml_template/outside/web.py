@@ -38,9 +38,12 @@ def opener(address: str, *handlers: Any) -> urllib.request.OpenerDirector:
 
 def post(address: str, body: Any, **headers: str) -> str:
     """Send `body` as JSON; why the server did not take it, empty when it did."""
-    fault = unusable(address) or _unsafe(address)
-    if fault:
+    if fault := unusable(address):
         return fault
+    parts = urlsplit(address)
+    local = parts.scheme == "http" and is_here(parts.hostname or "")
+    if parts.scheme != "https" and not local:
+        return HTTPS
     content, kind = json.dumps(body).encode(), {"Content-Type": "application/json"}
     return send("POST", address, content, kind | headers)
 
@@ -57,12 +60,6 @@ def unusable(address: str) -> str:
     if not known:
         return HTTPS
     return LOGIN if "@" in parts.netloc else ""
-
-
-def _unsafe(address: str) -> str:
-    parts = urlsplit(address)
-    local = parts.scheme == "http" and is_here(parts.hostname or "")
-    return "" if parts.scheme == "https" or local else HTTPS
 
 
 def send(method: str, address: str, content: bytes, headers: dict[str, str]) -> str:

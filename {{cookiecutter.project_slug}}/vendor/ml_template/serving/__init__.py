@@ -1,1 +1,1 @@
-"""The champion as an HTTP service and as batch scoring. Never imports pandas, pyarrow or MLflow."""
+"""The champion as an HTTP service, which never imports pandas, pyarrow or MLflow, and on tables."""

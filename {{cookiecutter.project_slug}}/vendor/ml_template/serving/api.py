@@ -72,16 +72,11 @@ def create(model: Model, settings: Settings) -> FastAPI:
         """500 in the same word; uvicorn logs where it was."""
         return Response(FAILED, 500, media_type="application/json")
 
-    _document(app, model, settings)
+    # FastAPI does not see /predict.
+    columns, known = column_specs(model), known_rows(model.identity)
+    operation = predict_operation(columns, known, model.labels, settings.max_rows)
+    app.openapi()["paths"]["/predict"] = {"post": operation}
     for route in app.routes:
         if isinstance(route, APIRoute):
             route.methods = {"GET", "HEAD"}  # some probes ask for no more
     return app
-
-
-def _document(app: FastAPI, model: Model, settings: Settings) -> None:
-    """Add /predict, which FastAPI does not see, to /openapi.json."""
-    described = app.openapi()
-    columns, known = column_specs(model), known_rows(model.identity)
-    operation = predict_operation(columns, known, model.labels, settings.max_rows)
-    described["paths"]["/predict"] = {"post": operation}

@@ -8,13 +8,14 @@ from typing import Any
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Any, Receive, Send], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def closing(application: Application) -> Application:
     """The application, closing such a connection: another request may come in place of the body."""
 
-    async def answer(scope: Any, receive: Receive, send: Send) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         asked = False
 
         async def ask() -> Message:

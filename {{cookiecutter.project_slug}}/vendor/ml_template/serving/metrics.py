@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from functools import partial
 
 import numpy as np
 from prometheus_client import (
@@ -32,53 +33,31 @@ class Metrics:
     """The series of one service; children with few labels are made once, here."""
 
     def __init__(self, model: Model, columns: list[str]) -> None:
-        registry = self.registry = CollectorRegistry()
-        requests = Counter(
-            "predict_requests", "Answers of /predict by status code", ["code"], registry=registry
-        )
+        self.registry = registry = CollectorRegistry()
+        counter = partial(Counter, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        requests = counter("predict_requests", "Answers of /predict by status code", ["code"])
         self.requests = {int(code): requests.labels(code) for code in CODES}
-        self.seconds = Histogram(
-            "predict_seconds",
-            "From the whole body to the answer",
-            buckets=SECONDS,
-            registry=registry,
+        self.seconds = histogram(
+            "predict_seconds", "From the whole body to the answer", buckets=SECONDS
         )
-        self.rows = Counter("predict_rows", "Records that were answered", registry=registry)
-        unseen = Counter(
-            "predict_unseen", "Categories training did not know", ["column"], registry=registry
-        )
+        self.rows = counter("predict_rows", "Records that were answered")
+        unseen = counter("predict_unseen", "Categories training did not know", ["column"])
         self.unseen = {name: unseen.labels(name) for name in columns}
-        self.not_finite = Counter(
-            "predict_not_finite", "Requests whose answer was not finite", registry=registry
-        )
-        self.dropped = Counter(
-            "prediction_log_dropped", "Lines the prediction log left out", registry=registry
-        )
-        info = Gauge(
-            "model_info",
-            "The model that is served",
-            ["digest"],
-            registry=registry,
-            multiprocess_mode="max",
-        )
+        self.not_finite = counter("predict_not_finite", "Requests whose answer was not finite")
+        self.dropped = counter("prediction_log_dropped", "Lines the prediction log left out")
+        gauge = partial(Gauge, registry=registry, multiprocess_mode="max")
+        info = gauge("model_info", "The model that is served", ["digest"])
         info.labels(model.digest[:16]).set(1)
         ProcessCollector(registry=registry)
         if model.labels:
-            self._of_classes(model.labels)
-        else:
-            self.value = Histogram(
-                "predict_value", "Predicted values", buckets=edges(model), registry=registry
+            self.positive = histogram(
+                "predict_probability", "Probability of the last class", buckets=TENTHS
             )
-
-    def _of_classes(self, labels: tuple[str, ...]) -> None:
-        self.positive = Histogram(
-            "predict_probability",
-            "Probability of the last class",
-            buckets=TENTHS,
-            registry=self.registry,
-        )
-        answers = Counter("predict_answers", "Answers by class", ["label"], registry=self.registry)
-        self.answers = [answers.labels(label) for label in labels]
+            answers = counter("predict_answers", "Answers by class", ["label"])
+            self.answers = [answers.labels(label) for label in model.labels]
+        else:
+            self.value = histogram("predict_value", "Predicted values", buckets=edges(model))
 
     def count(self, outputs: np.ndarray, seconds: float) -> None:
         """One answered request: its outputs (n, k) or (n,)."""

@@ -11,7 +11,6 @@ import re
 import secrets
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from time import perf_counter
@@ -21,20 +20,16 @@ import numpy as np
 
 from ..model.artifact import Model
 from .answers import Answers
+from .expect import Receive, Scope, Send
 from .log import PredictionLog
 from .metrics import Metrics
 from .records import Record, Records, RefusedError
 from .settings import Settings
 from .together import Together
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Ids = tuple[str, str]  # the id of the answer, and what was sent as x-request-id ("": none)
 
-INLINE_BYTES = (
-    32_768  # a larger body is answered in a thread, so that probes are answered meanwhile
-)
+INLINE_BYTES = 32_768  # of what is answered at once; else in a thread, and probes meanwhile
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 FAILED = b'{"error": "the service failed; its log says where"}'
 _EXTRA = {503: [(b"retry-after", b"1")]}
@@ -144,7 +139,23 @@ class Predict:
         kept = records if self.settings.log_features else None
         if kept:
             held += 4 * size + rows * self._record
-        self.log.add(lambda: self._lines(ids, now, seconds, outputs, kept), rows, held)
+
+        def line(row: int, output: Any) -> dict[str, Any]:
+            told: dict[str, Any] = {
+                "id": ids[0],
+                "row": row,
+                "time": now.isoformat(timespec="milliseconds"),
+                "model": self.model.digest,
+                "milliseconds": round(seconds * 1000, 3),
+                "output": self.answers.record(output),
+            }
+            if ids[1]:
+                told["sent"] = ids[1]
+            if kept:
+                told["features"] = kept[row]
+            return told
+
+        self.log.add(lambda: [line(*each) for each in enumerate(outputs)], rows, held)
 
     def close(self) -> None:
         """End the threads; what waits for the log is written, and no request is begun."""
@@ -193,32 +204,6 @@ class Predict:
             if len(body) > self.settings.max_bytes:
                 raise self._too_large()
         return bytes(body)
-
-    def _lines(
-        self,
-        ids: Ids,
-        time: datetime,
-        seconds: float,
-        outputs: np.ndarray,
-        records: list[Record] | None,
-    ) -> list[dict[str, Any]]:
-        """Lines of the prediction log; values of records only where that was allowed."""
-        lines = []
-        for row, output in enumerate(outputs):
-            line: dict[str, Any] = {
-                "id": ids[0],
-                "row": row,
-                "time": time.isoformat(timespec="milliseconds"),
-                "model": self.model.digest,
-                "milliseconds": round(seconds * 1000, 3),
-                "output": self.answers.record(output),
-            }
-            if ids[1]:
-                line["sent"] = ids[1]
-            if records:
-                line["features"] = records[row]
-            lines.append(line)
-        return lines
 
     def _report(self, error: Exception) -> None:
         """Log once where it happened; the message of an exception may hold what was sent."""

@@ -8,25 +8,18 @@ send a whole request, or does not read its answer, in time. Work for a client th
 from __future__ import annotations
 
 import asyncio
-import functools
-import os
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from . import expect, head
-from .settings import Settings, read_settings
+from .deadlines import Timed
 
 DISCARD = 16  # times max_bytes: what is read and thrown away of a request that was refused
 _PART = 1 << 14  # bytes that are read at once: limits are looked at between parts
 _HEAD_END = b"\r\n\r\n"
-
-
-@functools.cache
-def _settings() -> Settings:
-    return read_settings(os.environ)
 
 
 class _Flow(FlowControl):
@@ -37,12 +30,11 @@ class _Flow(FlowControl):
             super().resume_reading()
 
 
-class Guarded(HttpToolsProtocol):
+class Guarded(Timed):
     """One connection; what was sent ahead waits unread until the request before it is answered."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._limits = _settings()
         self.headers = []
         self._rest, self._at = b"", 0  # what has come, and how much of it was read
         self._last = b"   "  # as many bytes before that as may begin the end of a head
@@ -50,13 +42,10 @@ class Guarded(HttpToolsProtocol):
         self._in_head = True
         self._apart = _PART  # bytes since the last of a body, or up to a part more
         self._received = 0
-        self._unanswered = 0  # requests that the application has, or will have
         self._running: RequestResponseCycle  # of the one it has
         self._task: asyncio.Task[None] | None = None
         self._given_up = False
         self._refusal = 0  # the status that ends this connection
-        self._deadline: asyncio.TimerHandle | None = None
-        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -232,34 +221,8 @@ class Guarded(HttpToolsProtocol):
             if self._task is not None:
                 self._task.cancel()
 
-    def pause_writing(self) -> None:
-        """The client does not read: it has as long for that as for sending."""
-        super().pause_writing()
-        self._unread = self.loop.call_later(self._limits.request_seconds, self.transport.abort)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._unread is not None:
-            self._unread.cancel()
-
     def connection_lost(self, exc: Exception | None) -> None:
-        self._disarm()
-        if self._unread is not None:
-            self._unread.cancel()
         self._rest = b""
         self.pipeline.clear()
         self._give_up()
         super().connection_lost(exc)
-
-    def _arm(self) -> None:
-        self._deadline = self.loop.call_later(self._limits.request_seconds, self._expire)
-
-    def _disarm(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _expire(self) -> None:
-        self._deadline = None
-        if not self._unanswered:  # else the application answers 408 itself
-            self.transport.close()

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
 
 from ..outside.progress import terminal
 from ..settings.config import Column, Data, InputError
-from ..tables import numerals
-from ..tables.arrays import FALSE, TRUE
+from ..tables import memory, numerals, reading
+from ..tables.arrays import BOOLEANS
+from ..tables.arrow import UnfitError, typed
 from ..tables.schema import sent
 from .records import Record
 
@@ -53,8 +54,7 @@ class _Values:
             value = numerals.number(text, self.data.decimal, column.thousands)
             return text if value is None else value
         if column.type == "boolean":
-            lower = text.lower()
-            return lower in TRUE if lower in TRUE or lower in FALSE else text
+            return BOOLEANS.get(text.lower(), text)
         return text
 
 
@@ -64,15 +64,13 @@ def read(source: Path, data: Data, columns: dict[str, Column], needed: list[str]
     Raises InputError naming the file when it is missing, damaged, or lacks a `needed` column; and
     at its end where the decimal sign of a column looks like one between thousands.
     """
-    from ..tables.reading import header, is_parquet
-
     if not source.is_file():
         raise InputError(f"DATA={source}: there is no such file")
     values = _Values(data, columns)
-    if is_parquet(source):
+    if reading.is_parquet(source):
         yield from _parquet(source, values, needed)
     else:
-        names = header(source, data.delimiter, data.encoding)
+        names = reading.header(source, data.delimiter, data.encoding)
         _require(source, names, needed)
         yield from _csv(source, values, names)
     for name, doubt in values.doubts.items():
@@ -93,22 +91,19 @@ def _csv(source: Path, values: _Values, names: list[str]) -> Iterator[Row]:
     import rich.progress
     from rich.console import Console
 
-    from ..tables.reading import marked
-
     csv.field_size_limit(MAX_FIELD)  # a text that is too long is a fault of its row
     data, place = values.data, terminal()
-    encoding = "utf-8-sig" if data.encoding.lower() in ("utf-8", "utf8") else data.encoding
     with rich.progress.open(
         source,
         "r",
-        encoding=encoding,
+        encoding=reading.without_mark(data.encoding),
         newline="",
         console=Console(file=place),
         disable=place is None,
         transient=True,
         description="score",
     ) as file:
-        mark = marked(file)
+        mark = reading.marked(file)
         reader, before = csv.reader(file, delimiter=mark or data.delimiter, strict=True), bool(mark)
         try:
             next(reader)
@@ -125,11 +120,6 @@ def _csv(source: Path, values: _Values, names: list[str]) -> Iterator[Row]:
 
 
 def _parquet(source: Path, values: _Values, needed: list[str]) -> Iterator[Row]:
-    import pyarrow as pa
-
-    from ..tables import memory, reading
-    from ..tables.arrow import UnfitError
-
     file = reading.open_parquet(source)
     there = file.schema_arrow.names
     names = [name for name in dict.fromkeys(there) if name in values.columns]
@@ -156,15 +146,10 @@ def _parquet(source: Path, values: _Values, needed: list[str]) -> Iterator[Row]:
 
 def _parquet_column(column: Column, values: Any) -> list[Any]:
     """Numbers as training reads them, with every bit; all else as text."""
-    import pyarrow as pa
-
-    from ..tables.arrow import typed
-
     array = typed(pa.chunked_array([values]), column.type).combine_chunks()
     if pa.types.is_floating(array.type):
         return list(array.to_pylist())
     if pa.types.is_timestamp(array.type):
-        moments = array.to_numpy(zero_copy_only=False)
-        return [None if np.isnat(moment) else sent(column, moment) for moment in moments]
+        return [sent(column, moment) for moment in array.to_numpy(zero_copy_only=False)]
     texts = array.dictionary.to_pylist()
     return [None if code is None else texts[code] for code in array.indices.to_pylist()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from contextlib import ExitStack
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any
 
@@ -138,14 +138,11 @@ def _answered(
     if not good:
         return [], []
     outputs = model.predict(checks.columns([record for _, record in good]))
-    finite = np.isfinite(outputs) if outputs.ndim == 1 else np.isfinite(outputs).all(axis=1)
-    answered, silent = [], []
-    for (line, _), output, is_finite in zip(good, outputs, finite, strict=True):
-        if is_finite:
-            answered.append((line, output))
-        else:
-            silent.append((line, "row", "the model has no finite answer to it"))
-    return answered, silent
+    finite = np.isfinite(outputs.reshape(len(good), -1)).all(axis=1)
+    answers = [(line, output) for (line, _), output in zip(good, outputs, strict=True)]
+    why = "the model has no finite answer to it"
+    silent = [(line, "row", why) for line, _ in compress(good, ~finite)]
+    return list(compress(answers, finite)), silent
 
 
 def _refusal(source: Path, faults: list[Fault]) -> InputError:

@@ -34,11 +34,9 @@ def run(settings: dict[str, str]) -> None:
 
     Raises InputError unless the model answers its known answers.
     """
-    host, port, workers = (
-        settings.get("HOST") or "127.0.0.1",
-        _whole("PORT", settings.get("PORT") or "8000", 65535),
-        _whole("WORKERS", settings.get("WORKERS") or "1", 64),
-    )
+    host = settings.get("HOST") or "127.0.0.1"
+    port = _whole("PORT", settings.get("PORT") or "8000", 65535)
+    workers = _whole("WORKERS", settings.get("WORKERS") or "1", 64)
     folder, expected = which(settings)
     limits = read_settings(os.environ)
     if limits.log:

@@ -42,12 +42,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        lines = []
-        for fault in error.errors(include_url=False, include_input=False):
-            name = PREFIX + str(fault["loc"][0]).upper()
-            known = ", ".join(PREFIX + field.upper() for field in Settings.model_fields)
-            unknown = f"unknown: choose from {known}"
-            lines.append(
-                f"{name}: {unknown if fault['type'] == 'extra_forbidden' else fault['msg']}"
-            )
+        known = ", ".join(PREFIX + field.upper() for field in Settings.model_fields)
+        said = {"extra_forbidden": f"unknown: choose from {known}"}
+        lines = [
+            f"{PREFIX}{str(fault['loc'][0]).upper()}: {said.get(fault['type'], fault['msg'])}"
+            for fault in error.errors(include_url=False, include_input=False)
+        ]
         raise InputError("\n".join(lines)) from None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from .categories import spellings
+from .oversight import Checks, Monitoring, Notification, Report
 from .strict import InputError as InputError
+from .strict import Names as Names
 from .strict import Number as Number
-from .strict import Share as Share
 from .strict import Strict as Strict
 from .strict import explain as explain
 from .strict import read_yaml as read_yaml
@@ -24,7 +25,6 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 Task = Literal["binary", "multiclass", "regression"]
 # Left out of every dump where it is not given: older digests of a configuration stay what they are.
 Thousands = Annotated[Literal[".", ",", "none"] | None, Field(exclude_if=lambda v: v is None)]
-Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
 class Data(Strict):
@@ -149,87 +149,10 @@ class Compute(Strict):
     gpu: bool = False
 
 
-class Notification(Strict):
-    """Which ends of CI runs people are told of; refusals, drift and rollbacks always."""
-
-    runs: Literal["all", "failures"] = "all"
-
-
-class Report(Strict):
-    """Counts below `min_cell` are shown as such; 0 or 1 shows every one. No gate judges by it."""
-
-    min_cell: Annotated[int, Field(ge=0)] = 10
-
-
 class Sample(Strict):
     """Size of the SYNTHETIC starter table."""
 
     rows: Annotated[int, Field(ge=100, le=100_000_000)] = 10_000
-
-
-class Freshness(Strict):
-    """The newest time in `column` may be at most `max_days` old, in validation and at the gate."""
-
-    column: str
-    max_days: Annotated[int, Field(ge=1)]
-
-
-class Allow(Strict):
-    """Columns for which a finding of `validate` is accepted, by the name of the check."""
-
-    leakage: Names = ()
-    personal_data: Names = ()
-    formula: Names = ()
-
-
-class Checks(Strict):
-    """What must hold for the table as a whole; a limit that is not named is not judged."""
-
-    min_rows: Annotated[int, Field(ge=1)] | None = None
-    max_rows: Annotated[int, Field(ge=1)] | None = None
-    duplicates: Share | None = None  # rows that repeat another one, of all rows
-    missing: Share | None = None  # of a column that may be missing
-    unseen: Share | None = None  # of a column: categories that `values` does not list
-    unknown_columns: Literal["allow", "refuse"] = "allow"
-    unique: tuple[Names, ...] = Field(default=(), strict=False)
-    rules: Names = ()  # true in every row; see rules.py
-    freshness: Freshness | None = None
-    allow: Allow = Allow()
-
-    @property
-    def columns(self) -> set[str]:
-        """Every column these checks name."""
-        named = {name for names in self.unique for name in names}
-        named |= {name for names in self.allow.model_dump().values() for name in names}
-        return named | ({self.freshness.column} if self.freshness else set())
-
-
-class Retrain(Strict):
-    """When to train again, and what holds that back; null switches a trigger off."""
-
-    every_days: Annotated[int, Field(ge=1)] | None = 90
-    new_rows: Annotated[float, Field(gt=0)] | None = 0.2  # labels that came, of the training rows
-    cooldown_days: Annotated[float, Field(ge=0)] = 1.0
-    budget: Annotated[int, Field(ge=1)] = 4  # retrainings in 30 days
-
-
-class Monitoring(Strict):
-    """Windows of predictions, and what counts as drift or as a drop of quality."""
-
-    window: Annotated[int, Field(ge=500)] = 1000  # rows of a window
-    min_rows: Annotated[int, Field(ge=100)] = 500  # fewer rows or labels are not judged
-    windows: Annotated[int, Field(ge=1)] = 3  # the newest ones that are looked at (M)
-    alarms: Annotated[int, Field(ge=1)] = 2  # of them that must drift (N)
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.01  # chance of a false alarm of a window
-    min_psi: Annotated[float, Field(ge=0)] = 0.02  # a smaller effect is none; 0.09 = 0.3 sd
-    max_drop: Annotated[float, Field(ge=0)] = 0.02  # of the headline metric
-    retrain: Retrain = Retrain()
-
-    @model_validator(mode="after")
-    def _possible(self) -> Monitoring:
-        if self.alarms > self.windows:
-            raise ValueError(f"alarms {self.alarms} cannot be more than windows {self.windows}")
-        return self
 
 
 class Config(Strict):
@@ -265,11 +188,11 @@ class Config(Strict):
             for name in names:
                 if name is not None and name not in self.columns:
                     raise ValueError(f"{key}: {name!r} is not in columns")
-        if self.split.time and self.columns[self.split.time].type != "datetime":
-            raise ValueError(f"split.time: {self.split.time!r} must be a datetime column")
         fresh = self.checks.freshness
-        if fresh and self.columns[fresh.column].type != "datetime":
-            raise ValueError(f"checks.freshness: {fresh.column!r} must be a datetime column")
+        times = {"split.time": self.split.time, "checks.freshness": fresh.column if fresh else None}
+        for key, time in times.items():
+            if time and (time not in self.columns or self.columns[time].type != "datetime"):
+                raise ValueError(f"{key}: {time!r} must be a datetime column")
         if not self.features:
             raise ValueError("columns: no column is a feature")
         return self
@@ -290,7 +213,4 @@ class Config(Strict):
 
 def load_config(path: Path = CONFIG_FILE) -> Config:
     """The checked configuration; raises InputError with one line per fault."""
-    try:
-        return Config.model_validate(read_yaml(path))
-    except ValidationError as error:
-        raise explain(path, error) from None
+    return Config.checked(path, read_yaml(path))

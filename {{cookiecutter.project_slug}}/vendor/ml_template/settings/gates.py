@@ -6,9 +6,10 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from .config import GATES_FILE, Number, Share, Strict, explain, read_yaml
+from .config import GATES_FILE
+from .strict import Names, Number, Share, Strict, read_yaml
 
 Verdict = Literal["passed", "refused", "warning", "not applicable", "off"]
 Direction = Literal[">=", "<="]
@@ -23,6 +24,7 @@ def _not_negative(value: float) -> float:
 
 
 Positive = Annotated[float, AfterValidator(_not_negative)]
+Ratio = Annotated[float, Field(ge=1), AfterValidator(_not_negative)]
 Rows = Annotated[int, Field(ge=1)]
 Percent = Annotated[int, Field(ge=1, le=100)]
 
@@ -44,7 +46,7 @@ class Slices(Strict):
     """How much worse than the whole its worst slice may be."""
 
     max_drop: Positive
-    max_error_ratio: Annotated[float, Field(ge=1), AfterValidator(_not_negative)]
+    max_error_ratio: Ratio
     min_rows: Rows
 
 
@@ -62,7 +64,7 @@ class Fairness(Strict):
 
     limits: Limits
     min_rows: Rows
-    accept_small_groups: tuple[str, ...] = Field(strict=False)
+    accept_small_groups: Names
 
 
 class Calibration(Strict):
@@ -95,7 +97,7 @@ class Lineage(Strict):
 class SensitiveFeatures(Strict):
     """Sensitive columns that may be features."""
 
-    allowed: tuple[str, ...] = Field(strict=False)
+    allowed: Names
 
 
 class Determinism(Strict):
@@ -139,8 +141,8 @@ class Rollout(Strict):
 class Ratios(Strict):
     """How many times as much as stable a canary may need."""
 
-    p99: Annotated[float, Field(ge=1), AfterValidator(_not_negative)]
-    memory: Annotated[float, Field(ge=1), AfterValidator(_not_negative)]
+    p99: Ratio
+    memory: Ratio
 
 
 class Canary(Strict):
@@ -185,10 +187,7 @@ class Gates(Strict):
 
 def load_gates(path: Path = GATES_FILE) -> Gates:
     """The checked gates; raises InputError with one line per fault."""
-    try:
-        return Gates.model_validate(read_yaml(path))
-    except ValidationError as error:
-        raise explain(path, error) from None
+    return Gates.checked(path, read_yaml(path))
 
 
 def fault(value: Any, lowest: float = -math.inf, highest: float = math.inf) -> str | None:
@@ -230,10 +229,5 @@ def compare(
     holds = value >= limit if direction == ">=" else value <= limit
     if not holds:
         reason = f"{value:.4g} is {OPPOSITE[direction]} {limit:.4g}. {reason}".removesuffix(". ")
-    return {
-        "gate": gate,
-        "value": value,
-        "limit": f"{direction} {limit:.6g}",
-        "verdict": "passed" if holds else "refused",
-        "reason": reason,
-    }
+    judged = line(gate, "passed" if holds else "refused", reason, value)
+    return judged | {"limit": f"{direction} {limit:.6g}"}

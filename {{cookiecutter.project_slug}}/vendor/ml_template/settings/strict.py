@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -23,12 +23,21 @@ def _finite(value: float) -> float:
 
 Number = Annotated[float, AfterValidator(_finite)]
 Share = Annotated[float, Field(ge=0, le=1), AfterValidator(_finite)]
+Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
 class Strict(BaseModel):
     """Base of everything read from YAML: no unknown keys, no coercion, no change afterwards."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @classmethod
+    def checked(cls, path: Path, content: Any) -> Self:
+        """`content`, which `path` holds; raises InputError with one line per fault."""
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            raise explain(path, error) from None
 
 
 MOST_BYTES = 16 << 20

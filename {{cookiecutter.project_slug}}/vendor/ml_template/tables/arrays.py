@@ -16,6 +16,7 @@ ROW = "__row__"  # 1-based row of the data file, so that a later refusal can nam
 # What a table may say for a boolean, in any case.
 TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"})
+BOOLEANS = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
 
 
 def rows(columns: Columns) -> int:

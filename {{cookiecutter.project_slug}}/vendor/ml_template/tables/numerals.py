@@ -73,22 +73,19 @@ class Thousands:
         if not self.fits:
             return
         if self.sign not in text:
-            self._add_plain(text)
+            value = number(text, OTHER[self.sign])
+            if value is None:
+                self.fits = False
+            elif abs(value) < 1000:
+                self.small = self.small or text
+            elif abs(value) >= 1000:  # no nan
+                self.large = self.large or text
         elif not is_grouped(text, self.sign):
             self.fits = False
         elif OTHER[self.sign] in text or text.count(self.sign) > 1:
             self.proof = self.proof or text
         else:
             self.grouped = self.grouped or text
-
-    def _add_plain(self, text: str) -> None:
-        value = number(text, OTHER[self.sign])
-        if value is None:
-            self.fits = False
-        elif abs(value) < 1000:
-            self.small = self.small or text
-        elif abs(value) >= 1000:  # no nan
-            self.large = self.large or text
 
     @property
     def separates(self) -> bool:

@@ -46,8 +46,13 @@ def marked(file: IO[str]) -> str:
     return ""
 
 
+def without_mark(encoding: str) -> str:
+    """The encoding that also reads a file that begins with the mark of UTF-8."""
+    return "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
+
+
 def _opened(path: Path, encoding: str) -> IO[str]:
-    return path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="")
+    return path.open(encoding=without_mark(encoding), newline="")
 
 
 def _dialect(path: Path, data: Data) -> tuple[str, int]:
@@ -195,14 +200,10 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         texts = {at for at, leaf in enumerate(leaves) if leaf.physical_type == "BYTE_ARRAY"}
         for number in range(file.metadata.num_row_groups):
             group = file.metadata.row_group(number)
-            texts = {at for at in texts if not _has_differences(group.column(at).encodings)}
+            texts = {at for at in texts if "DELTA_" not in " ".join(group.column(at).encodings)}
         return pq.ParquetFile(path, read_dictionary=[leaves[at].path for at in sorted(texts)])
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _not_whole(path, error) from None
-
-
-def _has_differences(encodings: Iterable[str]) -> bool:
-    return any(encoding.startswith("DELTA_") for encoding in encodings)
 
 
 def parquet_table(

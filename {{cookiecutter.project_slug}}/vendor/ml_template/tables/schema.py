@@ -13,19 +13,7 @@ from ..settings.config import Column, Config
 from .arrays import ROW, Columns
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pandera.pandas as pa
-
-
-def frame_schema(config: Config) -> pa.DataFrameSchema:
-    """Checks of the feature and other columns; the types were settled when the file was read."""
-    import pandera.pandas as pa
-
-    columns = {
-        name: pa.Column(None, _checks(column), nullable=column.missing, required=True)
-        for name, column in config.columns.items()
-    }
-    return pa.DataFrameSchema(columns, strict=False)
 
 
 def _checks(column: Column) -> list[pa.Check]:
@@ -46,48 +34,42 @@ def _checks(column: Column) -> list[pa.Check]:
     return checks
 
 
-def frame(columns: Columns, config: Config) -> pd.DataFrame:
-    """The columns of model_config.yaml as a frame, indexed by the row of the data file."""
-    import pandas as pd
-
-    series = {
-        name: pd.Series(columns[name], dtype=columns[name].dtype, copy=False)
-        for name in config.columns
-    }
-    table = pd.DataFrame(series, copy=False)
-    table.index = pd.Index(columns[ROW], name=ROW)
-    return table
-
-
 def faults(columns: Columns, config: Config) -> list[dict[str, Any]]:
-    """Each failed check as {column, check, rows, first}: count and first rows of the data file."""
+    """Each failed check as {column, check, rows, first}: count and first rows of the data file.
+
+    The types were settled when the file was read.
+    """
+    import pandas as pd
     import pandera.pandas as pa
 
+    wanted = {
+        name: pa.Column(None, _checks(column), nullable=column.missing, required=True)
+        for name, column in config.columns.items()
+    }
+    arrays = [(name, columns[name]) for name in wanted]
+    series = {name: pd.Series(values, dtype=values.dtype, copy=False) for name, values in arrays}
+    frame = pd.DataFrame(series, copy=False)
+    frame.index = pd.Index(columns[ROW], name=ROW)
     try:
-        frame_schema(config).validate(frame(columns, config), lazy=True)
+        pa.DataFrameSchema(wanted, strict=False).validate(frame, lazy=True)
     except pa.errors.SchemaErrors as error:
-        found = []
-        for (column, check), cases in error.failure_cases.groupby(["column", "check"], sort=False):
-            found.append(
-                {
-                    "column": str(column),
-                    "check": "present" if check == "not_nullable" else str(check),
-                    "rows": len(cases),
-                    "first": [int(row) for row in sorted(cases["index"])[:5]],
-                }
-            )
-        return found
+        cases_of = error.failure_cases.groupby(["column", "check"], sort=False)
+        return [
+            {
+                "column": str(column),
+                "check": "present" if check == "not_nullable" else str(check),
+                "rows": len(cases),
+                "first": [int(row) for row in sorted(cases["index"])[:5]],
+            }
+            for (column, check), cases in cases_of
+        ]
     return []
 
 
 def record_schema(columns: dict[str, Column], inputs: list[str]) -> dict[str, Any]:
     """JSON schema of one record: `inputs` are required, other columns are checked and ignored."""
-    return {
-        "type": "object",
-        "properties": {name: _value_schema(column) for name, column in columns.items()},
-        "required": inputs,
-        "additionalProperties": False,
-    }
+    values = {name: _value_schema(column) for name, column in columns.items()}
+    return _object(values) | {"required": inputs}
 
 
 def _value_schema(column: Column) -> dict[str, Any]:
@@ -114,24 +96,21 @@ def example_record(columns: dict[str, Column], known: Columns) -> dict[str, Any]
     """A record that is accepted: the middle of the known answers; texts are made up."""
     record: dict[str, Any] = {}
     for name, values in known.items():
-        column = columns[name]
-        if column.type == "text":
-            record[name] = "an example"
-            continue
-        value = values[len(values) // 2]
-        missing = value is None or value != value
-        record[name] = None if missing else sent(column, value)
+        middle = "an example" if columns[name].type == "text" else values[len(values) // 2]
+        record[name] = sent(columns[name], middle)
     return record
 
 
 def sent(column: Column, value: Any) -> Any:
-    """A value of a column, that is not missing, as JSON has it."""
+    """A value of a column as JSON has it, null where it is missing."""
+    if value is None or value != value:
+        return None
     if column.type == "boolean":
         return bool(value)
     if column.type == "datetime":
         moment = value.astype("datetime64[us]").item()
         return moment.strftime(column.format) if column.format else moment.isoformat()
-    return value if column.type == "categorical" else float(value)
+    return float(value) if column.type == "numeric" else value
 
 
 def predict_operation(
@@ -158,8 +137,8 @@ def predict_operation(
         {"model": {"type": "string"}, "predictions": {"type": "array", "items": answer}}
     )
     fault = _object({"field": {"type": "string"}, "problem": {"type": "string"}})
-    refusal = _object({"error": {"type": "string"}, "fields": {"type": "array", "items": fault}})
-    refusal["required"] = ["error"]
+    told = {"error": {"type": "string"}, "fields": {"type": "array", "items": fault}}
+    refusal = _object(told) | {"required": ["error"]}
     named = {"description": "What to name it by when its label comes", "schema": {"type": "string"}}
     answered = {"description": "One prediction for each record", "content": _json(answers)}
     return {

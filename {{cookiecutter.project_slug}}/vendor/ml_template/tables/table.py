@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..project import function
 from ..settings.categories import spelled, spellings
 from ..settings.config import CONFIG_FILE, Column, Config, InputError
 from . import numerals
+from .arrays import BOOLEANS
 from .arrays import FALSE as FALSE
 from .arrays import ROW as ROW
 from .arrays import TRUE as TRUE
@@ -92,21 +94,28 @@ def _convert_text(
         different = pa.array(texts, pa.string()).dictionary_encode()
         index = different.indices.take(pa.array(codes, mask=absent[codes]))
         return pa.DictionaryArray.from_arrays(index, different.dictionary)
-    parse = {"boolean": _boolean, "datetime": _datetime, "numeric": _number}[column.type]
-    values, valid = (
-        zip(*(parse(text, column, config) for text in texts), strict=True) if texts else ((), ())
-    )
-    wrong = ~(np.array([*valid, True]) | absent)
+    values = [*(_value(text, column, config) for text in texts), None]
+    wrong = np.array([value is None for value in values]) & ~absent
     if wrong[codes].any():
         what = "is not a number" if column.type == "numeric" else f"is no {column.type}"
         refuse_rows(path, name, wrong[codes], what, _signs(column, config))
     if column.type == "numeric" and column.thousands != "none":
-        sign = numerals.decimal_sign(config.data.decimal, column.thousands)
-        _refuse_thousands(path, name, texts, absent, sign)
+        doubt = numerals.Thousands(numerals.decimal_sign(config.data.decimal, column.thousands))
+        for text in compress(texts, ~absent):
+            doubt.add(text)
+        if doubt.separates:
+            raise InputError(numerals.doubtful(path, name, doubt))
     kind = pa.timestamp("us") if column.type == "datetime" else pa.float64()
-    return pa.array([*values, None], kind).take(
-        pa.array(np.where(absent[codes], len(texts), codes))
-    )
+    return pa.array(values, kind).take(pa.array(np.where(absent[codes], len(texts), codes)))
+
+
+def _value(text: str, column: Column, config: Config) -> object:
+    """What `text` stands for in a column that is not of texts; None where that is nothing."""
+    if column.type == "boolean":
+        return BOOLEANS.get(text.lower())
+    if column.type == "datetime":
+        return parse_datetime(text, column.format)
+    return numerals.number(text, config.data.decimal, column.thousands)
 
 
 def _signs(column: Column, config: Config) -> str:
@@ -115,33 +124,6 @@ def _signs(column: Column, config: Config) -> str:
         return f", written with {column.thousands!r} between thousands"
     comma = column.type == "numeric" and config.data.decimal == ","
     return ", written with the decimal sign ','" if comma else ""
-
-
-def _refuse_thousands(
-    path: Path, name: str, texts: list[str], absent: np.ndarray, decimal: str
-) -> None:
-    """Raise InputError where the decimal sign looks like one that separates thousands."""
-    doubt = numerals.Thousands(decimal)
-    for text, is_absent in zip(texts, absent[:-1], strict=True):
-        if not is_absent:
-            doubt.add(text)
-    if doubt.separates:
-        raise InputError(numerals.doubtful(path, name, doubt))
-
-
-def _number(text: str, column: Column, config: Config) -> tuple[float | None, bool]:
-    value = numerals.number(text, config.data.decimal, column.thousands)
-    return value, value is not None
-
-
-def _boolean(text: str, column: Column, config: Config) -> tuple[float | None, bool]:
-    lower = text.lower()
-    return float(lower in TRUE), lower in TRUE or lower in FALSE
-
-
-def _datetime(text: str, column: Column, config: Config) -> tuple[object, bool]:
-    moment = parse_datetime(text, column.format)
-    return moment, moment is not None
 
 
 def columns_of(table: pa.Table) -> Columns:

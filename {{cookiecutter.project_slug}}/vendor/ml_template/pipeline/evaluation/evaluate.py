@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...model import artifact, measures, metrics
+from ...model import artifact, bootstrap, measures, metrics
 from ...outside.progress import say
 from ...settings.config import CONFIG_FILE, Config, InputError, load_config
 from ...storage.files import new_folder, read_json, write_json
@@ -25,7 +25,7 @@ def run() -> None:
     test = table.read_parquet(PREPARED / "test.parquet")
     truth = metrics.encode_target(test[config.data.target], config.data.labels)
     prediction = check_prediction(model.predict(test), truth)
-    drawn = metrics.replicates(len(truth))
+    drawn = bootstrap.replicates(len(truth))
     say(f"evaluate: {drawn:,} resamples of {len(truth):,} rows")
     _, found = judged(config, test, prediction)
     least = config.report.min_cell

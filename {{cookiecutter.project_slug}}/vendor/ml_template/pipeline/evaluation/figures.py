@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ...model import measures, metrics
-from ...model.metrics import Interval, Weighted
+from ...model import bootstrap, measures, metrics
+from ...model.bootstrap import Interval
+from ...model.metrics import Weighted
 from ...settings.config import CONFIG_FILE, Config, InputError
 from ...storage.places import PREPARED
 from ...tables import small, table
@@ -138,7 +139,7 @@ def measure(
     members = {key: index for key, index in members.items() if len(index)}
     for key, index in members.items():
         weighed[key] = _within(index, partial(within, truth[index], prediction[index]))
-    found = metrics.intervals(weighed, len(truth), config.seed)
+    found = bootstrap.intervals(weighed, len(truth), config.seed)
     for name in named:
         if not all(map(math.isfinite, found[name,])):
             reason = undefined(truth, config)

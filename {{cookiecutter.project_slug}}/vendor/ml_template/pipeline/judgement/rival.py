@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...model import artifact, measures
-from ...model.metrics import Interval, encode_target, interval, paired_interval
+from ...model.bootstrap import Interval, interval, paired_interval
+from ...model.metrics import encode_target
 from ...registry import champion
 from ...settings.categories import category
 from ...settings.config import Config, InputError

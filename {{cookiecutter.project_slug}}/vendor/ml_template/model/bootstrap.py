@@ -1,0 +1,80 @@
+"""Intervals of metrics by the bootstrap: a resample is a weighting of the rows, see metrics.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from math import nan
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from .metrics import Array, Weighted
+
+K = TypeVar("K")
+
+_CELLS = 2_000_000  # weights in memory at a time: 16 MB
+_MIN_DEFINED = 100  # resamples in which a metric has a value, for an interval
+_DRAWS = 20_000_000  # weights in all, where that leaves at least 200 resamples
+
+
+class Interval(NamedTuple):
+    """A value and its 95 % percentile interval; NaN where not defined."""
+
+    value: float
+    low: float
+    high: float
+
+
+def replicates(rows: int) -> int:
+    """Number of bootstrap resamples: 1,000 up to 20,000 rows, then fewer, at least 200."""
+    return min(1000, max(200, _DRAWS // rows))
+
+
+def resamples(rows: int, seed: int) -> Iterator[Array]:
+    """Weights (b, rows) of the bootstrap resamples, some at a time; the seed fixes them all."""
+    random = np.random.default_rng(seed)
+    left = replicates(rows)
+    while left:
+        size = min(left, max(1, _CELLS // rows))
+        drawn = random.integers(rows, size=(size, rows))
+        drawn += rows * np.arange(size)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=size * rows)
+        yield counts.reshape(size, rows).astype(np.float64)
+        left -= size
+
+
+def intervals(
+    measures: Mapping[K, Callable[[Array], Array]], rows: int, seed: int
+) -> dict[K, Interval]:
+    """Interval of each measure, a function of weights (b, rows); all on the same resamples."""
+    values = {key: float(measure(np.ones((1, rows)))[0]) for key, measure in measures.items()}
+    drawn: dict[K, list[Array]] = {key: [] for key in measures}
+    for weights in resamples(rows, seed):
+        for key, measure in measures.items():
+            drawn[key].append(measure(weights))
+    return {key: _percentiles(values[key], np.concatenate(drawn[key])) for key in measures}
+
+
+def _percentiles(value: float, drawn: Array) -> Interval:
+    defined = drawn[np.isfinite(drawn)]
+    if not np.isfinite(value) or len(defined) < _MIN_DEFINED:
+        return Interval(value, nan, nan)
+    low, high = np.percentile(defined, [2.5, 97.5])
+    return Interval(value, min(float(low), value), max(float(high), value))
+
+
+def interval(metric: Weighted, truth: Array, prediction: Array, seed: int) -> Interval:
+    """Interval of one metric."""
+    return intervals({0: partial(metric, truth, prediction)}, len(truth), seed)[0]
+
+
+def paired_interval(
+    metric: Weighted, truth: Array, candidate: Array, champion: Array, seed: int
+) -> Interval:
+    """Interval of candidate minus champion on the same rows; both see the same resamples."""
+
+    def difference(weights: Array) -> Array:
+        return metric(truth, candidate, weights) - metric(truth, champion, weights)
+
+    return intervals({0: difference}, len(truth), seed)[0]
