@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ml_template.pipeline.data import personal, rules
-from ml_template.pipeline.data.table_checks import fresh_until, repeated
+from ml_template.pipeline.data.repeats import repeated
+from ml_template.pipeline.data.table_checks import fresh_until
 from ml_template.settings.config import Config, InputError
 
 COLUMNS = {

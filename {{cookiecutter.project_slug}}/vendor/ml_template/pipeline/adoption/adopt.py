@@ -23,7 +23,7 @@ from ...storage.files import digest, new_file
 from ...tables import arrays, small
 from ...tables.table import ROW
 from ..data import leakage, personal
-from ..data.table_checks import repeated
+from ..data.repeats import repeated
 from . import columns, config_text, source, target
 
 DATA = Path("data")
