@@ -7,7 +7,7 @@ single column of well-known tables reaches an AUC of 0.975 (breast cancer), a ba
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,6 @@ from ...tables import arrays
 from ...tables.table import Columns
 from . import leakage_sets
 from .leakage_scores import (
-    auc,
     correlation,
     group_codes,
     order_share,
@@ -25,6 +24,7 @@ from .leakage_scores import (
     r_squared,
     recall,
     seconds,
+    separation,
     spearman,
     text_codes,
 )
@@ -80,9 +80,9 @@ def find(columns: Columns, target: np.ndarray, task: Task) -> list[Leak]:
     honest = {name: values for name, values in rows.items() if not single[name]}
     if task == "regression":  # most of a sum may be so strong that it was found alone
         parts = {n: v for n, v in rows.items() if not single[n] or _is_part(v, truth)}
-        leaks += [Leak(*found) for found in _sets(parts, truth, leakage_sets.identity)]
+        leaks += _sets(parts, truth, leakage_sets.identity)
         honest = {n: v for n, v in honest.items() if not any(n in leak.columns for leak in leaks)}
-    return leaks + [Leak(*found) for found in _sets(honest, truth, leakage_sets.FINDERS[task])]
+    return leaks + list(_sets(honest, truth, leakage_sets.FINDERS[task]))
 
 
 def _sample(target: np.ndarray, task: Task) -> np.ndarray:
@@ -99,24 +99,20 @@ def _sample(target: np.ndarray, task: Task) -> np.ndarray:
     return np.unique(np.concatenate([common, *rare]))
 
 
-def _sets(
-    columns: Columns,
-    truth: np.ndarray,
-    look: Callable[[Columns, np.ndarray], leakage_sets.Set | None],
-) -> Iterator[leakage_sets.Set]:
+def _sets(columns: Columns, truth: np.ndarray, look: leakage_sets.Finder) -> Iterator[Leak]:
     """Set after set, each looked for among the columns that are left."""
     left = dict(columns)
     while found := look(left, truth):
-        yield found
+        yield Leak(*found)
         for name in found[0]:
             del left[name]
 
 
 def _is_part(values: np.ndarray, truth: np.ndarray) -> bool:
     """Whether numbers that are close to the target are still no copy of it."""
-    if values.dtype == object or values.dtype.kind == "M" or np.isnan(values).any():
+    if values.dtype.kind in "OM" or np.isnan(values).any():
         return False
-    return bool(correlation(values, truth) ** 2 < leakage_sets.EXACT)
+    return correlation(values, truth) ** 2 < leakage_sets.EXACT
 
 
 def _classification(values: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> str:
@@ -132,11 +128,10 @@ def _classification(values: np.ndarray, truth: np.ndarray, labels: np.ndarray) -
     if not is_time and (reason := _named(values, absent, truth, classes)):
         return reason  # neighbours in time are alike: that is no leak
     if values.dtype != object and classes == 2 and absent.mean() <= GAPS:
-        present = seconds(values[~absent]) if is_time else values[~absent]
-        area = auc(present, truth[~absent])
-        rarer = np.bincount(truth[~absent], minlength=2).min()
-        if rarer >= FEWEST and max(area, 1 - area) >= AUC:
-            return f"it gives the target away: AUC {max(area, 1 - area):.3f} alone"
+        present, named = values[~absent], truth[~absent]
+        area = separation(seconds(present) if is_time else present, named)
+        if np.bincount(named, minlength=2).min() >= FEWEST and area >= AUC:
+            return f"it gives the target away: AUC {area:.3f} alone"
     return ""
 
 
@@ -150,12 +145,9 @@ def _marks(values: np.ndarray, absent: np.ndarray) -> Iterator[tuple[np.ndarray,
     if values.dtype.kind == "M" and not absent.all():
         days, counts = np.unique(values[~absent], return_counts=True)
         usual = days[counts.argmax()]
-        day = str(usual.astype("M8[D]"))
-        yield (
-            absent | (values == usual),
-            f"is {day} or empty",
-            f"is filled with another day than {day}",
-        )
+        day = usual.astype("M8[D]")
+        mark = absent | (values == usual)
+        yield mark, f"is {day} or empty", f"is filled with another day than {day}"
 
 
 def _one_class(
