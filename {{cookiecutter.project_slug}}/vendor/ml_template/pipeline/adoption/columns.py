@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import decimal
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +27,7 @@ ROWS_PER_CATEGORY = 5
 ENOUGH = 20
 NEARLY_ALL = 0.95
 FEWEST, NEARLY_NONE = 20, 0.02  # values, and their share: the hold-out may have them all
+_OUTWARDS = decimal.Context(prec=2, rounding=decimal.ROUND_UP)
 
 
 @dataclass(frozen=True)
@@ -162,21 +165,16 @@ def _identifying(name: str, different: int, present: np.ndarray) -> str:
     return ""
 
 
-def limits(low: float, high: float) -> tuple[float, float]:
+def limits(low: float, high: float) -> Iterator[float | None]:
     """Hard limits for values seen between `low` and `high`: one whole span wider on each side.
 
     Rounded outwards to two digits; what is never negative stays so. Wide enough for next year's
-    rows, narrow enough for a wrong unit.
+    rows, narrow enough for a wrong unit; None where no number is that far out.
     """
     span = (high - low) or abs(high) or 1.0
-    bottom = 0.0 if low >= 0 else -_rounded_up(span - low)
-    top = 0.0 if high <= 0 else _rounded_up(high + span)
-    return bottom, top
-
-
-def _rounded_up(value: float) -> float:
-    step = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return float(f"{math.ceil(value / step - 1e-9) * step:.2g}")
+    for end in (low - span if low < 0 else 0.0, high + span if high > 0 else 0.0):
+        rounded = float(_OUTWARDS.create_decimal(f"{end:.10g}"))
+        yield rounded if math.isfinite(rounded) else None
 
 
 def _times(texts: Texts) -> Found | None:
