@@ -344,6 +344,7 @@ def test_a_hopeless_file_is_refused_and_nothing_is_written(content: bytes, messa
         ({"TASK": "guess"}, "choose one of"),
         ({"TASK": "regression"}, "is not a number"),
         ({"ENCODING": "klingon"}, "no such encoding"),
+        ({"ENCODING": "utf-16"}, "is not utf-16 text"),
         ({"DATA": "missing.csv"}, "missing.csv is missing"),
         ({"DATA": ""}, "DATA is not given"),
         ({"COLOUR": "red"}, "COLOUR: unknown"),

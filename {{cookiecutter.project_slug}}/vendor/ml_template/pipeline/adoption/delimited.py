@@ -61,11 +61,13 @@ def _decoded(path: Path, encoding: str) -> tuple[str, bool]:
                     parts.append(chunk[:_SNIFFED])
                 size, line = size + len(chunk), line + chunk.count("\n")
                 quotes, tail = quotes + chunk.count('"'), (tail + chunk)[-2:]
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start]
+    except UnicodeError as error:
+        why = str(error)  # UTF-16 without its mark
+        if isinstance(error, UnicodeDecodeError):
+            why = f"byte 0x{error.object[error.start]:02x} after line {line:,}"
         raise InputError(
-            f"{path} is not {encoding} text (byte 0x{byte:02x} after line {line:,}): add "
-            f"ENCODING=cp1252 or ENCODING=latin-1, or save the file as UTF-8"
+            f"{path} is not {encoding} text ({why}): add ENCODING=cp1252 or ENCODING=latin-1, or "
+            f"save the file as UTF-8"
         ) from None
     except LookupError:
         raise InputError(

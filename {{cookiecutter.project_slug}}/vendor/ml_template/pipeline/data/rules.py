@@ -55,7 +55,7 @@ def broken(rule: str, columns: Columns) -> np.ndarray:
         holds = np.broadcast_to(np.asarray(_value(tree.body, rowwise)), (int(judged.sum()),))
         if holds.dtype != bool:
             raise _RuleError("is neither true nor false")
-    except (SyntaxError, TypeError, _RuleError) as error:
+    except (SyntaxError, TypeError, ValueError, _RuleError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else error
         raise InputError(f"{CONFIG_FILE}: checks.rules: {rule!r} {reason}") from None
     wrong = np.zeros(rows(columns), dtype=bool)
