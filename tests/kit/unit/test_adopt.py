@@ -147,6 +147,16 @@ def test_next_year_may_be_a_little_outside_of_what_was_seen_but_not_in_another_u
     assert 100 < column.max < 1000
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(-1e308, 1e308, (None, None)), (5e-324, 5e-324, (0, 1e-323)), (-3, 0.3, (-6.3, 3.6))],
+)
+def test_limits_end_where_numbers_do(
+    low: float, high: float, expected: tuple[float | None, float | None]
+) -> None:
+    assert tuple(columns.limits(low, high)) == expected
+
+
 @pytest.mark.parametrize("name", ["no", "1.5", "a: b", "#x", "x y", "a.b", "größe ☃", "~", " pad "])
 def test_any_column_name_survives_the_file(name: str) -> None:
     assert name in adopted(write(cells(**{name: cycle(1, 2, 3)}))).columns
@@ -334,6 +344,7 @@ def test_a_hopeless_file_is_refused_and_nothing_is_written(content: bytes, messa
         ({"TASK": "guess"}, "choose one of"),
         ({"TASK": "regression"}, "is not a number"),
         ({"ENCODING": "klingon"}, "no such encoding"),
+        ({"ENCODING": "utf-16"}, "is not utf-16 text"),
         ({"DATA": "missing.csv"}, "missing.csv is missing"),
         ({"DATA": ""}, "DATA is not given"),
         ({"COLOUR": "red"}, "COLOUR: unknown"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ml_template.pipeline.data import personal, rules
-from ml_template.pipeline.data.table_checks import fresh_until, repeated
+from ml_template.pipeline.data.repeats import repeated
+from ml_template.pipeline.data.table_checks import fresh_until
 from ml_template.settings.config import Config, InputError
 
 COLUMNS = {
@@ -38,7 +39,17 @@ def test_a_rule_marks_the_rows_that_break_it_and_leaves_gaps_alone(
 
 @pytest.mark.parametrize(
     "rule",
-    ["c < 1", "1 < 2", "a <", "a", "a.mean() > 0", "__import__('os')", "a @ b > 0", "kind < 3"],
+    [
+        "c < 1",
+        "1 < 2",
+        "a <",
+        "a",
+        "a.mean() > 0",
+        "__import__('os')",
+        "a @ b > 0",
+        "kind < 3",
+        "day < 'x'",
+    ],
 )
 def test_a_faulty_rule_is_named(rule: str) -> None:
     with pytest.raises(InputError, match=r"checks\.rules"):

@@ -1,1 +1,1 @@
-"""Parts of adopt: what a table holds, and what in it gives the target away."""
+"""Parts of adopt: what a table holds, and the configuration that is proposed for it."""

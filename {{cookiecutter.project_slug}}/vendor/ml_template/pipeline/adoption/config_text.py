@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
 from ...outside.text import shown
-from ...settings.config import CONFIG_FILE, Column, Config, load_config, read_yaml
+from ...settings.config import CONFIG_FILE, Column, Config, InputError, load_config, read_yaml
+from .proposal import Proposal
 
 WIDTH = 100
 KEPT = ("monitoring", "compute", "notification", "report", "seed")  # they are not of one table
@@ -60,44 +62,58 @@ def flow(value: Any) -> str:
     return scalar(value)
 
 
-def render(
-    config: Config,
-    rows: int,
-    remarks: Mapping[str, str],
-    notes: Mapping[str, str],
-    hints: list[str],
-    own: Mapping[str, str],
-) -> str:
-    """The file; `remarks` stand behind keys of data, `notes` behind columns, `hints` at split.
-
-    `own` are the lines of keys that are kept, see `kept_text`.
-    """
-    data = config.data.model_dump(exclude_defaults=True, mode="json")
-    lines = [_HEAD.format(path=config.data.path, rows=rows), "data:"]
-    lines += [_entry(key, flow(value), remarks.get(key, "")) for key, value in data.items()]
+def render(proposal: Proposal, own: Mapping[str, str]) -> str:
+    """The file; `own` are the lines of keys that are kept, see `kept_text`."""
+    config, target = proposal.config, proposal.target
+    remarks = {
+        "target": proposal.unlabelled,
+        "task": target.why,
+        "positive": target.positive_why,
+        "missing": "read as missing",
+        "thousands": target.said,
+    }
+    lines = [_HEAD.format(path=config.data.path, rows=proposal.rows), "data:"]
+    lines += [_entry(key, flow(value), remarks.get(key, "")) for key, value in _facts(config.data)]
     lines += ["", _COLUMNS + "columns:"]
     for name, column in config.columns.items():
-        lines += _column(name, column, notes.get(name, ""))
+        lines += _column(name, column, proposal.found[name].note)
     if config.left_out:
         lines += ["", _LEFT_OUT + "left_out:"]
-        lines += [_entry(scalar(name), scalar(why)) for name, why in config.left_out.items()]
-    checks = config.checks.model_dump(mode="json", exclude_defaults=True)
-    lines += ["", _CHECKS + "checks:", *(_entry(key, flow(v)) for key, v in checks.items())]
+        lines += [_entry(name, scalar(why)) for name, why in config.left_out.items()]
+    lines += ["", _CHECKS + "checks:", *(_entry(key, flow(v)) for key, v in _facts(config.checks))]
     compared = "compared group by group in evaluation and gates"
     lines += ["", f"sensitive: {flow(config.sensitive)}  # {compared}", ""]
-    lines += [
-        f"split: {flow({'test': config.split.test})}  # share of the rows that is the hold-out"
-    ]
-    lines += [f"# {hint}" for hint in hints]
+    share = flow({"test": config.split.test})
+    lines += [f"split: {share}  # share of the rows that is the hold-out", *_hints(proposal)]
     return "\n".join([*lines, "", *_model(config), *_others(config, own), ""])
 
 
-def kept() -> dict[str, Any]:
-    """The keys of the present file that are not about its table; InputError if it is not valid."""
+def _facts(part: BaseModel) -> Iterable[tuple[str, Any]]:
+    return part.model_dump(exclude_defaults=True, mode="json").items()
+
+
+def _hints(proposal: Proposal) -> Iterable[str]:
+    """Other splits that the columns offer."""
+    for name, column in proposal.config.columns.items():
+        split = {"test": proposal.config.split.test}
+        if column.type == "datetime" and not column.missing:
+            why = "to learn from the past and test on the newest rows"
+            yield f"# {why}: split: {flow(split | {'time': name})}"
+        if proposal.found[name].is_group:
+            why = "to keep the rows of one group on one side"
+            yield f"# {why}: split: {flow(split | {'group': name})}"
+
+
+def kept() -> tuple[dict[str, Any], str]:
+    """What the present file says that is not about its table, or why nothing of it is kept."""
     if not CONFIG_FILE.exists():
-        return {}
-    load_config()
-    return {key: value for key, value in read_yaml(CONFIG_FILE).items() if key in KEPT}
+        return {}, ""
+    try:
+        load_config()
+    except InputError as error:
+        fault = str(error).splitlines()[0]
+        return {}, f"  the old one was not valid ({fault}): nothing of it is kept"
+    return {key: value for key, value in read_yaml(CONFIG_FILE).items() if key in KEPT}, ""
 
 
 def kept_text(values: Mapping[str, Any]) -> dict[str, str]:
@@ -130,7 +146,7 @@ def _reads_as(text: str, value: Any) -> bool:
 
 
 def _entry(key: str, value: str, remark: str = "") -> str:
-    return f"  {key}: {value}" + (f"  # {_one_line(remark)}" if remark else "")
+    return f"  {scalar(key)}: {value}" + (f"  # {_one_line(remark)}" if remark else "")
 
 
 def _one_line(text: str) -> str:
@@ -138,17 +154,16 @@ def _one_line(text: str) -> str:
 
 
 def _column(name: str, column: Column, note: str) -> Iterable[str]:
-    facts = column.model_dump(exclude_defaults=True, mode="json")
-    line = _entry(scalar(name), flow(facts))
-    if len(line) > WIDTH and column.values:
-        yield _entry(
-            scalar(name), flow({k: v for k, v in facts.items() if k != "values"})[:-1] + ","
-        )
-        yield "    values: [" + ("  # " + _one_line(note) if note else "")
-        yield from _wrapped([scalar(value) + "," for value in column.values])
-        yield "    ]}"
-    else:
-        yield _entry(scalar(name), flow(facts), note)
+    facts = dict(_facts(column))
+    line = _entry(name, flow(facts))
+    if len(line) <= WIDTH or not column.values:
+        yield _entry(name, flow(facts), note)
+        return
+    values = facts.pop("values")
+    yield _entry(name, flow(facts)[:-1] + ",")
+    yield "    values: [" + ("  # " + _one_line(note) if note else "")
+    yield from _wrapped([scalar(value) + "," for value in values])
+    yield "    ]}"
 
 
 def _wrapped(words: list[str]) -> Iterable[str]:
@@ -168,7 +183,7 @@ def _model(config: Config) -> Iterable[str]:
     yield ""
     yield "search:"
     yield _entry("trials", "0", "0 = no search;  `make search` tries this many on training folds")
-    yield _entry("space", flow(config.search.model_dump(mode="json")["space"]))
+    yield _entry("space", flow(config.search.space))
 
 
 def _others(config: Config, own: Mapping[str, str]) -> Iterable[str]:

@@ -11,8 +11,9 @@ import numpy as np
 from ...settings.config import InputError, Task
 from ...tables.arrow import is_number
 from .amounts import Amounts, read
-from .columns import time_format
-from .source import Source, Texts, is_text, numbers
+from .source import Source
+from .texts import Texts, is_text, numbers
+from .times import time_format
 
 # Whole numbers with at most 10 different values are classes (grades, stages), more are amounts.
 # A class needs 2 rows (one to learn, one to test); grades so rare are better met as amounts.
@@ -56,9 +57,9 @@ def decide(name: str, source: Source, missing: set[str], task: str) -> Target:
     where = f"{source.path}: target {name!r}"
     texts = _texts(where, source, name, missing)
     amounts = read(texts.values, source)
-    if (labelled := int(texts.counts.sum())) < FEWEST_ROWS:
+    if texts.filled < FEWEST_ROWS:
         raise InputError(
-            f"{where}: {labelled} rows with a value are too few: {FEWEST_ROWS} are needed"
+            f"{where}: {texts.filled} rows with a value are too few: {FEWEST_ROWS} are needed"
         )
     chosen, why = (cast(Task, task), "by TASK") if task else _choose(where, texts, amounts)
     if chosen == "regression":
@@ -81,51 +82,53 @@ def _texts(where: str, source: Source, name: str, missing: set[str]) -> Texts:
     return texts
 
 
-def _choose(where: str, texts: Texts, found: Amounts) -> tuple[Task, str]:
-    amounts = found.values
-    if len(np.unique(amounts)) == 2 and not np.isnan(amounts).any():
-        return "binary", "two values"
+def _choose(where: str, texts: Texts, amounts: Amounts) -> tuple[Task, str]:
+    values, which = np.unique(amounts.values, return_inverse=True)
     different = len(texts.values)
-    if different == 2:
+    if different == 2 or (amounts.whole and len(values) == 2):
         return "binary", "two values"
-    if not np.isnan(amounts).any():
-        return _choose_number(texts, amounts)
+    if amounts.whole:
+        return _choose_number(values, np.bincount(which, texts.counts))
     if time_format(texts.values) is not None:
         raise InputError(f"{where} holds times: choose a TARGET of classes or numbers")
-    if different > min(MOST_CLASSES, texts.counts.sum() / 5):
-        if found.fault:
-            raise InputError(f"{where}: {found.fault}")
-        odd = texts.values[int(np.argmax(np.isnan(amounts)))]
+    if different > min(MOST_CLASSES, texts.filled / 5):
+        if amounts.fault:
+            raise InputError(f"{where}: {amounts.fault}")
+        odd, row = _no_number(texts, amounts)
         raise InputError(
-            f"{where} has {different:,} different texts, such as {odd!r} in row "
-            f"{texts.first_row(odd):,}: neither classes nor numbers. Write plain numbers, choose "
-            f"another TARGET, or say TASK=multiclass"
+            f"{where} has {different:,} different texts, such as {odd!r} in row {row:,}: neither "
+            f"classes nor numbers. Write plain numbers, choose another TARGET, or say "
+            f"TASK=multiclass"
         )
     return "multiclass", f"{different} different labels"
 
 
-def _choose_number(texts: Texts, amounts: np.ndarray) -> tuple[Task, str]:
-    values, which = np.unique(amounts, return_inverse=True)
+def _choose_number(values: np.ndarray, rows: np.ndarray) -> tuple[Task, str]:
+    """The task of different numbers (k,), each of which so many `rows` (k,) hold."""
     different = len(values)
-    whole = (amounts == np.round(amounts)).all()
-    if different > MOST_GRADES or not whole:
+    if different > MOST_GRADES or not (values == np.round(values)).all():
         return "regression", f"{different:,} different numbers"
-    if np.bincount(which, texts.counts).min() < 10:
+    if rows.min() < 10:
         return "regression", f"{different} different whole numbers, some in fewer than 10 rows"
     return "multiclass", f"{different} different whole numbers; TASK=regression if they are amounts"
+
+
+def _no_number(texts: Texts, amounts: Amounts) -> tuple[str, int]:
+    """The first text that is none, and its row."""
+    odd = texts.values[int(np.argmax(np.isnan(amounts.values)))]
+    return odd, texts.first_row(odd)
 
 
 def _regression(where: str, texts: Texts, amounts: Amounts, why: str) -> Target:
     if amounts.fault:
         raise InputError(f"{where}: {amounts.fault}")
-    wrong = np.isnan(amounts.values)
-    if wrong.any():
-        odd = texts.values[int(np.argmax(wrong))]
+    if not amounts.whole:
+        odd, row = _no_number(texts, amounts)
         raise InputError(
-            f"{where}: {odd!r} in row {texts.first_row(odd):,} is not a number: regression needs "
-            f"numbers (write 1234.5, without thousands sign, %, or unit)"
+            f"{where}: {odd!r} in row {row:,} is not a number: regression needs numbers (write "
+            f"1234.5, without thousands sign, %, or unit)"
         )
-    values = np.append(amounts.values, np.nan)[texts.codes]
+    values = texts.in_rows(amounts.values, np.nan, np.float64)
     return Target("regression", values, why, thousands=amounts.thousands, said=amounts.said)
 
 
@@ -143,7 +146,7 @@ def _classification(where: str, texts: Texts, task: Task, why: str, decimal: str
         )
     if len(labels) > 2 * MOST_CLASSES:
         raise InputError(f"{where} has {len(labels):,} different values: too many for classes")
-    values = np.array([*texts.values, None], dtype=object)[texts.codes]
+    values = texts.in_rows(texts.values, None)
     if task == "multiclass":
         return Target(task, values, why, labels)
     positive, reason = _positive(texts, rare)
@@ -175,7 +178,6 @@ def _positive(texts: Texts, rare: str) -> tuple[str, str]:
     if len(plain) == 1:
         other = next(label for label in texts.values if label != plain[0])
         return other, f"the other one, {plain[0]!r}, is the usual negative"
-    first, second = texts.counts
-    if first == second:
+    if texts.counts[0] == texts.counts[1]:
         return sorted(texts.values)[-1], "the last of two equally frequent ones"
-    return rare, f"the rarer one ({texts.counts.min() / texts.counts.sum():.1%} of the rows)"
+    return rare, f"the rarer one ({texts.counts.min() / texts.filled:.1%} of the rows)"

@@ -7,7 +7,7 @@ single column of well-known tables reaches an AUC of 0.975 (breast cancer), a ba
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,19 +15,8 @@ import numpy as np
 from ...settings.config import Task
 from ...tables import arrays
 from ...tables.table import Columns
+from . import leakage_scores as scores
 from . import leakage_sets
-from .leakage_scores import (
-    auc,
-    correlation,
-    group_codes,
-    order_share,
-    pure_groups,
-    r_squared,
-    recall,
-    seconds,
-    spearman,
-    text_codes,
-)
 
 AUC = 0.99  # one number that orders two classes
 RECALL = 0.99  # mean share of each class named right by the values of a column
@@ -80,9 +69,9 @@ def find(columns: Columns, target: np.ndarray, task: Task) -> list[Leak]:
     honest = {name: values for name, values in rows.items() if not single[name]}
     if task == "regression":  # most of a sum may be so strong that it was found alone
         parts = {n: v for n, v in rows.items() if not single[n] or _is_part(v, truth)}
-        leaks += [Leak(*found) for found in _sets(parts, truth, leakage_sets.identity)]
+        leaks += _sets(parts, truth, leakage_sets.identity)
         honest = {n: v for n, v in honest.items() if not any(n in leak.columns for leak in leaks)}
-    return leaks + [Leak(*found) for found in _sets(honest, truth, leakage_sets.FINDERS[task])]
+    return leaks + list(_sets(honest, truth, leakage_sets.FINDERS[task]))
 
 
 def _sample(target: np.ndarray, task: Task) -> np.ndarray:
@@ -92,31 +81,27 @@ def _sample(target: np.ndarray, task: Task) -> np.ndarray:
         return np.arange(len(target))
     if task == "regression":
         return np.sort(random.choice(len(target), SAMPLE, replace=False))
-    labels = text_codes(target)
+    labels = scores.text_codes(target)
     rare = [np.flatnonzero(labels == label)[: SAMPLE // 5] for label in range(labels.max() + 1)]
     rare = [members for members in rare if len(members) < SAMPLE // 5]
     common = random.choice(len(target), SAMPLE, replace=False)
     return np.unique(np.concatenate([common, *rare]))
 
 
-def _sets(
-    columns: Columns,
-    truth: np.ndarray,
-    look: Callable[[Columns, np.ndarray], leakage_sets.Set | None],
-) -> Iterator[leakage_sets.Set]:
+def _sets(columns: Columns, truth: np.ndarray, look: leakage_sets.Finder) -> Iterator[Leak]:
     """Set after set, each looked for among the columns that are left."""
     left = dict(columns)
     while found := look(left, truth):
-        yield found
+        yield Leak(*found)
         for name in found[0]:
             del left[name]
 
 
 def _is_part(values: np.ndarray, truth: np.ndarray) -> bool:
     """Whether numbers that are close to the target are still no copy of it."""
-    if values.dtype == object or values.dtype.kind == "M" or np.isnan(values).any():
+    if values.dtype.kind in "OM" or np.isnan(values).any():
         return False
-    return bool(correlation(values, truth) ** 2 < leakage_sets.EXACT)
+    return scores.correlation(values, truth) ** 2 < leakage_sets.EXACT
 
 
 def _classification(values: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> str:
@@ -124,7 +109,7 @@ def _classification(values: np.ndarray, truth: np.ndarray, labels: np.ndarray) -
     classes = len(labels)
     absent = arrays.missing(values)
     for mark, empty, filled in _marks(values, absent):
-        if classes == 2 and recall(mark.astype(np.int64), truth) >= COPY_RECALL:
+        if classes == 2 and scores.recall(mark.astype(np.int64), truth) >= COPY_RECALL:
             return f"whether it {filled} says what the target is"
         if reason := _one_class(mark, truth, labels, empty, filled):
             return reason
@@ -132,11 +117,10 @@ def _classification(values: np.ndarray, truth: np.ndarray, labels: np.ndarray) -
     if not is_time and (reason := _named(values, absent, truth, classes)):
         return reason  # neighbours in time are alike: that is no leak
     if values.dtype != object and classes == 2 and absent.mean() <= GAPS:
-        present = seconds(values[~absent]) if is_time else values[~absent]
-        area = auc(present, truth[~absent])
-        rarer = np.bincount(truth[~absent], minlength=2).min()
-        if rarer >= FEWEST and max(area, 1 - area) >= AUC:
-            return f"it gives the target away: AUC {max(area, 1 - area):.3f} alone"
+        present, named = values[~absent], truth[~absent]
+        area = scores.separation(scores.seconds(present) if is_time else present, named)
+        if np.bincount(named, minlength=2).min() >= FEWEST and area >= AUC:
+            return f"it gives the target away: AUC {area:.3f} alone"
     return ""
 
 
@@ -150,12 +134,9 @@ def _marks(values: np.ndarray, absent: np.ndarray) -> Iterator[tuple[np.ndarray,
     if values.dtype.kind == "M" and not absent.all():
         days, counts = np.unique(values[~absent], return_counts=True)
         usual = days[counts.argmax()]
-        day = str(usual.astype("M8[D]"))
-        yield (
-            absent | (values == usual),
-            f"is {day} or empty",
-            f"is filled with another day than {day}",
-        )
+        day = usual.astype("M8[D]")
+        mark = absent | (values == usual)
+        yield mark, f"is {day} or empty", f"is filled with another day than {day}"
 
 
 def _one_class(
@@ -164,7 +145,7 @@ def _one_class(
     """Reason why a mark (n,), or its absence, that only rows of one class have gives it away."""
     if mark.all():
         return ""
-    named, table = pure_groups(mark.astype(np.int64), truth)
+    named, table = scores.pure_groups(mark.astype(np.int64), truth)
     for at, how in ((0, filled), (1, empty)):
         label = named[at]
         if label >= 0 and table[at, label] >= HALF * table[:, label].sum():
@@ -174,15 +155,15 @@ def _one_class(
 
 def _named(values: np.ndarray, absent: np.ndarray, truth: np.ndarray, classes: int) -> str:
     """Reason why groups of `values` (n,) name the class of nearly every row, or nothing."""
-    groups, discrete = group_codes(values, DISCRETE)
-    share = recall(groups, truth)
+    groups, discrete = scores.group_codes(values, DISCRETE)
+    share = scores.recall(groups, truth)
     if discrete and groups.max() + 1 <= classes + absent.any() and share >= COPY_RECALL:
         return f"it is a copy of the target: its values name {share:.1%} of each class"
     if share >= RECALL:
         return f"it gives the target away: its values name {share:.1%} of each class"
     if not discrete:
         return ""
-    named, table = pure_groups(groups, truth)
+    named, table = scores.pure_groups(groups, truth)
     pure = table * (named[:, None] == np.arange(classes))
     covered = table[named >= 0].sum() / len(truth)
     if covered >= COVERED and (pure.sum(axis=0) >= HALF * table.sum(axis=0)).all():
@@ -194,16 +175,16 @@ def _regression(values: np.ndarray, truth: np.ndarray) -> str:
     """Reason why `values` (n,) give the number `truth` (n,) away, or nothing."""
     if values.dtype.kind == "M":  # a trend over time is no leak
         return ""
-    groups, discrete = group_codes(values, DISCRETE)
-    if discrete and (share := order_share(groups, truth)) >= ORDERED:
+    groups, discrete = scores.group_codes(values, DISCRETE)
+    if discrete and (share := scores.order_share(groups, truth)) >= ORDERED:
         return f"it is the target cut into groups ({share:.1%} of the best possible order)"
     if values.dtype != object:
         there = ~np.isnan(values)
         if there.mean() >= PRESENT:
             pair = values[there], truth[there]
-            strength = max(abs(correlation(*pair)), abs(spearman(*pair)))
+            strength = max(abs(scores.correlation(*pair)), abs(scores.spearman(*pair)))
             if strength >= CORRELATION:
                 return f"it is the target in another form: correlation {strength:.4f}"
-    if (share := r_squared(groups, truth)) >= EXPLAINED:
+    if (share := scores.r_squared(groups, truth)) >= EXPLAINED:
         return f"it gives the target away: its values explain {share:.1%} of it"
     return ""

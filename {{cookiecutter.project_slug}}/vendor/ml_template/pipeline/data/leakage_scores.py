@@ -45,9 +45,8 @@ def recall(groups: np.ndarray, truth: np.ndarray) -> float:
     `groups`, `truth`: (n,) indices. Each class weighs the same (balanced accuracy,
     leave-one-out), so that a rare class counts and a group of one row proves nothing.
     """
-    classes = int(truth.max()) + 1
-    table = np.bincount(groups * classes + truth, minlength=(groups.max() + 1) * classes)
-    table = table.reshape(-1, classes).astype(np.float64)
+    table = _table(groups, truth).astype(np.float64)
+    classes = table.shape[1]
     sizes = np.maximum(table.sum(axis=0), 1)
     weights = table / sizes
     right = np.zeros(classes)
@@ -64,8 +63,8 @@ def pure_groups(groups: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.n
     `groups`, `truth`: (n,) indices. A group is pure when the classes, weighed the same, leave at
     most 1 - PURE to the others, and so few others are improbable at their share of all rows.
     """
-    k, classes = int(groups.max()) + 1, int(truth.max()) + 1
-    table = np.bincount(groups * classes + truth, minlength=k * classes).reshape(k, classes)
+    table = _table(groups, truth)
+    k, classes = table.shape
     totals, sizes = table.sum(axis=0), table.sum(axis=1)
     named = np.full(k, -1)
     for label in range(classes):
@@ -74,16 +73,17 @@ def pure_groups(groups: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.n
         others = len(truth) - totals[label]
         pure = np.flatnonzero((own >= PURE * (own + wrong / max(others, 1))) & (sizes > 0))
         if len(pure):  # seldom: SciPy is not read for an honest column
-            chance = _binomial(wrong[pure], sizes[pure], others / len(truth))
+            from scipy.special import bdtr
+
+            chance = bdtr(wrong[pure].astype(np.float64), sizes[pure], others / len(truth))
             named[pure[chance < CHANCE / (k * classes)]] = label
     return named, table
 
 
-def _binomial(most: np.ndarray, n: np.ndarray, share: float) -> Array:
-    """Probability of at most `most` successes among `n`, each of the probability `share`."""
-    from scipy.special import bdtr
-
-    return np.asarray(bdtr(most.astype(np.float64), n, share))
+def _table(groups: np.ndarray, truth: np.ndarray) -> NDArray[np.int64]:
+    """Rows of each group in each class, (k, classes), from indices (n,)."""
+    k, classes = int(groups.max()) + 1, int(truth.max()) + 1
+    return np.bincount(groups * classes + truth, minlength=k * classes).reshape(k, classes)
 
 
 def r_squared(groups: np.ndarray, truth: np.ndarray) -> float:
@@ -118,14 +118,18 @@ def seconds(times: np.ndarray) -> Array:
     return ((times - np.datetime64("2000-01-01")) / np.timedelta64(1, "s")).astype(np.float64)
 
 
-def auc(values: np.ndarray, truth: np.ndarray) -> float:
-    """Area under the ROC curve of `values` (n,) for the classes 0 and 1; 0.5 for one class."""
+def separation(values: np.ndarray, truth: np.ndarray) -> float:
+    """Area under the ROC curve for the classes 0 and 1, in the order (n,) that parts them better.
+
+    From 0.5, also for one class alone, to 1.
+    """
     positive = int(truth.sum())
     negative = len(truth) - positive
     if not positive or not negative:
         return 0.5
     ranks = _ranks(values)[truth == 1].sum()
-    return float((ranks - positive * (positive + 1) / 2) / (positive * negative))
+    area = float((ranks - positive * (positive + 1) / 2) / (positive * negative))
+    return max(area, 1 - area)
 
 
 def correlation(left: np.ndarray, right: np.ndarray) -> float:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ...settings.config import Task
+from ...tables import arrays
 from ...tables.table import Columns
-from .leakage_scores import CHANCE, PURE, auc, correlation, group_codes, recall, seconds
+from .leakage_scores import CHANCE, PURE, correlation, group_codes, recall, seconds, separation
 
 EXACT = 0.9999  # R2 of a sum or product: rounding only
 PAIR = 0.999  # R2 of two columns in one formula
@@ -25,6 +26,7 @@ FEWEST = 50  # complete rows needed
 MOST = 40  # columns of one sum
 
 Set = tuple[tuple[str, ...], str]
+Finder = Callable[[Columns, np.ndarray], Set | None]
 PAIRS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "{0} + {1}": lambda a, b: a + b,
     "{0} - {1}": lambda a, b: a - b,
@@ -37,25 +39,22 @@ PAIRS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 def identity(columns: Columns, truth: np.ndarray) -> Set | None:
     """The first sum or product of `columns` that is the number `truth` (n,), or None."""
     numeric = _numbers(columns)
-    return _sum(numeric, truth) or _product(numeric, truth)
-
-
-def _regression(columns: Columns, truth: np.ndarray) -> Set | None:
-    return _pair(_numbers(columns), truth, _explains)
-
-
-def _binary(columns: Columns, truth: np.ndarray) -> Set | None:
-    return _reasons(columns, truth) or _pair(_numbers(columns), truth, _separates)
+    if found := _weighted(numeric, truth, _is_round):
+        return found, "the target is their sum or difference"
+    if truth.min() <= 0:
+        return None
+    logarithms = {name: np.log(v) for name, v in numeric.items() if np.nanmin(v) > 0}
+    found = _weighted(logarithms, np.log(truth), _is_half)
+    return (found, "the target is their product or ratio") if found else None
 
 
 def _numbers(columns: Columns) -> Columns:
     """Columns that can be added: numbers, and times in seconds."""
-    found = {}
-    for name, values in columns.items():
-        if values.dtype.kind == "M":
-            found[name] = seconds(values)
-        elif values.dtype != object:
-            found[name] = values.astype(np.float64)
+    found = {
+        name: seconds(values) if values.dtype.kind == "M" else values.astype(np.float64)
+        for name, values in columns.items()
+        if values.dtype != object
+    }
     return {name: values for name, values in found.items() if np.isnan(values).mean() < 0.5}
 
 
@@ -68,52 +67,36 @@ def _complete(columns: Columns, truth: np.ndarray) -> tuple[list[str], np.ndarra
     return names, matrix[there], truth[there]
 
 
-def _sum(columns: Columns, truth: np.ndarray) -> Set | None:
+def _weighted(
+    columns: Columns, truth: np.ndarray, fits: Callable[[float], bool]
+) -> tuple[str, ...]:
+    """Columns whose sum, with weights that people would write, is the target; () for none."""
     names, matrix, rows = _complete(columns, truth)
     found = _linear(matrix, rows)
-    if found is None:
-        return None
-    used, weights = found
-    if not all(_is_round(weight) for weight in weights):
-        return None
-    return tuple(names[at] for at in used), "the target is their sum or difference"
+    return tuple(names[at] for at in found) if all(map(fits, found.values())) else ()
 
 
-def _product(columns: Columns, truth: np.ndarray) -> Set | None:
-    if truth.min() <= 0:
-        return None
-    positive = {name: np.log(v) for name, v in columns.items() if np.nanmin(v) > 0}
-    names, matrix, rows = _complete(positive, truth)
-    found = _linear(matrix, np.log(rows))
-    if found is None:
-        return None
-    used, powers = found
-    if not all(abs(power * 2 - round(power * 2)) < 0.01 for power in powers):
-        return None
-    return tuple(names[at] for at in used), "the target is their product or ratio"
-
-
-def _linear(matrix: np.ndarray, truth: np.ndarray) -> tuple[list[int], np.ndarray] | None:
-    """Columns whose weighted sum is the target, and the weights; None without such a sum."""
-    n, width = matrix.shape
-    if n < FEWEST or width < 2 or truth.std() == 0:
-        return None
+def _linear(matrix: np.ndarray, truth: np.ndarray) -> dict[int, float]:
+    """Weight of each column whose weighted sum is the target; none without such a sum."""
+    if len(truth) < FEWEST or truth.std() == 0:
+        return {}
     scale = matrix.std(axis=0)
     usable = np.flatnonzero(scale > 1e-12 * np.maximum(abs(matrix).max(axis=0), 1))
     if len(usable) < 2:
-        return None
+        return {}
     x = (matrix[:, usable] - matrix[:, usable].mean(axis=0)) / scale[usable]
     y = (truth - truth.mean()) / truth.std()
-    chosen = np.arange(len(usable)) if n >= 3 * len(usable) else _matching_pursuit(x, y)
+    chosen = np.arange(len(usable)) if len(x) >= 3 * len(usable) else _matching_pursuit(x, y)
     for _ in range(3):  # solve, drop what adds nothing, solve again
         weights = np.linalg.lstsq(x[:, chosen], y, rcond=1e-9)[0]
         if not 1 - ((y - x[:, chosen] @ weights) ** 2).mean() >= EXACT:
-            return None
+            return {}
         chosen = chosen[abs(weights) > 1e-3]
     if not 2 <= len(chosen) <= MOST:
-        return None
+        return {}
     weights = np.linalg.lstsq(x[:, chosen], y, rcond=1e-9)[0]
-    return usable[chosen].tolist(), weights * truth.std() / scale[usable[chosen]]
+    used = usable[chosen]
+    return dict(zip(used.tolist(), weights * truth.std() / scale[used], strict=True))
 
 
 def _matching_pursuit(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -134,23 +117,25 @@ def _is_round(weight: float) -> bool:
     return abs(weight - float(f"{weight:.1e}")) <= ROUND * abs(weight)
 
 
+def _is_half(power: float) -> bool:
+    """Whether it is such a power: a square, a root."""
+    return abs(power * 2 - round(power * 2)) < 0.01
+
+
 def _explains(values: np.ndarray, truth: np.ndarray) -> bool:
     return correlation(values, truth) ** 2 >= PAIR
 
 
 def _separates(values: np.ndarray, truth: np.ndarray) -> bool:
-    area = auc(values, truth)
-    return max(area, 1 - area) >= SEPARATED
+    return separation(values, truth) >= SEPARATED
 
 
-def _pair(
-    columns: Columns, truth: np.ndarray, holds: Callable[[np.ndarray, np.ndarray], bool]
-) -> Set | None:
-    """Two columns that make up the target in one formula of PAIRS."""
-    names, matrix, rows = _complete(columns, truth)
+def _pair(columns: Columns, truth: np.ndarray, classes: bool) -> Set | None:
+    """Two columns that make up the target, a class or a number, in one formula of PAIRS."""
+    names, matrix, rows = _complete(_numbers(columns), truth)
     if len(rows) < FEWEST or len(names) < 2:
         return None
-    classes = holds is _separates
+    holds = _separates if classes else _explains
     few = _few_rows(rows, classes)
     if classes and not _is_beyond_chance(rows[few], len(names)):
         return None
@@ -161,9 +146,9 @@ def _pair(
             values = PAIRS[formula](matrix[:, first], matrix[:, second])
         finite = np.isfinite(values)
         if finite.mean() > 0.5 and holds(values[finite], rows[finite]):
-            text = formula.format(names[first], names[second])
-            what = f"the target follows from {text}" if classes else f"the target is {text}"
-            return (names[first], names[second]), what
+            pair = names[first], names[second]
+            verb = "follows from" if classes else "is"
+            return pair, f"the target {verb} {formula.format(*pair)}"
     return None
 
 
@@ -197,11 +182,9 @@ def _candidates(
 
 def _parted(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
     finite = np.isfinite(values)
-    low = np.where(finite, values, np.inf)
-    high = np.where(finite, values, -np.inf)
-    one, other = truth == 1, truth == 0
-    up = low[one].min(axis=0) > high[other].max(axis=0)
-    return up | (high[one].max(axis=0) < low[other].min(axis=0))
+    low, high = np.where(finite, values, np.inf), np.where(finite, values, -np.inf)
+    ends = [(low[truth == label].min(axis=0), high[truth == label].max(axis=0)) for label in (0, 1)]
+    return (ends[1][0] > ends[0][1]) | (ends[1][1] < ends[0][0])
 
 
 def _alike(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -227,10 +210,9 @@ def _one_hot(columns: Columns, truth: np.ndarray) -> Set | None:
                 found.setdefault(label, []).append(name)
     if len(found) < classes - 1:
         return None
-    names = sorted(
-        {name for matched in found.values() for name in matched}, key=list(columns).index
-    )
-    return tuple(names), "each of them names one class of the target"
+    matched = {name for names in found.values() for name in names}
+    names = tuple(name for name in columns if name in matched)
+    return names, "each of them names one class of the target"
 
 
 def _reasons(columns: Columns, truth: np.ndarray) -> Set | None:
@@ -238,39 +220,31 @@ def _reasons(columns: Columns, truth: np.ndarray) -> Set | None:
     marks = {name: mark for name, values in columns.items() if (mark := _mark(values)) is not None}
     for label in (1, 0):
         members = truth == label
-        base = members.mean()
-        pure = {n: m for n, m in marks.items() if _is_pure(m, members, base, len(marks))}
-        if len(pure) < 2:
-            continue
-        covered = np.any(list(pure.values()), axis=0)
-        if covered[members].mean() >= COVERED:
+        pure = {name: mark for name, mark in marks.items() if _is_pure(mark, members, len(marks))}
+        if len(pure) >= 2 and np.any(list(pure.values()), axis=0)[members].mean() >= COVERED:
             return tuple(pure), "together they are the reasons the target is made of"
     return None
 
 
 def _mark(values: np.ndarray) -> np.ndarray | None:
     """Rows that stand out: not the usual zero, or filled in where most are empty."""
-    if values.dtype == object:
-        absent = np.array([value is None for value in values])
-    elif values.dtype.kind == "M":
-        absent = np.isnat(values)
-    else:
-        absent = np.isnan(values)
-        if not absent.any() and (values == 0).mean() > 0.5:
-            return values != 0
+    absent = arrays.missing(values)
+    if values.dtype.kind not in "OM" and not absent.any() and (values == 0).mean() > 0.5:
+        return values != 0
     return ~absent if absent.mean() > 0.5 else None
 
 
-def _is_pure(mark: np.ndarray, members: np.ndarray, base: float, tests: int) -> bool:
+def _is_pure(mark: np.ndarray, members: np.ndarray, tests: int) -> bool:
     marked = int(mark.sum())
-    if marked == 0 or members[mark].mean() < PURE:
-        return False
-    return marked * math.log(base) < math.log(CHANCE / tests)
+    is_pure = marked > 0 and bool(members[mark].mean() >= PURE)
+    return is_pure and marked * math.log(members.mean()) < math.log(CHANCE / tests)
 
 
 # the first set of columns that makes up the target (values, or class indices), or None
-FINDERS: dict[Task, Callable[[Columns, np.ndarray], Set | None]] = {
-    "regression": _regression,
+FINDERS: dict[Task, Finder] = {
+    "regression": lambda columns, truth: _pair(columns, truth, classes=False),
     "multiclass": _one_hot,
-    "binary": _binary,
+    "binary": lambda columns, truth: (
+        _reasons(columns, truth) or _pair(columns, truth, classes=True)
+    ),
 }

@@ -10,7 +10,7 @@ import numpy as np
 from ...project import function, handed, place
 from ...settings.config import Config, InputError
 from ...tables.table import ROW, Columns, rows
-from .table_checks import Finding, finding
+from .table_checks import Finding, marked
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ def hold_out(config: Config, columns: Columns) -> np.ndarray:
     It is given the labelled rows: `columns` of n rows, the target among them. Raises InputError for
     what is no split of them.
     """
-    test = np.asarray(function("split")(_plain(columns), config))
     said = place(str(handed().split))
-    if test.shape != (rows(columns),) or test.dtype != np.bool_:
-        raise InputError(
-            f"{said}: returned {_form(test)} for {rows(columns):,} rows: return one boolean a row, "
-            f"True for the hold-out"
-        )
+    test = _booleans(
+        function("split")(_plain(columns), config),
+        columns,
+        f"{said}: returned",
+        "return one boolean a row, True for the hold-out",
+    )
     if not 0 < test.sum() < len(test):
         side = "learn" if test.any() else "test"
         raise InputError(
@@ -57,25 +57,29 @@ def findings(columns: Columns, config: Config) -> Iterator[Finding]:
     if not isinstance(found, list) or not all(isinstance(fault, Fault) for fault in found):
         raise InputError(f"{said}: must return a list of Fault: [] where there is none")
     for fault in found:
-        wrong = np.asarray(fault.wrong)
-        if wrong.shape != (rows(columns),) or wrong.dtype != np.bool_:
-            raise InputError(
-                f"{said}: {fault.check!r}: wrong holds {_form(wrong)} for {rows(columns):,} rows: "
-                f"give one boolean a row, True for each row at fault"
-            )
+        wrong = _booleans(
+            fault.wrong,
+            columns,
+            f"{said}: {fault.check!r}: wrong holds",
+            "give one boolean a row, True for each row at fault",
+        )
         if fault.column and fault.column not in columns:
             raise InputError(
                 f"{said}: {fault.check!r}: there is no column {fault.column!r}: name one of "
                 f"{', '.join(_plain(columns))}"
             )
-        if wrong.any():
-            yield finding(fault.check, fault.column, wrong, columns[ROW], fault.remedy)
+        yield from marked(columns, fault.check, fault.column, wrong, fault.remedy)
+
+
+def _booleans(values: object, columns: Columns, says: str, remedy: str) -> np.ndarray:
+    """`values` as booleans (n,), one for each row; InputError where they are something else."""
+    found = np.asarray(values)
+    if found.shape != (rows(columns),) or found.dtype != np.bool_:
+        form = f"{found.dtype} of shape {found.shape}"
+        raise InputError(f"{says} {form} for {rows(columns):,} rows: {remedy}")
+    return found
 
 
 def _plain(columns: Columns) -> Columns:
     """The columns of the table, in a dictionary of their own."""
     return {name: values for name, values in columns.items() if name != ROW}
-
-
-def _form(values: np.ndarray) -> str:
-    return f"{values.dtype} of shape {values.shape}"

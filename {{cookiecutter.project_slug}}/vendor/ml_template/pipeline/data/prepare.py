@@ -13,8 +13,8 @@ from ...storage import pins
 from ...storage.files import digest, new_folder, write_json
 from ...storage.places import PREPARED
 from ...tables import table
-from ...tables.table import Columns
 from . import own, split
+from .repeats import repeated
 
 
 def run() -> None:
@@ -27,13 +27,13 @@ def run() -> None:
     total = data.num_rows
     data = data.filter(data[config.data.target].is_valid())
     unlabelled = total - data.num_rows
-    check_target(config, data)
+    _check_target(config, data)
     columns = table.columns_of(data)
     if handed().split:  # it alone knows which rows of another table it would hold out
         test, rule, cuts = own.hold_out(config, columns), None, None
     else:
         (test, cuts), rule = split.hold_out(config, columns), split.rule(config)
-    repeated = repetitions(columns)
+    again = int(repeated({n: v for n, v in columns.items() if n != table.ROW}).sum())
     with new_folder(PREPARED) as folder:
         table.write_parquet(folder / "train.parquet", data.filter(pa.array(~test)))
         table.write_parquet(folder / "test.parquet", data.filter(pa.array(test)))
@@ -43,7 +43,7 @@ def run() -> None:
             "md5": digest(path, "md5"),  # the name DVC knows the same bytes by
             "rows": total,
             "without_target": unlabelled,
-            "repeated": repeated,
+            "repeated": again,
             "train": int((~test).sum()),
             "test": int(test.sum()),
             "split": rule,
@@ -51,15 +51,15 @@ def run() -> None:
         }
         write_json(folder / "data.json", record)
     note = f", {unlabelled:,} left out: they have no {config.data.target}" if unlabelled else ""
-    if repeated:
-        note += f", {repeated:,} repeat another row (equal rows are kept on one side of the split)"
+    if again:
+        note += f", {again:,} repeat another row (equal rows are kept on one side of the split)"
     print(
         f"prepare: {total:,} rows, {len(config.columns)} columns of {path}{note} -> {PREPARED} "
         f"(train {record['train']:,}, test {record['test']:,})"
     )
 
 
-def check_target(config: Config, data: pa.Table) -> None:
+def _check_target(config: Config, data: pa.Table) -> None:
     """Raise InputError unless the target holds what model_config.yaml says it holds."""
     target = config.data.target
     where = f"{config.data.path}: target {target!r}"
@@ -67,14 +67,13 @@ def check_target(config: Config, data: pa.Table) -> None:
         raise InputError(f"{where}: {data.num_rows} rows with a value are too few: 20 are needed")
     if config.data.task == "regression":
         values = data[target].to_numpy()
-        if not np.isfinite(values).all():
-            table.refuse_rows(Path(config.data.path), target, ~np.isfinite(values), "is not finite")
+        if (wrong := ~np.isfinite(values)).any():
+            table.refuse_rows(Path(config.data.path), target, wrong, "is not finite")
         if (values == values[0]).all():
             raise InputError(f"{where} has one value only: there is nothing to learn")
         return
-    counts = _counts(data, target)
-    unknown = sorted(set(counts) - set(config.data.classes))
-    if unknown:
+    counts = {each["values"]: each["counts"] for each in data[target].value_counts().to_pylist()}
+    if unknown := sorted(set(counts) - set(config.data.classes)):
         raise InputError(
             f"{where} holds {unknown[0]!r} ({counts[unknown[0]]:,} rows), which data.classes in "
             f"{CONFIG_FILE} does not list: add it there, or correct the data"
@@ -83,20 +82,8 @@ def check_target(config: Config, data: pa.Table) -> None:
         raise InputError(
             f"{where} has one class only ({next(iter(counts))!r}): there is nothing to learn"
         )
-    rare = sorted(label for label in config.data.classes if counts.get(label, 0) < 2)
-    if rare:
+    if rare := sorted(label for label in config.data.classes if counts.get(label, 0) < 2):
         raise InputError(
             f"{where}: class {rare[0]!r} has {counts.get(rare[0], 0)} rows, two are needed (one to "
             f"learn, one to test): collect more, or remove it from data.classes and the data"
         )
-
-
-def _counts(data: pa.Table, name: str) -> dict[str, int]:
-    pairs = data[name].value_counts().to_pylist()
-    return {pair["values"]: pair["counts"] for pair in pairs}
-
-
-def repetitions(columns: Columns) -> int:
-    """How many rows are equal to an earlier one in every column."""
-    values = split.hashes({name: v for name, v in columns.items() if name != table.ROW})
-    return len(values) - len(np.unique(values))

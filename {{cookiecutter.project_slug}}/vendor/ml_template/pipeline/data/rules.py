@@ -21,15 +21,13 @@ from ...settings.config import CONFIG_FILE, InputError
 from ...tables import arrays
 from ...tables.table import Columns, rows
 
-_COMPARE: dict[type, Callable[[Any, Any], Any]] = {
+_SIGNS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
-}
-_ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -57,7 +55,7 @@ def broken(rule: str, columns: Columns) -> np.ndarray:
         holds = np.broadcast_to(np.asarray(_value(tree.body, rowwise)), (int(judged.sum()),))
         if holds.dtype != bool:
             raise _RuleError("is neither true nor false")
-    except (SyntaxError, TypeError, _RuleError) as error:
+    except (SyntaxError, TypeError, ValueError, _RuleError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else error
         raise InputError(f"{CONFIG_FILE}: checks.rules: {rule!r} {reason}") from None
     wrong = np.zeros(rows(columns), dtype=bool)
@@ -82,9 +80,9 @@ def _value(node: ast.expr, columns: Columns) -> Any:
             return -_value(inner, columns)
         case ast.UnaryOp(op=ast.Not(), operand=inner):
             return np.logical_not(_value(inner, columns))
-        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _ARITHMETIC:
+        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _SIGNS:
             with np.errstate(divide="ignore", invalid="ignore"):
-                return _ARITHMETIC[type(sign)](_value(left, columns), _value(right, columns))
+                return _SIGNS[type(sign)](_value(left, columns), _value(right, columns))
         case ast.BoolOp(op=word, values=parts):
             join = np.logical_and if isinstance(word, ast.And) else np.logical_or
             return reduce(join, (_value(part, columns) for part in parts))
@@ -102,11 +100,11 @@ def _compare(
         if isinstance(sign, ast.In | ast.NotIn) and isinstance(other, ast.List | ast.Tuple):
             inside = np.isin(value, [_value(part, columns) for part in other.elts])
             found = found & (inside if isinstance(sign, ast.In) else ~inside)
-        elif type(sign) in _COMPARE:
+        elif type(sign) in _SIGNS:
             other_value = _value(other, columns)
             if isinstance(other_value, str) and value.dtype.kind == "M":
                 other_value = np.datetime64(other_value)
-            found = found & _COMPARE[type(sign)](value, other_value)
+            found = found & _SIGNS[type(sign)](value, other_value)
         else:
             raise _RuleError("holds an unknown comparison")
         left = other

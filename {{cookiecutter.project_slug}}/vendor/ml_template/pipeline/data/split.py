@@ -15,6 +15,7 @@ from ...settings.config import CONFIG_FILE, Config, InputError
 from ...storage.files import digest_json
 from ...tables import table
 from ...tables.table import Columns
+from .repeats import hashes
 
 Cut = float | str | None  # what is held out: draws up to it; moments from it on; nothing
 
@@ -31,11 +32,9 @@ def rule(config: Config) -> str:
 def hold_out(config: Config, columns: Columns) -> tuple[np.ndarray, list[Cut]]:
     """Booleans (n,), True for test rows, and where each stratum was cut; see `held`."""
     drawn = draws(config, columns)
-    strata, share = _strata(config, columns), config.split.test
-    where: list[Cut] = (
-        [_newest(drawn, share)] if config.split.time else [_cut(drawn[s], share) for s in strata]
-    )
-    test = _held(config, drawn, strata, where)
+    cut = _newest if config.split.time else _cut
+    where: list[Cut] = [cut(drawn[s], config.split.test) for s in _strata(config, columns)]
+    test = _held(config, columns, drawn, where)
     if not 0 < test.sum() < len(test):
         raise InputError(f"{CONFIG_FILE}: split leaves no rows to learn or none to test: change it")
     return test, where
@@ -43,18 +42,15 @@ def hold_out(config: Config, columns: Columns) -> tuple[np.ndarray, list[Cut]]:
 
 def held(config: Config, columns: Columns, where: list[Cut]) -> np.ndarray:
     """Booleans (n,): the rows that the cuts `where`, of this or an earlier table, hold out."""
-    return _held(config, draws(config, columns), _strata(config, columns), where)
+    return _held(config, columns, draws(config, columns), where)
 
 
-def _held(
-    config: Config, drawn: np.ndarray, strata: list[np.ndarray], where: list[Cut]
-) -> np.ndarray:
-    if config.split.time:
-        late: np.ndarray = drawn >= np.datetime64(str(where[0]))
-        return late
+def _held(config: Config, columns: Columns, drawn: np.ndarray, where: list[Cut]) -> np.ndarray:
     test = np.zeros(len(drawn), dtype=bool)
-    for rows, cut in zip(strata, where, strict=True):
-        if cut is not None:
+    for rows, cut in zip(_strata(config, columns), where, strict=True):
+        if config.split.time:
+            test[rows] = drawn[rows] >= np.datetime64(str(cut))
+        elif cut is not None:
             test[rows] = drawn[rows] <= cut
     return test
 
@@ -67,9 +63,8 @@ def draws(config: Config, columns: Columns) -> np.ndarray:
     """
     if config.split.time:
         moments = columns[config.split.time]
-        if np.isnat(moments).any():
-            path = Path(config.data.path)
-            table.refuse_rows(path, config.split.time, np.isnat(moments), "is missing")
+        if (absent := np.isnat(moments)).any():
+            table.refuse_rows(Path(config.data.path), config.split.time, absent, "is missing")
         return moments
     if config.split.group:
         return _uniform(hashes({"": columns[config.split.group].astype(str)}), config.seed)
@@ -78,11 +73,6 @@ def draws(config: Config, columns: Columns) -> np.ndarray:
         if len(rows) > 1 and (drawn[rows] == drawn[rows[0]]).all():
             drawn[rows] = _uniform(np.arange(len(rows), dtype=np.uint64), config.seed)
     return drawn
-
-
-def hashes(columns: Columns) -> np.ndarray:
-    """A number (n,) of each row's values, uint64."""
-    return pd.util.hash_pandas_object(pd.DataFrame(columns, copy=False), index=False).to_numpy()
 
 
 def _uniform(codes: np.ndarray, seed: int) -> np.ndarray:
@@ -104,8 +94,8 @@ def _cut(drawn: np.ndarray, share: float) -> float | None:
 
 def _newest(moments: np.ndarray, share: float) -> str:
     """The moment from which on about that share of the rows lies."""
-    n = len(moments)
-    return str(np.sort(moments)[min(n - 1, round(n * (1 - share)))])
+    last = len(moments) - 1
+    return str(np.sort(moments)[min(last, round(len(moments) * (1 - share)))])
 
 
 def _strata(config: Config, columns: Columns) -> list[np.ndarray]:

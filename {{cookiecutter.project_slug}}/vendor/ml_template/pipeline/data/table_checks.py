@@ -19,6 +19,7 @@ from ...tables import arrays, reading
 from ...tables.table import ROW, Columns, rows, take
 from . import leakage, personal, rules
 from .record import today
+from .repeats import repeated
 from .wording import INDEX
 
 Finding = dict[str, Any]
@@ -32,16 +33,16 @@ def findings(columns: Columns, test: np.ndarray, config: Config) -> list[Finding
     return found + list(leaks(take(columns, ~test), config))
 
 
-def finding(check: str, column: str, wrong: np.ndarray, row: np.ndarray, reason: str) -> Finding:
-    """`wrong` (n,) marks the rows, `row` (n,) numbers them in the data file."""
-    first = np.sort(row[wrong])[:5].astype(int).tolist()
-    return {
-        "check": check,
-        "column": column,
-        "rows": int(wrong.sum()),
-        "first": first,
-        "reason": reason,
-    }
+def of_table(check: str, column: str, count: int, reason: str) -> Finding:
+    """A finding of `count` rows, none of which is the one to look at."""
+    return {"check": check, "column": column, "rows": count, "first": [], "reason": reason}
+
+
+def marked(columns: Columns, check: str, column: str, wrong: np.ndarray, reason: str) -> Findings:
+    """The finding of the rows that `wrong` (n,) marks, where it marks any."""
+    if wrong.any():
+        first = np.sort(columns[ROW][wrong])[:5].astype(int).tolist()
+        yield of_table(check, column, int(wrong.sum()), reason) | {"first": first}
 
 
 def row_count(columns: Columns, config: Config) -> Findings:
@@ -52,19 +53,15 @@ def row_count(columns: Columns, config: Config) -> Findings:
         (checks.max_rows, count > (checks.max_rows or count), "max_rows"),
     ):
         if wrong:
-            yield {
-                "check": word, "column": "", "rows": count, "first": [],
-                "reason": f"{count:,} rows, checks.{word} is {limit:,}",
-            }  # fmt: skip
+            yield of_table(word, "", count, f"{count:,} rows, checks.{word} is {limit:,}")
 
 
 def unique(columns: Columns, config: Config) -> Findings:
     """No combination of these columns may stand twice."""
     for names in config.checks.unique:
         again = repeated({name: columns[name] for name in names})
-        if again.any():
-            what = "stands twice" if len(names) == 1 else "stand twice together"
-            yield finding("unique", ", ".join(names), again, columns[ROW], what)
+        what = "stands twice" if len(names) == 1 else "stand twice together"
+        yield from marked(columns, "unique", ", ".join(names), again, what)
 
 
 def duplicates(columns: Columns, config: Config) -> Findings:
@@ -75,28 +72,7 @@ def duplicates(columns: Columns, config: Config) -> Findings:
     again = repeated({name: columns[name] for name in (*config.columns, config.data.target)})
     if again.mean() > limit:
         reason = f"{again.mean():.2%} of the rows repeat another row, {limit:.2%} may"
-        yield finding("duplicates", "", again, columns[ROW], reason)
-
-
-def repeated(columns: Columns) -> np.ndarray:
-    """Booleans (n,): rows that repeat an earlier one; missing values are equal."""
-    codes = row_codes(columns)
-    order = np.argsort(codes, kind="stable")
-    again = np.zeros(len(codes), dtype=bool)
-    again[order[1:]] = codes[order[1:]] == codes[order[:-1]]
-    return again
-
-
-def row_codes(columns: Columns) -> np.ndarray:
-    """64 bits (n,) that are equal for equal rows and, by chance, for next to no others."""
-    import pandas as pd
-
-    codes = np.zeros(rows(columns), dtype=np.uint64)
-    for values in columns.values():
-        hashed = pd.util.hash_array(values, categorize=True)
-        codes = codes * np.uint64(0x9E3779B97F4A7C15) + hashed
-        codes ^= codes >> np.uint64(29)
-    return codes
+        yield from marked(columns, "duplicates", "", again, reason)
 
 
 def missing(columns: Columns, config: Config) -> Findings:
@@ -106,7 +82,7 @@ def missing(columns: Columns, config: Config) -> Findings:
         absent = arrays.missing(columns[name])
         if config.columns[name].missing and absent.mean() > limit:
             reason = f"{absent.mean():.1%} is missing, checks.missing is {limit:.1%}"
-            yield finding("missing", name, absent, columns[ROW], reason)
+            yield from marked(columns, "missing", name, absent, reason)
 
 
 def unseen(columns: Columns, config: Config) -> Findings:
@@ -120,15 +96,13 @@ def unseen(columns: Columns, config: Config) -> Findings:
         if strange.mean() > limit:
             shown = sorted({str(value) for value in columns[name][strange]})[:3]
             reason = f"{strange.mean():.1%} is not in values: {', '.join(map(repr, shown))}"
-            yield finding("unseen", name, strange, columns[ROW], reason)
+            yield from marked(columns, "unseen", name, strange, reason)
 
 
 def cross_column(columns: Columns, config: Config) -> Findings:
     """Rules that several columns keep together."""
     for rule in config.checks.rules:
-        wrong = rules.broken(rule, columns)
-        if wrong.any():
-            yield finding("rule", rule, wrong, columns[ROW], "is not true")
+        yield from marked(columns, "rule", rule, rules.broken(rule, columns), "is not true")
 
 
 def fresh_until(columns: Columns, config: Config) -> str | None:
@@ -147,71 +121,60 @@ def freshness(columns: Columns, config: Config) -> Findings:
     """The newest row is not older than the table may be."""
     fresh, limit = config.checks.freshness, fresh_until(columns, config)
     if fresh and limit and limit < today():
-        yield {
-            "check": "freshness", "column": fresh.column, "rows": rows(columns), "first": [],
-            "reason": f"was fresh until {limit} (newest row and {fresh.max_days} days)",
-        }  # fmt: skip
+        reason = f"was fresh until {limit} (newest row and {fresh.max_days} days)"
+        yield of_table("freshness", fresh.column, rows(columns), reason)
 
 
 def texts(columns: Columns, config: Config) -> Findings:
     """Personal data in texts, and texts that a spreadsheet would run."""
-    allow = config.checks.allow
     for name, column in config.columns.items():
-        if not column.is_text:
-            continue
-        for check, what, wrong in personal.findings(columns[name]):
-            if name not in getattr(allow, check):
+        for check, what, wrong in personal.findings(columns[name]) if column.is_text else ():
+            if name not in getattr(config.checks.allow, check):
                 reason = f"holds {what}: remove it, or list the column in checks.allow.{check}"
-                yield finding(check, name, wrong, columns[ROW], reason)
+                yield from marked(columns, check, name, wrong, reason)
 
 
 def parts(columns: Columns, test: np.ndarray, config: Config) -> Findings:
     """No row, group or moment on both sides of the split."""
-    row, split = columns[ROW], config.split
-    both = np.isin(row, np.intersect1d(row[test], row[~test]))
-    if both.any():
-        yield finding("overlap", "", both, row, "stand in the training rows and in the hold-out")
+    split = config.split
+    both = _on_both_sides(columns[ROW], test)
+    what = "stand in the training rows and in the hold-out"
+    yield from marked(columns, "overlap", "", both, what)
     if handed().split:  # which rows stand where is the project's own affair
         return
     if split.group:
-        groups = columns[split.group].astype(str)
-        both = np.isin(groups, np.intersect1d(groups[test], groups[~test]))
-        if both.any():
-            yield finding("overlap", split.group, both, row, "a group is on both sides")
+        both = _on_both_sides(columns[split.group].astype(str), test)
+        yield from marked(columns, "overlap", split.group, both, "a group is on both sides")
     if split.time:
         late = ~test & (columns[split.time] > columns[split.time][test].min())
-        if late.any():
-            yield finding("overlap", split.time, late, row, "training rows are newer than tests")
+        what = "training rows are newer than tests"
+        yield from marked(columns, "overlap", split.time, late, what)
+
+
+def _on_both_sides(values: np.ndarray, test: np.ndarray) -> np.ndarray:
+    return np.isin(values, np.intersect1d(values[test], values[~test]))
 
 
 def future(columns: Columns, config: Config) -> Findings:
     """Features from after the moment of the row: they are not known when it is asked about."""
-    if not config.split.time:
+    time = config.split.time
+    if not time:
         return
-    moment = columns[config.split.time]
     for name, column in config.features.items():
-        if column.type == "datetime" and name not in (
-            config.split.time,
-            *config.checks.allow.leakage,
-        ):
-            late = columns[name] > moment
-            if late.any():
-                yield finding(
-                    "leakage", name, late, columns[ROW], f"is later than {config.split.time}"
-                )
+        if column.type == "datetime" and name not in (time, *config.checks.allow.leakage):
+            late = columns[name] > columns[time]
+            yield from marked(columns, "leakage", name, late, f"is later than {time}")
 
 
 def leaks(train: Columns, config: Config) -> Findings:
     """Features that give the target away, alone or together, in the training rows."""
-    allowed = config.checks.allow.leakage
     features = {n: train[n] for n, c in config.features.items() if c.type != "text"}
     target = train[config.data.target]
     everywhere = np.ones(len(target), dtype=bool)
     for leak in leakage.find(features, target, config.data.task):
-        names = [name for name in leak.columns if name not in allowed]
-        if names:
+        if set(leak.columns) - set(config.checks.allow.leakage):
             reason = f"{leak}: set feature: false, or list it in checks.allow.leakage"
-            yield finding("leakage", ", ".join(leak.columns), everywhere, train[ROW], reason)
+            yield from marked(train, "leakage", ", ".join(leak.columns), everywhere, reason)
 
 
 def unknown_columns(config: Config) -> Findings:
@@ -219,15 +182,13 @@ def unknown_columns(config: Config) -> Findings:
     if config.checks.unknown_columns == "allow":
         return
     known = {*config.columns, *config.left_out, config.data.target}
-    for name in names(Path(config.data.path), config):
-        if name.strip() and name not in known and name.strip() not in known:
-            yield {
-                "check": "unknown_columns", "column": name, "rows": 0, "first": [],
-                "reason": "is in no list: add it to columns or left_out",
-            }  # fmt: skip
+    for name in _names(Path(config.data.path), config):
+        if name.strip() and not {name, name.strip()} & known:
+            remedy = "is in no list: add it to columns or left_out"
+            yield of_table("unknown_columns", name, 0, remedy)
 
 
-def names(path: Path, config: Config) -> list[str]:
+def _names(path: Path, config: Config) -> list[str]:
     """Column names of the data file (not the index of pandas); none of neither CSV nor Parquet."""
     if path.suffix.lower() in reading.PARQUET:
         there = reading.open_parquet(path).schema_arrow.names

@@ -58,11 +58,9 @@ def _line(path: str, fault: dict[str, Any]) -> str:
 def _counted(config: Config, train: table.Columns, test: table.Columns) -> list[dict[str, Any]]:
     """Findings where the parts are not those that `prepare` counted."""
     data = read_json(PREPARED / "data.json", _AGAIN)
-    found = {"train": table.rows(train), "test": table.rows(test)}
-    return [
-        {
-            "check": "rows", "column": "", "rows": count, "first": [],
-            "reason": f"{PREPARED}/{part}.parquet has not the {data[part]:,} rows prepare wrote",
-        }
-        for part, count in found.items() if count != data[part]
-    ]  # fmt: skip
+    found = []
+    for part, count in zip(PARTS, (table.rows(train), table.rows(test)), strict=True):
+        if count != data[part]:
+            reason = f"{PREPARED}/{part}.parquet has not the {data[part]:,} rows prepare wrote"
+            found.append(table_checks.of_table("rows", "", count, reason))
+    return found

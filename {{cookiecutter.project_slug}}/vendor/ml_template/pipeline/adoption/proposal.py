@@ -1,0 +1,211 @@
+"""What adopt proposes for a table: its configuration, and what in the table speaks for it."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...settings.config import Column, Config, InputError
+from ...tables import arrays
+from ...tables.table import ROW
+from ..data import leakage, personal
+from ..data.repeats import repeated
+from . import target
+from .columns import Found, infer
+from .missing import markers
+from .source import Source
+from .texts import numbers
+
+LONGEST_NAME = 300
+MOST_SHOWN = 30
+HEADLESS = "its first line looks like data: add a line with the column names"
+NEAR = 0.75  # likeness of two names, from which on one may be meant by the other
+
+# below so many rows: parameters. Small trees and slow learning, or few rows are learnt by heart.
+KEYS = ("learning_rate", "max_iter", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
+PARAMS = {
+    300: (0.05, 80, 5, 5, 5.0),
+    2_000: (0.05, 120, 6, 20, 5.0),
+    20_000: (0.06, 120, 12, 20, 0.1),
+    math.inf: (0.08, 150, 31, 40),
+}
+MOST_TREES = 1_200  # an iteration grows a tree for each class
+SPACE = {"learning_rate": [0.02, 0.2], "max_iter": [50, 300], "max_leaf_nodes": [4, 32]}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The configuration, and what was found in the table: its rows, its target, other columns."""
+
+    config: Config
+    rows: int
+    target: target.Target
+    found: Mapping[str, Found]
+
+    @property
+    def unlabelled(self) -> str:
+        """What to say of rows without a target; nothing where all have one."""
+        lacking = int(arrays.missing(self.target.values).sum())
+        return f"{lacking:,} rows have none: they are left out" if lacking else ""
+
+
+def propose(
+    table: Source, place: Path, given: Mapping[str, str], kept: Mapping[str, Any]
+) -> Proposal:
+    """The configuration for `table`, whose file will stand at `place`; `kept` goes into it."""
+    name = _named(table, "TARGET", given["TARGET"])
+    if name == ROW:
+        raise InputError(f"TARGET={name}: its name is the one of the row numbers here: rename it")
+    sensitive = _sensitive(table, name, given["SENSITIVE"])
+    _require_header(table, name)
+    missing = markers(table, name)
+    wanted = target.decide(name, table, missing, given["TASK"])
+    found = {key: infer(key, table, missing) for key in table.columns if key != name}
+    left_out = {key: column.reason for key, column in found.items() if column.column is None}
+    for key in sensitive:
+        if key in left_out:
+            raise InputError(
+                f"SENSITIVE: {key!r} cannot be compared group by group: {left_out[key]}"
+            )
+    left_out |= _leaks(found, wanted, sensitive) | _personal(found, sensitive)
+    if table.unnamed:
+        left_out[""] = f"{table.unnamed} without a name"
+    columns = _columns(found, left_out, sensitive)
+    if not any(column.feature for column in columns.values()):
+        reasons = "; ".join(f"{key!r}: {why}" for key, why in list(left_out.items())[:MOST_SHOWN])
+        raise InputError(f"{table.path}: no column is left to learn {name!r} from: {reasons}")
+    config: dict[str, Any] = {
+        "checks": _checks(table, name, found, columns),
+        "data": {
+            "path": place.as_posix(),
+            "target": name,
+            "task": wanted.task,
+            "classes": wanted.classes,
+            "positive": wanted.positive,
+            "missing": ("", *sorted((missing | table.padded(missing | {""})) - {""})),
+            "delimiter": table.delimiter,
+            "decimal": table.decimal,
+            "thousands": wanted.thousands,
+            "encoding": table.encoding,
+            "memory_gb": table.memory_gb,
+        },
+        "columns": {key: column.model_dump() for key, column in columns.items()},
+        "left_out": left_out,
+        "sensitive": sensitive,
+        "split": {"test": 0.3 if table.rows < 500 else 0.2},
+        "model": {"params": _params(table.rows, len(wanted.classes))},
+        "search": {"space": SPACE},
+    }
+    return Proposal(Config.model_validate({**config, **kept}), table.rows, wanted, found)
+
+
+def _named(table: Source, key: str, name: str) -> str:
+    """The column of that name; blanks around it do not count."""
+    matches = [column for column in table.columns if column.strip() == name.strip()]
+    if name in table.columns or len(matches) == 1:
+        return name if name in table.columns else matches[0]
+    folded = {column.strip().casefold(): column for column in table.columns}
+    near = [folded[c] for c in difflib.get_close_matches(name.strip().casefold(), folded, 3, NEAR)]
+    known = ", ".join(map(repr, list(table.columns)[:MOST_SHOWN]))
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {known}"
+    if _looks_headless(table):
+        hint = HEADLESS
+    raise InputError(f"{key}={name}: {table.path} has no such column; {hint}")
+
+
+def _looks_headless(table: Source) -> bool:
+    numeric = ~np.isnan(numbers([name.strip() for name in table.columns], table.decimal))
+    return bool(numeric.sum() >= 2 or numeric.mean() > 0.3)
+
+
+def _require_header(table: Source, name: str) -> None:
+    names = [column.strip() for column in table.columns]
+    values = numbers(names, table.decimal)
+    headed = np.isnan(values) | (values == np.round(values))
+    if not headed.any() or (not np.isnan(numbers([name])[0]) and not headed.all()):
+        raise InputError(f"{table.path}: {HEADLESS}")
+    if longest := next((n for n in names if len(n) > LONGEST_NAME), ""):
+        raise InputError(
+            f"{table.path}: a column name of {len(longest)} letters ({longest[:40]!r}...): is the "
+            f"first line a header? Shorten it"
+        )
+
+
+def _sensitive(table: Source, name: str, given: str) -> list[str]:
+    words = [part.strip() for part in given.split(",")]
+    parts = [given] if given in table.columns else words
+    named = list(dict.fromkeys(_named(table, "SENSITIVE", part) for part in parts if part))
+    if name in named:
+        raise InputError(f"SENSITIVE: {name!r} is the target: name other columns")
+    return named
+
+
+def _leaks(
+    found: Mapping[str, Found], wanted: target.Target, sensitive: list[str]
+) -> dict[str, str]:
+    """Reason for each feature that gives the target away, alone or with others."""
+    known = ~arrays.missing(wanted.values)
+    features = {
+        name: column.values[known]
+        for name, column in found.items()
+        if column.column and column.column.feature and name not in sensitive
+    }
+    reasons: dict[str, str] = {}
+    for leak in leakage.find(features, wanted.values[known], wanted.task):
+        reasons |= dict.fromkeys(leak.columns, str(leak))
+    return reasons
+
+
+def _personal(found: Mapping[str, Found], sensitive: list[str]) -> dict[str, str]:
+    """Reason for each column whose texts hold personal data or formulas."""
+    return {
+        name: f"it holds {what}"
+        for name, column in found.items()
+        if column.values.dtype == object and name not in sensitive
+        for _, what, _ in personal.findings(column.values)
+    }
+
+
+def _columns(
+    found: Mapping[str, Found], left_out: Mapping[str, str], sensitive: list[str]
+) -> dict[str, Column]:
+    """What is not left out, and what is sensitive as no feature."""
+    return {
+        name: each.column.model_copy(update={"feature": False} if name in sensitive else {})
+        for name, each in found.items()
+        if each.column and name not in left_out
+    }
+
+
+def _checks(
+    table: Source, name: str, found: Mapping[str, Found], columns: Mapping[str, Column]
+) -> dict[str, Any]:
+    """Limits for the next table, with room beside what this one holds."""
+    here = {key: found[key].values for key, column in columns.items() if column.type != "text"}
+    gaps = [float(arrays.missing(here[key]).mean()) for key in here if columns[key].missing]
+    again = repeated(here | {name: table.texts(name).codes}).mean()
+    return {
+        "min_rows": max(20, table.rows // 2),
+        "duplicates": _with_room(float(again)),
+        "missing": _with_room(max(gaps, default=0.0), 0.1),
+        "unseen": 0.05,
+        "unknown_columns": "refuse",
+    }
+
+
+def _with_room(share: float, room: float = 0.01) -> float:
+    return min(1.0, math.ceil(100 * (share * 1.5 + room)) / 100)
+
+
+def _params(rows: int, classes: int) -> dict[str, Any]:
+    chosen = next(params for most, params in PARAMS.items() if rows < most)
+    params: dict[str, Any] = dict(zip(KEYS, chosen, strict=False))
+    if classes * params["max_iter"] <= MOST_TREES:
+        return params
+    return params | {"learning_rate": 0.1, "max_iter": max(20, MOST_TREES // classes)}
