@@ -124,13 +124,10 @@ def _without_addresses(content: bytes) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo("schema.json"), json.dumps(schema))
-        renamed = {}
-        for name in source.namelist():
-            stem, dot, suffix = name.partition(".")
-            if stem in numbers:
-                renamed[numbers[stem] + dot + suffix] = source.read(name)
-        for name, data in sorted(renamed.items()):
-            archive.writestr(zipfile.ZipInfo(name), data)
+        parts = [(name, *name.partition(".")) for name in source.namelist()]
+        old = {numbers[stem] + dot + end: name for name, stem, dot, end in parts if stem in numbers}
+        for name in sorted(old):
+            archive.writestr(zipfile.ZipInfo(name), source.read(old[name]))
     return target.getvalue()
 
 
