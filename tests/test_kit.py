@@ -126,8 +126,11 @@ def test_rooms_import_one_way(name: str) -> None:
 # The ways back: a retraining runs stages as the command line does; a release with ENV moves routes.
 ROUND = {
     "operations/monitor.py: command_line.py",
-    "operations/release.py: kubernetes/__init__.py",
-    "operations/release.py: kubernetes/stable.py",
+    *(
+        f"operations/{word}.py: kubernetes/{name}.py"
+        for word in ("promote", "rollback")
+        for name in ("__init__", "stable")
+    ),
 }
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from ml_template.model.artifact import Model
 from ml_template.model.profile import column_profile
-from ml_template.operations import outputs, times
+from ml_template.operations import evidence as rates
+from ml_template.operations import outputs
 from ml_template.operations import steps as rules
 from ml_template.operations.evidence import Counts, evidence
 from ml_template.operations.steps import decide
@@ -279,8 +280,8 @@ def test_a_stable_whose_p99_lies_above_the_last_edge_does_not_end_its_like() -> 
 
 
 def test_p99_and_psi_are_those_of_the_textbook() -> None:
-    assert times.p99({0.1: 90.0, 0.2: 100.0, math.inf: 100.0}) == pytest.approx(0.19)
-    assert times.p99({0.1: 90.0, math.inf: 100.0}) == 0.1
+    assert rates.p99({0.1: 90.0, 0.2: 100.0, math.inf: 100.0}) == pytest.approx(0.19)
+    assert rates.p99({0.1: 90.0, math.inf: 100.0}) == 0.1
     usual, now = np.array([50.0, 50.0]), np.array([80.0, 20.0])
     assert outputs.psi(usual, now) == pytest.approx(0.3 * math.log(1.6) - 0.3 * math.log(0.4))
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from ml_template.kubernetes import releases, stable
-from ml_template.operations import history, offer, promote, release, rollback, signatures, watch
+from ml_template.operations import history, offer, promote, rollback, signatures, watch
 from ml_template.operations import image as build
 from ml_template.pipeline.judgement import gate, register
-from ml_template.registry import champion, withdrawn
+from ml_template.registry import champion, tracking, withdrawn
 from ml_template.registry.champion import CHALLENGER, CHAMPION, HISTORY
 from ml_template.settings.config import InputError, load_config
 
@@ -186,7 +186,7 @@ def test_a_rollback_begun_again_goes_no_further_until_told_so(
 
     promote.run({})
     third(new_candidate)
-    monkeypatch.setattr(release.tracking, "mirror", refuse)
+    monkeypatch.setattr(tracking, "mirror", refuse)
     assert rollback.run({})  # it was done: that MLflow did not take it is only said
     with pytest.raises(InputError, match="one release further back"):
         rollback.run({})

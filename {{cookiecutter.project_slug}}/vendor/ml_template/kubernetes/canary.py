@@ -49,7 +49,10 @@ def run(settings: dict[str, str]) -> int:
         try:
             now = _route(space, env, limits)
         except route.DamagedError:
-            return _ended_damaged(space, env)
+            state = ending.damaged(space)
+            route.settle(space, state)
+            say(f"canary: model {state.model[:16]}: {state.reason}: everyone is at stable")
+            return ending.ended(space, env, state)
         found = _found(space, now, limits)
         if found is None:
             return 0
@@ -119,21 +122,12 @@ def _found(space: str, now: Route, rollout: Rollout) -> tuple[Release, str, int]
         time.sleep(driver.pause(rollout))
 
 
-def _ended_damaged(space: str, env: str) -> int:
-    """End the rollout whose state cannot be read: nobody knows how far it came, or why it ended."""
-    state = ending.damaged(space)
-    route.settle(space, state)
-    say(f"canary: model {state.model[:16]}: {state.reason}: everyone is at stable")
-    return ending.ended(space, env, state)
-
-
 def _is_stable(space: str) -> bool:
     """Whether nothing is tried because the newest model is stable: the first one, or one again."""
     there = releases.running(space)
+    stable = there["stable"]
     record = champion.read(champion.CHALLENGER) or champion.read(champion.CHAMPION)
-    if there["canary"] or not there["stable"] or not record:
-        return False
-    if there["stable"].model != record["digest"]:
+    if there["canary"] or not stable or not record or stable.model != record["digest"]:
         return False
     say(f"canary: stable serves model {record['digest'][:16]} already: nothing is to be tried")
     return True

@@ -27,9 +27,12 @@ def run(settings: dict[str, str]) -> None:
     """
     space, env, work = cluster.namespace(settings), settings["ENV"], settings.get("WORK") or ""
     if settings.get("JOB"):
-        text = manifests.render_job(env, settings["JOB"], work)
+        (job,) = documents(manifests.render_job(env, settings["JOB"], work))
         signatures.trusted(work)
-        _start(space, text)
+        _apply([job])
+        name = job["metadata"]["name"]
+        print(f"deploy: to watch it: kubectl --namespace {space} logs --follow job/{name}")
+        print(f"deploy: to undo it: kubectl --namespace {space} delete job {name}")
         return
     strategy = settings.get("STRATEGY") or "canary"
     if strategy != ROLLING:
@@ -66,14 +69,6 @@ def run(settings: dict[str, str]) -> None:
         _try(space, strategy, _known(manifests.render(env, stable, release, strategy, work)))
         _said(env, f"{strategy}, with no request yet", release, f"make rollback ENV={env}")
         releases.wait(space, "stable" if strategy == "argo" else "canary", seconds)
-
-
-def _start(space: str, text: str) -> None:
-    (job,) = documents(text)
-    _apply([job])
-    name = job["metadata"]["name"]
-    print(f"deploy: to watch it: kubectl --namespace {space} logs --follow job/{name}")
-    print(f"deploy: to undo it: kubectl --namespace {space} delete job {name}")
 
 
 def _try(space: str, strategy: str, parts: list[Object]) -> None:

@@ -67,7 +67,7 @@ def scale_down(space: str) -> None:
 
 
 def damaged(space: str) -> State:
-    """The end of a rollout whose state cannot be read."""
+    """The end of a rollout whose state cannot be read: nobody knows how far it came, or why."""
     release = releases.tried(space)
     return State(release.model, release.image, "", phase="aborted", reason=DAMAGED)
 

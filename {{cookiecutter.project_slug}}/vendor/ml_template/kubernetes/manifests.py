@@ -124,7 +124,7 @@ def _built(env: str, images: dict[str, str], **parts: Any) -> str:
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "namespace": namespace({"ENV": env}),
-        "images": [dict(zip(("name", "newName", "digest"), new, strict=True)) for new in named],
+        "images": [{"name": name, "newName": new, "digest": sha} for name, new, sha in named],
     }
     with tempfile.TemporaryDirectory(prefix="kustomize-") as name:
         folder = Path(name).resolve()

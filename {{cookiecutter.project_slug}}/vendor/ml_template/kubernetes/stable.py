@@ -25,7 +25,12 @@ def finish(settings: dict[str, str], digest: str) -> str:
     now, state = releases.running(space), route.read(space).state
     other = state is None or state.model != digest
     if state and state.model == digest and state.phase == "passed":
-        release = _passed(space, state)
+        release = releases.tried(space)
+        if (release.model, release.image) != (state.model, state.image):
+            raise InputError(
+                f"{release.image} is tried now, and another passed: {state.image}: "
+                f"run `make canary`"
+            )
         signatures.serves(release.image, release.model)
         _widen(space)
         move(space, release, seconds)
@@ -42,16 +47,6 @@ def finish(settings: dict[str, str], digest: str) -> str:
         ending.scale_down(space)
     say(f"promote: {settings['ENV']}: stable serves model {digest[:16]}: {release.image}")
     return release.image
-
-
-def _passed(space: str, state: State) -> Release:
-    """The release whose rollout is `state`; raises InputError where other pods are tried now."""
-    release = releases.tried(space)
-    if (release.model, release.image) != (state.model, state.image):
-        raise InputError(
-            f"{release.image} is tried now, and another passed: {state.image}: run `make canary`"
-        )
-    return release
 
 
 def _widen(space: str) -> None:

@@ -102,7 +102,9 @@ def _data(config: Config) -> Line:
         return True, "data", f"{path} (SYNTHETIC, made by the first run)"
     if path.exists():
         return True, "data", str(path)
-    remote = _remote()
+    settings = _dvc_config()
+    name = settings.get("core", "remote", fallback="")
+    remote = settings.get(f"'remote \"{name}\"'", "url", fallback=None)
     if remote is None:
         return False, "data", f"{path} is not here, and DVC has no remote: `dvc remote add -d`"
     if "://" not in remote:
@@ -134,13 +136,6 @@ def _shown(remote: str) -> str:
     except ValueError:
         return "an address that cannot be read"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def _remote() -> str | None:
-    """Address of the default DVC remote, from the project's or the user's settings of it."""
-    parser = _dvc_config()
-    name = parser.get("core", "remote", fallback=None)
-    return parser.get(f"'remote \"{name}\"'", "url", fallback=None) if name else None
 
 
 def _dvc_config() -> configparser.ConfigParser:

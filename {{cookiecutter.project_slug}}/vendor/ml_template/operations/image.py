@@ -38,16 +38,20 @@ def run(settings: dict[str, str]) -> None:
     engine = shutil.which("docker") or shutil.which("podman")
     if engine is None:
         raise InputError("image: neither docker nor podman is installed: install one")
-    if target == "service":
+    serves = target == "service"
+    if serves:
         IMAGE.unlink(missing_ok=True)
-    name = image_name() + ("" if target == "service" else f"-{target}")
+    else:  # the commit of the code in this folder, where git has all of it
+        here = lineage.commit()
+        revision = "" if here["uncommitted"] else here["commit"] or ""
+    name = image_name() if serves else f"{image_name()}-{target}"
     tag = settings.get("TAG") or f"{name}:{digest[:16] or 'first'}"
     facts = {
         "PACKAGE": project.handed().package,
         "MODEL": folder.as_posix(),
         "MODEL_DIGEST": digest,
         "VERDICT": verdict,
-        "REVISION": _head() if target == "work" else revision,
+        "REVISION": revision,
     }
     for key in BASES[target]:
         base = settings.get(key) or _default_base(key)
@@ -56,9 +60,9 @@ def run(settings: dict[str, str]) -> None:
     build = [engine, "build", "--target", target, "--tag", tag, *arguments, "."]
     if not contents.shown(*build):
         raise InputError("image: the build failed: its message stands above")
-    if target == "service":
+    if serves:
         write_json(IMAGE, {"tag": tag, "model": digest})
-    verb = "serves" if target == "service" else "holds"
+    verb = "serves" if serves else "holds"
     print(f"image: {tag} {verb} {f'model {digest[:16]}' if digest else 'no model yet'}")
 
 
@@ -98,18 +102,12 @@ def _which(folder: str, target: str) -> tuple[Path, str, str, str]:
             raise InputError(f"MODEL={folder}: must be a folder below models/")
         return Path(folder), artifact.load(manifest.named(folder)).digest, "", ""
     record = champion.read(champion.CHALLENGER if folder else champion.CHAMPION)
-    if record is None and target == "work" and not folder:
-        return Path(), "", "", ""
-    if record is None:
+    if record is None and (target == "service" or folder):
         which = folder or "champion"
         raise InputError(f"image: there is no {which}: run `make run`, or name MODEL=models/...")
+    if record is None:
+        return Path(), "", "", ""
     if target == "service":
         champion.judged(record["digest"])
     champion.verify(record)
     return Path(record["model"]), record["digest"], record["verdict"], record["commit"] or ""
-
-
-def _head() -> str:
-    """The commit of the code in this folder; empty where git does not have all of it."""
-    here = lineage.commit()
-    return "" if here["uncommitted"] else here["commit"] or ""

@@ -1,14 +1,16 @@
-"""promote: make the challenger champion; with ENV its release is stable there first."""
+"""promote: make the challenger champion; with ENV its release is stable there first.
+
+Killed in between, the same command again finds the first done and does the rest.
+"""
 
 from __future__ import annotations
 
 from ..outside.screen import say
-from ..registry import champion, withdrawn
+from ..registry import champion, tracking, withdrawn
 from ..registry.champion import CHALLENGER, CHAMPION, Record
 from ..settings.config import GATES_FILE, InputError
 from ..storage.changes import changing
 from ..storage.files import digest
-from . import release
 
 
 def run(settings: dict[str, str]) -> bool:
@@ -18,7 +20,8 @@ def run(settings: dict[str, str]) -> bool:
     """
     with changing():
         done = _promote(settings)
-    return release.mirrored(done)
+    say(done)
+    return tracking.told("promote")
 
 
 def _promote(settings: dict[str, str]) -> str:
@@ -32,7 +35,8 @@ def _promote(settings: dict[str, str]) -> str:
     why, image = settings.get("WHY", ""), settings.get("IMAGE") or None
     if env := settings.get("ENV"):
         _allowed(verdict, challenger, current, why)
-        stable = release.stable()
+        from ..kubernetes import stable  # with ENV alone it is to be there
+
         if current and not current["image"] and (image := stable.image(settings, current)):
             current |= {"image": image}  # a rollback will need it
             champion.enthrone(current)

@@ -1,17 +1,21 @@
-"""rollback: go back to the last champion that still verifies; with ENV stable goes back first."""
+"""rollback: go back to the last champion that still verifies; with ENV stable goes back first.
+
+Killed in between, the same command again finds the first done and does the rest.
+"""
 
 from __future__ import annotations
 
 import sys
+from types import ModuleType
 
 from ..model import manifest
 from ..model.lineage import CONFIG
 from ..outside.screen import say
-from ..registry import champion, withdrawn
+from ..registry import champion, tracking, withdrawn
 from ..registry.champion import CHALLENGER, Record
 from ..settings.config import InputError
 from ..storage.changes import changing
-from . import notify, release
+from . import notify
 
 
 def run(settings: dict[str, str]) -> bool:
@@ -23,7 +27,7 @@ def run(settings: dict[str, str]) -> bool:
     another table is passed over, too.
     """
     env = settings.get("ENV")
-    if env and (state := release.stable().withdraw(settings)):
+    if env and (state := _stable().withdraw(settings)):
         say(f"rollback: {env}: everyone is at stable; model {state.model[:16]} is not tried")
         say('rollback: it is tried again for a reason only, WHY="..."; or train another one')
         return True
@@ -31,8 +35,16 @@ def run(settings: dict[str, str]) -> bool:
         done = _rollback(settings)
     if done:
         notify.tell("rollback done")
-        release.mirrored(done)
+        say(done)
+        tracking.told("rollback")
     return True  # where MLflow did not take it, that was said: a second rollback is no remedy
+
+
+def _stable() -> ModuleType:
+    """What moves releases in a cluster: asked for with ENV, and only then is it to be there."""
+    from ..kubernetes import stable
+
+    return stable
 
 
 def _rollback(settings: dict[str, str]) -> str:
@@ -40,8 +52,8 @@ def _rollback(settings: dict[str, str]) -> str:
     env, past = settings.get("ENV"), champion.history()
     further = settings.get("APPLY") == "yes"
     last = past[-1] if past and past[-1]["action"] == "rollback" else None
-    if last and env and not release.stable().image(settings, last):
-        release.stable().restore(settings, last)
+    if last and env and not _stable().image(settings, last):
+        _stable().restore(settings, last)
         say(f"rollback: {env}: stable follows the champion, model {last['digest'][:16]}")
         return ""
     if last and not further:
@@ -57,7 +69,7 @@ def _rollback(settings: dict[str, str]) -> str:
                     raise InputError(f"{other}: to go there all the same: APPLY=yes")
                 say(f"rollback: warning: {record['digest'][:16]} {other}")
             if env:
-                release.stable().restore(settings, record)
+                _stable().restore(settings, record)
         except (InputError, OSError) as error:
             say(f"rollback: {record['digest'][:16]} passed over: {error}", sys.stderr)
             continue

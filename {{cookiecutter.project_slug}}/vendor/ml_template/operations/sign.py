@@ -31,7 +31,12 @@ def run() -> None:
         raise InputError("sign: IMAGE_REGISTRY is not set, such as registry.example.com/team")
     made = read_json(IMAGE, "run `make image`")
     record = judged(made["model"], made["tag"])
-    key = _key()
+    own = os.environ.get("COSIGN_KEY")
+    if not own and not lineage.in_ci():
+        raise InputError(
+            "sign: set COSIGN_KEY (a file or a key service's address): no CI run signs"
+        )
+    key = ["--key", own, "--tlog-upload=false"] if own else []
     docker = program("docker")
     local = check(docker, made["tag"], record)
     name = f"{registry}/{image_name()}"
@@ -53,16 +58,6 @@ def run() -> None:
             _attest(environment, key, LINEAGE, predicate, image)
     write_json(IMAGE, made | {"image": image})
     print(f"sign: {image} -> {IMAGE}; its packages -> {SBOM}")
-
-
-def _key() -> list[str]:
-    if os.environ.get("COSIGN_KEY"):
-        return ["--key", os.environ["COSIGN_KEY"], "--tlog-upload=false"]
-    if not lineage.in_ci():
-        raise InputError(
-            "sign: set COSIGN_KEY (a file or a key service's address): no CI run signs"
-        )
-    return []
 
 
 def _attest(environment: dict[str, str], key: list[str], kind: str, path: Path, image: str) -> None:

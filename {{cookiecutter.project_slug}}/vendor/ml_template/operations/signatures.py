@@ -19,7 +19,7 @@ from .contents import engine
 
 LINEAGE = "urn:model-lineage:1"  # in-toto type of {model, verdict, commit}
 ATTESTED = {"cyclonedx": "list of packages (SBOM)", LINEAGE: "lineage"}
-REFERENCE = re.compile(r"[a-z0-9][^\s@]*/[^\s@:/]+@sha256:[0-9a-f]{64}")
+REFERENCE = re.compile(r"([a-z0-9][^\s@]*/[^\s@:/]+)@(sha256:[0-9a-f]{64})")
 
 
 def serves(reference: str, model: str) -> None:
@@ -55,10 +55,8 @@ def trusted(reference: str) -> None:
 @contextlib.contextmanager
 def _signature(reference: str) -> Iterator[tuple[dict[str, str], list[str]]]:
     """Where and by which words of cosign more is asked about an image whose signature is good."""
-    if not REFERENCE.fullmatch(reference):
-        raise InputError(f"IMAGE={reference}: name it by digest: registry/name@sha256:... (64 hex)")
+    name, _ = champion.by_digest(reference, REFERENCE)
     trust = _trust()
-    name = reference.partition("@")[0]
     with login(shutil.which("docker"), reference) as environment:
         said = cosign(environment, "verify", "--output", "json", *trust, reference)
         with _read("verify", reference):

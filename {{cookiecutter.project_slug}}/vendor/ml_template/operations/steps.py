@@ -12,9 +12,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ..settings.gates import Gates
-from .evidence import ANSWERS, Counts, evidence
+from .evidence import ANSWERS, Counts, comparable, evidence, few, needed, slow, slow_under_load
 from .outputs import LEAST, by_bucket, by_class, chance, psi
-from .times import comparable, few, needed, slow, slow_under_load
 
 TESTS = 4  # failed, refused, slow, each output: what alpha is divided by, with the steps
 LOOKS = 1000  # at the outputs in one step: their test is not sequential by itself
@@ -46,8 +45,11 @@ def decide(
         return Decision("abort", "gates.yaml: rollout is switched off")
     if not math.isfinite(elapsed) or elapsed < 0:
         return Decision("hold", f"the clock jumped: {elapsed} seconds")
-    if certain := _certain(canary):
-        return Decision("abort", certain, evidence=True)
+    if canary.restarts > 0:
+        return Decision("abort", f"the canary restarted {canary.restarts} times", evidence=True)
+    if canary.not_finite > 0:
+        said = f"{canary.not_finite:.0f} answers of the canary were not finite"
+        return Decision("abort", said, evidence=True)
     if elapsed >= rollout.seconds.deadline:
         return Decision("abort", f"not decided within {rollout.seconds.deadline:g} seconds")
     if not _possible(stable) or not _possible(canary):
@@ -69,14 +71,6 @@ def level(gates: Gates) -> float:
     """What one test of one step may spend of `alpha`, so that the rollout spends it once."""
     steps = gates.rollout.steps if gates.rollout else ()
     return gates.canary.alpha / (TESTS * max(len(steps), 1))
-
-
-def _certain(canary: Counts) -> str:
-    if canary.restarts > 0:
-        return f"the canary restarted {canary.restarts} times"
-    if canary.not_finite > 0:
-        return f"{canary.not_finite:.0f} answers of the canary were not finite"
-    return ""
 
 
 def _possible(counts: Counts) -> bool:

@@ -94,7 +94,6 @@ class Book:
         for name, value in _CLIENT.items():
             os.environ.setdefault(name, value)
         from mlflow import MlflowClient
-        from mlflow.exceptions import MlflowException
 
         for noisy in ("alembic", "mlflow"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -117,22 +116,11 @@ class Book:
         else:
             self.experiment = experiment.experiment_id
             _stays(server, experiment.artifact_location)
-        self.absent = MlflowException, "RESOURCE_DOES_NOT_EXIST"
-        model = self._found(self.client.get_registered_model, self.name)
+        model = _found(self.client.get_registered_model, self.name)
         if model is None:
             model = self.client.create_registered_model(self.name)
             self.made.append(f"registered model {self.name}")
         self.aliases = {name: str(version) for name, version in model.aliases.items()}
-
-    def _found(self, get: Callable[[str], Any], name: str) -> Any:
-        """What `get` has of that name; None where there is none."""
-        kind, code = self.absent
-        try:
-            return get(name)
-        except kind as error:
-            if error.error_code != code:
-                raise
-            return None
 
     def alias(self, name: str, version: str) -> None:
         """Have the alias point to that version."""
@@ -148,7 +136,7 @@ class Book:
         """
         chosen = f"name = '{self.name}' and tags.digest = '{record['digest']}'"
         for found in self.client.search_model_versions(chosen):
-            if run := self._found(self.client.get_run, found.run_id):
+            if run := _found(self.client.get_run, found.run_id):
                 self._whole(run, Path(record["model"]))
                 return str(found.version)
         verdict = verify(record)
@@ -203,26 +191,40 @@ class Book:
                 self.client.delete_run(found.info.run_id)
         identity = read_json(folder / "model.json", "run `make run`")["identity"]
         run = self.client.create_run(self.experiment, tags=_tags(verdict, identity))
-        self._log(run.info.run_id, verdict, identity)
+        name = run.info.run_id
+        self.client.log_batch(name, *_logged(verdict, identity))
         if passed:
-            self.client.log_artifacts(run.info.run_id, str(folder), "model")
-        self.client.log_dict(run.info.run_id, verdict, "verdict.json")
-        self.client.set_terminated(run.info.run_id, "FINISHED")
-        self.made.append(f"run {run.info.run_id}")
+            self.client.log_artifacts(name, str(folder), "model")
+        self.client.log_dict(name, verdict, "verdict.json")
+        self.client.set_terminated(name, "FINISHED")
+        self.made.append(f"run {name}")
         return run
 
-    def _log(self, run: str, verdict: Record, identity: Record) -> None:
-        from mlflow.entities import Metric, Param
 
-        now = int(time.time() * 1000)
-        figures = dict(verdict["measured"])
-        for name, estimate in verdict["metrics"].items():
-            figures |= {name: estimate["value"]}
-            figures |= {f"{name}_{end}": estimate[end] for end in ("low", "high")}
-        metrics = [Metric(key, value, now, 0) for key, value in figures.items()]
-        params = {key: identity[key] for key in ("estimator", "task", "target", "seed", "threads")}
-        params |= {f"params.{key}": value for key, value in identity["params"].items()}
-        self.client.log_batch(run, metrics, [Param(k, str(v)[:6000]) for k, v in params.items()])
+def _found(get: Callable[[str], Any], name: str) -> Any:
+    """What `get` has of that name; None where there is none."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return get(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+
+
+def _logged(verdict: Record, identity: Record) -> tuple[list[Any], list[Any]]:
+    """Metrics and parameters of a run."""
+    from mlflow.entities import Metric, Param
+
+    now, figures = int(time.time() * 1000), dict(verdict["measured"])
+    for name, estimate in verdict["metrics"].items():
+        figures |= {name: estimate["value"]}
+        figures |= {f"{name}_{end}": estimate[end] for end in ("low", "high")}
+    params = {key: identity[key] for key in ("estimator", "task", "target", "seed", "threads")}
+    params |= {f"params.{key}": value for key, value in identity["params"].items()}
+    metrics = [Metric(key, value, now, 0) for key, value in figures.items()]
+    return metrics, [Param(key, str(value)[:6000]) for key, value in params.items()]
 
 
 def _tags(verdict: Record, identity: Record) -> dict[str, str]:

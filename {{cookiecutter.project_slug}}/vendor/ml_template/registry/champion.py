@@ -128,9 +128,9 @@ def pointer(
     }
 
 
-def by_digest(image: str) -> tuple[str, str]:
+def by_digest(image: str, form: re.Pattern[str] = BY_DIGEST) -> tuple[str, str]:
     """Name and digest of `image`; raises InputError where it is named by a tag."""
-    found = BY_DIGEST.fullmatch(image)
+    found = form.fullmatch(image)
     if found is None:
         raise InputError(f"IMAGE={image}: name it by digest: registry/name@sha256:... (64 hex)")
     return found[1], found[2]

@@ -8,12 +8,14 @@ MLflow alone is that long to import: among other words it is asked only where so
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..outside.screen import say
 from ..settings.config import InputError
 from ..storage.files import read_json, write_json
 from .book import Book, address, move_away, without_user
@@ -67,6 +69,16 @@ def mirror(verdict: Record | None = None, folder: Path | None = None, ask: bool 
     if now != told:
         write_json(MIRRORED, now)
     return now
+
+
+def told(word: str, *news: Any) -> bool:
+    """Whether MLflow took what `mirror` tells it; why it did not is said for `word`."""
+    try:
+        mirror(*news)
+    except InputError as error:
+        say(f"{word}: {error}", sys.stderr)
+        return False
+    return True
 
 
 def version(digest: str) -> str | None:

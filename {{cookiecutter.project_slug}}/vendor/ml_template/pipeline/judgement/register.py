@@ -37,12 +37,7 @@ def run(alone: bool = True) -> bool:
     folder = keep(verdict) if passed else CANDIDATE
     state = point(verdict) if passed else "refused, not registered"
     print(f"register: model {verdict['model'][:16]} {state}")
-    try:
-        tracking.mirror(verdict, folder, alone)
-    except InputError as error:
-        print(f"register: {error}", file=sys.stderr)
-        return False
-    return passed
+    return tracking.told("register", verdict, folder, alone) and passed
 
 
 def keep(verdict: Record) -> Path:
