@@ -262,7 +262,7 @@ def planted(world: World, kind: str, folder: Path) -> None:
     """An image with that fault in its code is tried."""
     copy = twin(world.project, folder / "image")
     file, lines = BAD[kind]
-    path = copy / bake.KIT / file
+    (path,) = [*copy.glob(f"{bake.KIT}/{file}"), *copy.glob(f"src/*/{file}")]
     text = path.read_text(encoding="utf-8")
     bad = text.replace(PREDICT if file.endswith("predict.py") else "import numpy as np\n", lines)
     assert bad != text
