@@ -28,7 +28,7 @@ class Amounts(NamedTuple):
     fault: str = ""
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether every text is a number."""
         return not np.isnan(self.values).any()
 
@@ -54,7 +54,7 @@ def read(texts: list[str], source: Source) -> Amounts:
             like = f"its numbers are written like {own.example}"
             return amounts._replace(fault=f"{like}, and may be thousands or decimals: {_REMEDY}")
         return amounts._replace(said=_said(own.grouped, decimal, None))
-    return amounts if amounts.whole else amounts._replace(fault=_two_ways(texts, list(found)))
+    return amounts if amounts.complete else amounts._replace(fault=_two_ways(texts, list(found)))
 
 
 def _look(texts: list[str], sign: str) -> Thousands:

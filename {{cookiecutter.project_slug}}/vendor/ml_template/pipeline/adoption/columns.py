@@ -113,7 +113,7 @@ def _typed(name: str, texts: Texts, source: Source) -> Found:
     found = amounts.read(texts.values, source)
     if found.fault:
         return Found(reason=found.fault)
-    if not found.whole:
+    if not found.complete:
         return _times(texts) or _category(name, texts, amounts.dressed(texts, source.decimal))
     if any(value[0] == "0" and value[1:2].isdigit() for value in texts.values):
         return _category(name, texts, note="codes with leading zeros")

@@ -51,6 +51,18 @@ class Source:
         """The column as texts; see `as_texts`."""
         return as_texts(self.columns[name])
 
+    def holds(self, name: str, words: frozenset[str]) -> set[str]:
+        """Those of `words` that stand in a column of texts."""
+        column = self.columns[name]
+        if not pa.types.is_dictionary(column.type):
+            column = column.cast(pa.string()).dictionary_encode()
+        wanted = pa.array(words, pa.string())
+        found: set[str] = set()
+        for chunk in column.chunks:
+            texts = pc.utf8_trim_whitespace(chunk.dictionary.cast(pa.string()))
+            found |= set(texts.filter(pc.is_in(texts, wanted)).to_pylist())
+        return found
+
     def padded(self, missing: set[str]) -> set[str]:
         """Forms of the texts in `missing` with more blanks around them than one."""
         found: set[str] = set()

@@ -85,9 +85,9 @@ def _texts(where: str, source: Source, name: str, missing: set[str]) -> Texts:
 def _choose(where: str, texts: Texts, amounts: Amounts) -> tuple[Task, str]:
     values, which = np.unique(amounts.values, return_inverse=True)
     different = len(texts.values)
-    if different == 2 or (amounts.whole and len(values) == 2):
+    if different == 2 or (amounts.complete and len(values) == 2):
         return "binary", "two values"
-    if amounts.whole:
+    if amounts.complete:
         return _choose_number(values, np.bincount(which, texts.counts))
     if time_format(texts.values) is not None:
         raise InputError(f"{where} holds times: choose a TARGET of classes or numbers")
@@ -122,7 +122,7 @@ def _no_number(texts: Texts, amounts: Amounts) -> tuple[str, int]:
 def _regression(where: str, texts: Texts, amounts: Amounts, why: str) -> Target:
     if amounts.fault:
         raise InputError(f"{where}: {amounts.fault}")
-    if not amounts.whole:
+    if not amounts.complete:
         odd, row = _no_number(texts, amounts)
         raise InputError(
             f"{where}: {odd!r} in row {row:,} is not a number: regression needs numbers (write "
@@ -133,9 +133,9 @@ def _regression(where: str, texts: Texts, amounts: Amounts, why: str) -> Target:
 
 
 def _classification(where: str, texts: Texts, task: Task, why: str, decimal: str) -> Target:
-    _require_different(where, sorted(texts.values, key=_order), decimal)
+    _require_different(where, _ordered(texts.values), decimal)
     texts = texts.categories()
-    labels = tuple(sorted(texts.values, key=_order))
+    labels = tuple(_ordered(texts.values))
     if task == "binary" and len(labels) != 2:
         raise InputError(f"{where} has {len(labels):,} different values: binary needs two")
     rare = texts.values[int(texts.counts.argmin())]
@@ -153,9 +153,10 @@ def _classification(where: str, texts: Texts, task: Task, why: str, decimal: str
     return Target(task, values, why, labels, positive, reason)
 
 
-def _order(label: str) -> tuple[float, str]:
-    value = numbers([label])[0]
-    return (float("inf") if np.isnan(value) else float(value), label)
+def _ordered(labels: list[str]) -> list[str]:
+    """Labels by their numbers; those that are none come after them."""
+    values = np.nan_to_num(numbers(labels), nan=np.inf).tolist()
+    return [label for _, label in sorted(zip(values, labels, strict=True))]
 
 
 def _require_different(where: str, labels: list[str], decimal: str) -> None:

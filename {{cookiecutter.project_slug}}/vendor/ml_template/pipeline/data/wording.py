@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-USUAL_MISSING = frozenset(("", "NA", "N/A", "NaN", "nan", "null", "NULL"))
 # no category is called so
 SURE_MISSING = frozenset(
-    ("?", "n/a", "#N/A", "#N/A N/A", "<NA>", "NaT", "\\N", "(null)", "-NaN", "-nan", "#DIV/0!",
-     "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!")
+    ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "?", "n/a", "#N/A", "#N/A N/A", "<NA>", "NaT",
+     "\\N", "(null)", "-NaN", "-nan", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!")
 )  # fmt: skip
 # a marker only where everything else in the column is a number or a time
 LIKELY_MISSING = frozenset(
