@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
 
 from ..registry.champion import MODELS
 from ..settings.config import InputError
 from ..storage.files import parsed, write_text
 
 JOURNAL = MODELS / "retraining.jsonl"
-Entry = dict[str, Any]  # time, decision, asked, triggers, brakes; place where CI trains
+
+
+class Entry(TypedDict):
+    """A decision, or with `code` and `made` (a digest) how a retraining ended.
+
+    `asked` is a digest of what it was asked for; `place` is where CI trains.
+    """
+
+    time: str
+    decision: Literal["nothing to do", "held", "retrain", "finished", "failed"]
+    model: str
+    triggers: dict[str, str]
+    brakes: dict[str, str]
+    asked: str
+    place: NotRequired[str]
+    code: NotRequired[int]
+    made: NotRequired[str | None]
 
 
 def read_journal() -> list[Entry]:
@@ -19,7 +35,7 @@ def read_journal() -> list[Entry]:
     if not JOURNAL.exists():
         return []
     lines = JOURNAL.read_bytes().splitlines()
-    entries = [parsed(line, JOURNAL, "restore it from git") for line in lines]
+    entries: list[Entry] = [parsed(line, JOURNAL, "restore it from git") for line in lines]
     try:
         for entry in entries:
             _ = days_since(entry), entry["decision"], entry["asked"]

@@ -12,6 +12,7 @@ import numpy as np
 from ..model import manifest, measures
 from ..model.artifact import Model, output_names
 from ..model.metrics import Interval, encode_target, interval
+from ..model.shapes import Verdict
 from ..registry.champion import folder
 from ..settings.config import Config, InputError, load_config
 from ..storage.places import LABELLED
@@ -34,9 +35,7 @@ class Answered(NamedTuple):
         return Answered(*(part[self.times >= time] for part in self))
 
 
-def measure(
-    model: Model, kept: dict[str, Any], config: Config, path: Path = LABELLED
-) -> dict[str, Any]:
+def measure(model: Model, kept: Verdict, config: Config, path: Path = LABELLED) -> dict[str, Any]:
     """{verdict, reason, rows, metric, value, low, high, before} of the labelled answers of `model`.
 
     `kept` is the verdict it passed, with the figures of its hold-out.

@@ -13,6 +13,7 @@ from types import ModuleType
 
 from ..model import manifest
 from ..model.lineage import CONFIG
+from ..model.shapes import Verdict
 from ..outside.screen import say
 from ..outside.text import aligned
 from ..registry import champion, tracking
@@ -35,7 +36,7 @@ def offer(settings: dict[str, str]) -> None:
     where another model is challenger.
     """
     verdict = champion.read_verdict(VERDICT, "run `make gate`")
-    model = str(verdict["model"])
+    model = verdict["model"]
     said = _nothing(model, verdict["verdict"], settings.get("WHY", ""))
     challenger = champion.read(CHALLENGER)
     if not said and (challenger is None or challenger["digest"] != model):
@@ -111,7 +112,7 @@ def _stable() -> ModuleType:
     return stable
 
 
-def _allowed(verdict: Record, challenger: Record, current: Record | None, why: str) -> None:
+def _allowed(verdict: Verdict, challenger: Record, current: Record | None, why: str) -> None:
     """Raise InputError unless the verdict is by today's gates and against today's champion.
 
     So too for a model that was taken back, without a reason.
@@ -129,7 +130,7 @@ def _allowed(verdict: Record, challenger: Record, current: Record | None, why: s
         )
 
 
-def _compared(verdict: Record, current: Record) -> bool:
+def _compared(verdict: Verdict, current: Record) -> bool:
     """Whether the verdict compared its model with the champion of today, whose folder was here."""
     same = verdict["inputs"]["champion"] == current["digest"]
     return bool(same and verdict["rival"]["state"] != "absent")

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model import lineage, manifest
+from ..model.shapes import Judgement, Verdict
 from ..outside.text import line
 from ..settings.config import InputError
 from ..storage import changes
@@ -47,14 +48,14 @@ def folder(digest: str) -> Path:
     return MODELS / digest[:16]
 
 
-def sealed(verdict: Record) -> Record:
+def sealed(verdict: Judgement) -> Verdict:
     """`verdict` with the SHA-256 of its canonical JSON as `digest`."""
-    return verdict | {"digest": digest_json(verdict)}
+    return {**verdict, "digest": digest_json(verdict)}
 
 
-def read_verdict(path: Path, remedy: str) -> Record:
+def read_verdict(path: Path, remedy: str) -> Verdict:
     """The verdict in `path`; raises InputError unless its digest, form and lines agree."""
-    verdict = read_json(path, remedy)
+    verdict: Verdict = read_json(path, remedy)
     if not isinstance(verdict, dict):
         raise InputError(f"{path} is no verdict: {remedy}")
     content = {key: value for key, value in verdict.items() if key != "digest"}
@@ -86,7 +87,7 @@ def read(path: Path) -> Record | None:
     return {"image": None} | record
 
 
-def verify(record: Record) -> Record:
+def verify(record: Record) -> Verdict:
     """The passed verdict of the version `record` points to.
 
     Raises InputError unless every file of the version has its digest and the verdict names it.
@@ -95,7 +96,7 @@ def verify(record: Record) -> Record:
     return verdict(record)
 
 
-def verdict(record: Record) -> Record:
+def verdict(record: Record) -> Verdict:
     """The passed verdict that `record` names: its figures stand under its digest.
 
     Raises InputError where it is damaged, refused, or on another model.
@@ -112,7 +113,7 @@ def verdict(record: Record) -> Record:
 
 
 def pointer(
-    digest: str, verdict: Record, action: str, why: str, image: str | None = None
+    digest: str, verdict: Verdict, action: str, why: str, image: str | None = None
 ) -> Record:
     """A new pointer to the kept version `digest`, made now by whoever runs this."""
     if image is not None and not re.fullmatch(r"[^\s@]+@sha256:[0-9a-f]{64}", image):
@@ -215,7 +216,7 @@ def _seal(before: str, record: Record) -> str:
     return digest_json([before, {"image": None} | record])
 
 
-def refused() -> Record | None:
+def refused() -> Verdict | None:
     """The verdict on the candidate judged last here, where it refused; else None."""
     if not VERDICT.exists():
         return None

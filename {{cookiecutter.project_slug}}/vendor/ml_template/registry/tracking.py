@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ..model.manifest import FILE
+from ..model.shapes import Verdict
 from ..settings.config import InputError
 from ..storage.files import read_json, write_json
 from .champion import CHALLENGER, CHAMPION, MODELS, Record, read, verify
@@ -38,7 +39,7 @@ _CLIENT = {  # the environment has the last word
 }
 
 
-def mirror(verdict: Record | None = None, folder: Path | None = None, ask: bool = True) -> Record:
+def mirror(verdict: Verdict | None = None, folder: Path | None = None, ask: bool = True) -> Record:
     """Tell MLflow of `verdict` on the model in `folder`, and of champion and challenger.
 
     Without `ask`, what it took once it is believed to have. Returns {server, versions: {digest:
@@ -279,7 +280,7 @@ class Book:
             except (InputError, KeyError, TypeError):
                 return False
 
-    def run(self, verdict: Record, folder: Path) -> Any:
+    def run(self, verdict: Verdict, folder: Path) -> Any:
         """The finished run of `verdict`; one that was cut short is deleted and made again."""
         from mlflow.entities import ViewType
 
@@ -301,7 +302,7 @@ class Book:
         self.made.append(f"run {run.info.run_id}")
         return run
 
-    def _log(self, run: str, verdict: Record, identity: Record) -> None:
+    def _log(self, run: str, verdict: Verdict, identity: Record) -> None:
         from mlflow.entities import Metric, Param
 
         now = int(time.time() * 1000)
@@ -311,15 +312,15 @@ class Book:
         self.client.log_batch(run, metrics, [Param(k, str(v)[:6000]) for k, v in params.items()])
 
 
-def _metrics(verdict: Record) -> dict[str, float]:
+def _metrics(verdict: Verdict) -> dict[str, float]:
     flat = dict(verdict["measured"])
     for name, estimate in verdict["metrics"].items():
         flat |= {name: estimate["value"]}
-        flat |= {f"{name}_{end}": estimate[end] for end in ("low", "high")}
+        flat |= {f"{name}_low": estimate["low"], f"{name}_high": estimate["high"]}
     return flat
 
 
-def _tags(verdict: Record, identity: Record) -> dict[str, str]:
+def _tags(verdict: Verdict, identity: Record) -> dict[str, str]:
     lineage = verdict["lineage"]
     tags = {
         "digest": verdict["model"],

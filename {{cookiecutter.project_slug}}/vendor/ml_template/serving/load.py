@@ -60,7 +60,7 @@ def run(settings: dict[str, str]) -> bool:
     return all(line["verdict"] != "refused" for line in lines)
 
 
-def _judge(found: dict[str, Any], rule: gates.Load) -> list[dict[str, Any]]:
+def _judge(found: dict[str, Any], rule: gates.Load) -> list[gates.Check]:
     return [
         gates.compare("p95_ms", found["p95_ms"], "<=", rule.max_p95_ms),
         gates.compare("p99_ms", found["p99_ms"], "<=", rule.max_p99_ms),

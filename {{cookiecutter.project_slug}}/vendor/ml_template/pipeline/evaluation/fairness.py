@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from ...model.shapes import Fairness, Gaps
 from ...tables import small
 from .slices import Groups
 
@@ -23,7 +23,7 @@ def compare(
     prediction: np.ndarray,
     counted_above: int = COUNTED_ABOVE,
     least: int = 0,
-) -> dict[str, Any]:
+) -> Fairness:
     """Rates of the groups in the test set, and their largest differences.
 
     Demographic parity: difference of the selection rates. Equalized odds: the larger one of the
@@ -42,7 +42,7 @@ def compare(
         rates = _errors(truth, prediction, codes)
         overall = float(rates["mean_absolute_error"] @ counts / counts.sum())
         rates["mean_absolute_error"][hidden] = np.nan
-        found: dict[str, float | None] = {"error_gap": _relative_gap(rates, overall)}
+        found: Gaps = {"error_gap": _relative_gap(rates, overall)}
     else:
         guess, classes = prediction.argmax(axis=1), prediction.shape[1]
         rates = _rates(truth, guess, codes, classes, counted_above)
@@ -57,14 +57,13 @@ def compare(
         | {name: _number(values[at]) for name, values in shown.items()}
         for at, code in enumerate(present)
     ]
-    result: dict[str, Any] = {"column": column, "groups": table} | found
-    if None in found.values():
+    if hidden.any():
+        found["reason"] = f"groups of {small.few(least)} rows are not compared"
+    elif None in found.values():
         alone = f"the test set holds one group only ({groups.names[present[0]]!r})"
         unknown = "no two groups have rows of the classes that the rates are about"
-        result["reason"] = alone if len(present) == 1 else unknown
-    if hidden.any():
-        result["reason"] = f"groups of {small.few(least)} rows are not compared"
-    return result
+        found["reason"] = alone if len(present) == 1 else unknown
+    return {"column": column, "groups": table, **found}
 
 
 def _leave_out(rates: Rates, hidden: np.ndarray, cells: np.ndarray, least: int) -> None:
@@ -91,7 +90,7 @@ def _relative_gap(rates: Rates, overall: float) -> float | None:
     return gap if gap is None or overall == 0 else gap / overall
 
 
-def _differences(rates: Rates) -> dict[str, float | None]:
+def _differences(rates: Rates) -> Gaps:
     gaps = {name: _gap(values) for name, values in rates.items()}
     odds = [gaps["true_positive_rate"], gaps["false_positive_rate"]]
     known = [gap for gap in odds if gap is not None]

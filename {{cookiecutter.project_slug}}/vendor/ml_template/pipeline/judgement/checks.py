@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...model import measures
+from ...model import measures, shapes
 from ...model.lineage import in_ci
 from ...settings import gates as rules
-from ...settings.gates import compare, line
+from ...settings.gates import Check, compare, line
 from .evidence import Evidence, Lines
 from .group_checks import fairness, slices
 
@@ -54,9 +54,10 @@ def champion(evidence: Evidence, rule: rules.Champion) -> Lines:
     return lines
 
 
-def _difference(gate: str, rival: dict[str, Any], max_drop: float) -> dict[str, Any]:
-    value, low, high = (rival[key] for key in ("value", "low", "high"))
-    wrong = next(filter(None, map(rules.fault, (value, low, high))), None)
+def _difference(gate: str, rival: shapes.Rival | shapes.Gap, max_drop: float) -> Check:
+    numbers: list[Any] = [rival["value"], rival["low"], rival["high"]]
+    value, low, high = numbers
+    wrong = next(filter(None, map(rules.fault, numbers)), None)
     if wrong or not low <= value <= high:
         return line(gate, "refused", wrong or "an interval that does not hold its value")
     reason = f"{rival['reason']}, 95 % interval [{low:.4g}, {high:.4g}]"
@@ -117,29 +118,25 @@ def lineage(evidence: Evidence, rule: rules.Lineage) -> Lines:
         "config": "model_config.yaml",
         "lock": "the locks in requirements/",
     }
-    lines = []
+    lines, today = [], {**evidence.lineage}
     for key, what in names.items():
-        same = evidence.identity.get(key) == evidence.lineage[key]
-        reason = "" if same else f"{what} changed after training: run `make run`"
-        lines.append(
-            line(
-                f"lineage.{key}",
-                "passed" if same else "refused",
-                reason,
-                evidence.lineage[key][:12],
-            )
-        )
+        now = str(today[key])
+        if evidence.identity.get(key) == now:
+            lines.append(line(f"lineage.{key}", "passed", "", now[:12]))
+        else:
+            reason = f"{what} changed after training: run `make run`"
+            lines.append(line(f"lineage.{key}", "refused", reason, now[:12]))
     return [*lines, _commit(evidence.lineage, rule.require_commit or in_ci())]
 
 
-def _commit(lineage: dict[str, Any], required: bool) -> dict[str, Any]:
+def _commit(lineage: shapes.Lineage, required: bool) -> Check:
     paths = lineage["uncommitted"]
     reason = lineage["reason"]
     if paths:
         more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
         reason = f"not committed: {', '.join(paths[:3])}{more}"
     if not reason:
-        return line("lineage.commit", "passed", "", lineage["commit"][:12])
+        return line("lineage.commit", "passed", "", (lineage["commit"] or "")[:12])
     return line("lineage.commit", "refused" if required else "warning", reason)
 
 

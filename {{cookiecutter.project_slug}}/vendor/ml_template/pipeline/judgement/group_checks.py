@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...model import measures
 from ...settings import gates as rules
 from ...settings.categories import category
-from ...settings.gates import Verdict, compare, line
+from ...settings.gates import Check, Verdict, compare, line
 from ...tables import small
 from .evidence import Estimate, Evidence, Fairness, Group, Lines, Slice
 
@@ -49,9 +47,7 @@ def _shown_rows(evidence: Evidence) -> dict[tuple[str, str], small.Count]:
     }
 
 
-def _slice(
-    evidence: Evidence, part: Slice, rule: rules.Slices, rows: small.Count
-) -> dict[str, Any]:
+def _slice(evidence: Evidence, part: Slice, rule: rules.Slices, rows: small.Count) -> Check:
     whole = evidence.evaluation.metrics.get(part.metric)
     within = measures.ranges(evidence.config)[part.metric]
     limit = None
@@ -68,7 +64,7 @@ def _slice(
     return _quiet(found, reason) if part.rows < evidence.config.report.min_cell else found
 
 
-def _quiet(found: dict[str, Any], reason: str) -> dict[str, Any]:
+def _quiet(found: Check, reason: str) -> Check:
     """The line of a small group, without what was measured of it."""
     return found | {"value": None, "reason": reason}
 

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from ...model import manifest
+from ...model.shapes import Verdict
 from ...registry import champion, tracking
 from ...registry.champion import CHALLENGER, CHAMPION, VERDICTS, Record
 from ...settings.config import InputError
@@ -45,14 +46,15 @@ def run(alone: bool = True) -> bool:
     return passed
 
 
-def keep(verdict: Record) -> Path:
+def keep(verdict: Verdict) -> Path:
     """Folder of the kept version, written once: the candidate with its metrics and lineage."""
     folder = champion.folder(verdict["model"])
     path = VERDICTS / f"{verdict['digest'][:16]}.json"
     if not _whole(folder, verdict["model"]):
         kept, files = manifest.read(CANDIDATE, verdict["model"])
-        kept |= {key: verdict[key] for key in ("metrics", "lineage")}
-        kept |= {"verdict": {key: verdict[key] for key in ("verdict", "digest", "checks")}}
+        kept |= {"metrics": verdict["metrics"], "lineage": verdict["lineage"]}
+        said = {"verdict": verdict["verdict"], "digest": verdict["digest"]}
+        kept["verdict"] = said | {"checks": verdict["checks"]}
         with changing(), new_folder(folder) as new:
             for name, content in files.items():
                 (new / name).write_bytes(content)
@@ -74,7 +76,7 @@ def _whole(folder: Path, digest: str) -> bool:
     return True
 
 
-def point(verdict: Record) -> str:
+def point(verdict: Verdict) -> str:
     """Point challenger, or champion where there is none, to the kept version; says which."""
     said, pointers = _planned(verdict)
     if pointers:
@@ -85,7 +87,7 @@ def point(verdict: Record) -> str:
     return said
 
 
-def _planned(verdict: Record) -> tuple[str, dict[Path, Record]]:
+def _planned(verdict: Verdict) -> tuple[str, dict[Path, Record]]:
     """What becomes of the model, and the pointers that change with it.
 
     Where it is the champion, it is challenger too: one that waited was passed by a later run.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ...model.shapes import Evaluation, Verdict
 from ...settings.config import Config
 from ...storage.places import STARTER
 from . import tables
@@ -41,7 +42,12 @@ class Facts:
 
 
 def gather(
-    project: str, config: Config, evaluation: Json, verdict: Json | None, identity: Json, data: Json
+    project: str,
+    config: Config,
+    evaluation: Evaluation,
+    verdict: Verdict | None,
+    identity: Json,
+    data: Json,
 ) -> Facts:
     """Facts of the evaluated model; `verdict` is the one on this model, or None.
 
@@ -87,7 +93,7 @@ def gather(
     )
 
 
-def _classes(counts: Json) -> str:
+def _classes(counts: Mapping[str, int | str]) -> str:
     if len(counts) <= 4:
         return ", ".join(f"{label} {tables.number(count)}" for label, count in counts.items())
     known = [count for count in counts.values() if isinstance(count, int)]
@@ -105,7 +111,7 @@ def _about(config: Config, identity: Json) -> str:
     return f"Predicts {task} from {len(config.features)} columns; {identity['estimator']}."
 
 
-def _warnings(evaluation: Json, verdict: Json | None) -> list[str]:
+def _warnings(evaluation: Evaluation, verdict: Verdict | None) -> list[str]:
     synthetic = (
         "The data is SYNTHETIC: it was made to try this project out. Nothing here is evidence "
         "about people or credit."
@@ -115,7 +121,7 @@ def _warnings(evaluation: Json, verdict: Json | None) -> list[str]:
     return [synthetic, *found] if evaluation["data"]["path"] == STARTER.as_posix() else found
 
 
-def _verdict(verdict: Json | None) -> tuple[str, list[str]]:
+def _verdict(verdict: Verdict | None) -> tuple[str, list[str]]:
     if verdict is None:
         return "not judged", ["no verdict on this model yet: run make gate"]
     checks = verdict["checks"]

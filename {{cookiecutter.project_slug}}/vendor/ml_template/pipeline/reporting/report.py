@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
 
 from ...model.artifact import PROFILE
+from ...model.shapes import Evaluation, Verdict
 from ...settings.config import InputError, load_config
 from ...storage.files import read_json, write_text
 from ...storage.places import CANDIDATE, EVALUATION, REPORT, REPORTS, VERDICT
@@ -27,7 +27,7 @@ def run() -> None:
 
 def read_facts() -> Facts:
     """What is known of the evaluated candidate; raises InputError for files of another model."""
-    evaluation = read_json(EVALUATION, "run `make evaluate`")
+    evaluation: Evaluation = read_json(EVALUATION, "run `make evaluate`")
     manifest = read_json(MODEL, "run `make train`")
     if manifest["digest"] != evaluation["model"]:
         raise InputError(
@@ -46,10 +46,9 @@ def read_facts() -> Facts:
     )
 
 
-def _verdict(model: str) -> dict[str, Any] | None:
+def _verdict(model: str) -> Verdict | None:
     """The verdict on this model; None where there is none, or one on an earlier model."""
-    path = VERDICT
-    if not path.exists():
+    if not VERDICT.exists():
         return None
-    verdict: dict[str, Any] = read_json(path, "run `make gate`")
+    verdict: Verdict = read_json(VERDICT, "run `make gate`")
     return verdict if verdict["model"] == model else None
