@@ -90,33 +90,37 @@ def point(verdict: Verdict) -> str:
 def _planned(verdict: Verdict) -> tuple[str, dict[Path, Record]]:
     """What becomes of the model, and the pointers that change with it.
 
-    Where it is the champion, it is challenger too: one that waited was passed by a later run.
+    Where it is the champion, it is challenger too: one that waited was passed by a later run. As
+    challenger it stands by the verdict of today, which `make promote` asks for.
     """
     digest = verdict["model"]
+
+    def new(why: str) -> Record:
+        return champion.pointer(digest, verdict, "register", why)
+
     current, challenger = champion.read(CHAMPION), champion.read(CHALLENGER)
+    known = challenger and (challenger["digest"], challenger["verdict"])
+    stays = known == (digest, verdict["digest"])
     if current is None:
-        return _crown(champion.pointer(digest, verdict, "register", "the first model"))
+        return _crown(new("the first model"))
     if current["digest"] == digest:
         try:
             champion.verify(current)
         except InputError as error:
-            why = f"made and judged again, because {str(error).splitlines()[0]}"
-            return _crown(champion.pointer(digest, verdict, "register", why))
-        waits = not challenger or challenger["digest"] != digest
-        return "is the champion", {CHALLENGER: current} if waits else {}
+            return _crown(new(f"made and judged again, because {str(error).splitlines()[0]}"))
+        same = current["verdict"] == verdict["digest"]
+        again = {} if stays else {CHALLENGER: current if same else new("judged again")}
+        return "is the champion", again
     rival = verdict["rival"]
     other = rival["state"] == "other" and rival["champion"] == current["digest"]
     taken_back = champion.withdrawn(digest)
     if other and current["action"] != "rollback" and not taken_back:
-        return _crown(champion.pointer(digest, verdict, "register", rival["reason"]))
+        return _crown(new(rival["reason"]))
     words = ("make promote", f"makes it champion instead of {current['digest'][:16]}")
     said = f"is challenger; `{words[0]}` {words[1]}"
     if taken_back:
         said = f'is challenger, but was {taken_back}; `{words[0]} WHY="..."` {words[1]}'
-    known = challenger and (challenger["digest"], challenger["verdict"])
-    if known == (digest, verdict["digest"]):
-        return said, {}
-    return said, {CHALLENGER: champion.pointer(digest, verdict, "register", "passed the gate")}
+    return said, {} if stays else {CHALLENGER: new("passed the gate")}
 
 
 def _crown(record: Record) -> tuple[str, dict[Path, Record]]:
