@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -76,39 +77,26 @@ def calibration(evidence: Evidence, rule: rules.Calibration) -> Lines:
     return [compare("calibration", error, "<=", rule.max_error, reason, (0.0, 1.0))]
 
 
-def latency(evidence: Evidence, rule: rules.Latency) -> Lines:
-    """Speed of the real artifact."""
-    measured = evidence.measured
-    p99, speed = measured.get("p99_ms"), measured.get("rows_per_second")
-    return [
-        compare("latency.p99_ms", p99, "<=", rule.max_p99_ms, "one row at a time", _AT_LEAST_0),
-        compare(
-            "latency.rows_per_second", speed, ">=", rule.min_rows_per_second, "a batch", _AT_LEAST_0
-        ),
-    ]
+def artifact(evidence: Evidence, rule: rules.Latency | rules.Size) -> Lines:
+    """Speed of the real artifact, and what it costs."""
+    lines, gate = [], type(rule).__name__.lower()
+    for name, limit in rule:  # such as max_p99_ms
+        side, _, key = name.partition("_")
+        value, direction = evidence.measured.get(key), _DIRECTIONS[side]
+        found = compare(f"{gate}.{key}", value, direction, limit, _HOW.get(key, ""), _AT_LEAST_0)
+        lines.append(found)
+    return lines
 
 
-def size(evidence: Evidence, rule: rules.Size) -> Lines:
-    """What the real artifact costs."""
-    asked = {
-        "mb": rule.max_mb,
-        "load_seconds": rule.max_load_seconds,
-        "memory_mb": rule.max_memory_mb,
-    }
-    return [
-        compare(f"size.{name}", evidence.measured.get(name), "<=", limit, "", _AT_LEAST_0)
-        for name, limit in asked.items()
-    ]
+_AT_LEAST_0 = (0.0, math.inf)
+_DIRECTIONS: dict[str, rules.Direction] = {"max": "<=", "min": ">="}
+_HOW = {"p99_ms": "one row at a time", "rows_per_second": "a batch"}
 
 
 def determinism(evidence: Evidence, rule: rules.Determinism) -> Lines:
     """Whether the same row always gets the same answer."""
-    difference = evidence.measured.get("difference")
-    reason = "the same rows twice, and row by row"
+    difference, reason = evidence.measured.get("difference"), "the same rows twice, and row by row"
     return [compare("determinism", difference, "<=", rule.max_difference, reason, _AT_LEAST_0)]
-
-
-_AT_LEAST_0 = (0.0, float("inf"))
 
 
 def lineage(evidence: Evidence, rule: rules.Lineage) -> Lines:
@@ -160,8 +148,8 @@ CHECKS: dict[str, Callable[[Evidence, Any], Lines]] = {
     "slices": slices,
     "fairness": fairness,
     "calibration": calibration,
-    "latency": latency,
-    "size": size,
+    "latency": artifact,
+    "size": artifact,
     "lineage": lineage,
     "sensitive_features": sensitive_features,
     "determinism": determinism,

@@ -39,42 +39,6 @@ class Estimate(Record):
         return self
 
 
-class Slice(Record):
-    """The metric of one group; without a value, `reason` says why."""
-
-    column: str
-    group: str
-    rows: Count
-    metric: str
-    value: float | None
-    low: float | None
-    high: float | None
-    reason: str = ""
-
-
-class Group(Record):
-    """Rates of one group of a sensitive column; which ones depends on the task."""
-
-    group: str
-    rows: Count
-    accuracy: float | None = None
-    selection_rate: float | None = None
-    true_positive_rate: float | None = None
-    false_positive_rate: float | None = None
-    mean_absolute_error: float | None = None
-
-
-class Fairness(Record):
-    """The groups of one sensitive column and their largest differences."""
-
-    column: str
-    groups: tuple[Group, ...] = Field(strict=False)
-    demographic_parity_difference: float | None = None
-    equalized_odds_difference: float | None = None
-    accuracy_gap: float | None = None
-    error_gap: float | None = None
-
-
 class Calibration(Record):
     """Expected calibration error; null for regression."""
 
@@ -92,8 +56,8 @@ class Evaluation(Record):
     headline: str
     metrics: dict[str, Estimate]
     baseline: dict[str, float | None]
-    slices: tuple[Slice, ...] = Field(strict=False)
-    fairness: tuple[Fairness, ...] = Field(strict=False)
+    slices: list[Any]  # of shapes.Slice
+    fairness: list[Any]  # of shapes.Fairness
     calibration: Calibration
 
 
