@@ -14,24 +14,19 @@ from .tables import Json, Table, number
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that is said about one model."""
+    """Everything that is said about one model, beside what its evaluation says."""
 
+    evaluation: Evaluation
     project: str
-    model: str
     about: str
     warnings: Sequence[str]
     verdict: str  # passed, refused or not judged
     verdict_notes: Sequence[str]
-    headline: str
     value: str
     value_notes: Sequence[str]
-    rows: int
     rows_notes: Sequence[str]
     gates: Table
     metrics: Table
-    plots: Sequence[Mapping[str, str]]
-    labels: Sequence[str]
-    confusion: Sequence[Sequence[int | str]]
     slices: Table
     fairness: Sequence[Table]
     importance: Table
@@ -56,28 +51,23 @@ def gather(
     best = evaluation["metrics"][evaluation["headline"]]
     state, notes = _verdict(verdict)
     return Facts(
+        evaluation=evaluation,
         project=project,
-        model=evaluation["model"],
         about=_about(config, identity),
         warnings=_warnings(evaluation, verdict),
         verdict=state,
         verdict_notes=notes,
-        headline=evaluation["headline"],
         value=number(best["value"]),
         value_notes=[
             f"95 % interval {number(best['low'])} to {number(best['high'])}",
             f"naive baseline {number(evaluation['baseline'][evaluation['headline']])}",
         ],
-        rows=evaluation["rows"],
         rows_notes=[
             f"never seen in training ({evaluation['data']['train']:,} rows)",
             _classes(evaluation["classes"]),
         ],
         gates=tables.gates(verdict),
         metrics=tables.metrics(evaluation),
-        plots=evaluation["plots"],
-        labels=list(evaluation["classes"]),
-        confusion=evaluation["confusion"],
         slices=tables.slices(evaluation),
         fairness=tables.fairness(evaluation["fairness"]),
         importance=tables.importance(evaluation),
