@@ -39,10 +39,11 @@ def compare(
     rows = small.counts(counts.tolist(), least)
     hidden = np.array([isinstance(each, str) for each in rows])
     if prediction.ndim == 1:
-        rates = _errors(truth, prediction, codes)
-        overall = float(rates["mean_absolute_error"] @ counts / counts.sum())
-        rates["mean_absolute_error"][hidden] = np.nan
-        found: Gaps = {"error_gap": _relative_gap(rates, overall)}
+        errors = np.bincount(codes, weights=np.abs(truth - prediction)) / counts
+        overall = float(errors @ counts / counts.sum())
+        errors[hidden] = np.nan
+        rates, gap = {"mean_absolute_error": errors}, _gap(errors)
+        found: Gaps = {"error_gap": gap / overall if gap and overall else gap}
     else:
         guess, classes = prediction.argmax(axis=1), prediction.shape[1]
         rates = _rates(truth, guess, codes, classes, counted_above)
@@ -80,24 +81,12 @@ def _leave_out(rates: Rates, hidden: np.ndarray, cells: np.ndarray, least: int) 
         values[hidden] = np.nan
 
 
-def _errors(truth: np.ndarray, prediction: np.ndarray, codes: np.ndarray) -> Rates:
-    error = np.bincount(codes, weights=np.abs(truth - prediction))
-    return {"mean_absolute_error": error / np.bincount(codes)}
-
-
-def _relative_gap(rates: Rates, overall: float) -> float | None:
-    gap = _gap(rates["mean_absolute_error"])
-    return gap if gap is None or overall == 0 else gap / overall
-
-
 def _differences(rates: Rates) -> Gaps:
-    gaps = {name: _gap(values) for name, values in rates.items()}
-    odds = [gaps["true_positive_rate"], gaps["false_positive_rate"]]
-    known = [gap for gap in odds if gap is not None]
+    true, false = _gap(rates["true_positive_rate"]), _gap(rates["false_positive_rate"])
     return {
-        "demographic_parity_difference": gaps["selection_rate"],
-        "equalized_odds_difference": max(known) if len(known) == len(odds) else None,
-        "accuracy_gap": gaps["accuracy"],
+        "demographic_parity_difference": _gap(rates["selection_rate"]),
+        "equalized_odds_difference": None if true is None or false is None else max(true, false),
+        "accuracy_gap": _gap(rates["accuracy"]),
     }
 
 

@@ -54,7 +54,9 @@ def judged(
             for name in config.sensitive
         ]
 
-    classes = _counts(truth, config.data.labels)
+    labels = config.data.labels
+    counted = np.bincount(truth, minlength=len(labels)).tolist() if labels else []
+    classes: dict[str, int] = dict(zip(labels, counted, strict=True))
     every: Figures = {
         "rows": len(truth),
         "classes": classes,
@@ -134,7 +136,7 @@ def measure(
     }
     members = {key: index for key, index in members.items() if len(index)}
     for key, index in members.items():
-        weighed[key] = _within(index, partial(within, truth[index], prediction[index]))
+        weighed[key] = partial(_within, index, partial(within, truth[index], prediction[index]))
     found = metrics.intervals(weighed, len(truth), config.seed)
     for name in named:
         if not all(map(math.isfinite, found[name,])):
@@ -146,26 +148,20 @@ def measure(
     slices: list[Slice] = []
     for (column, name), index in members.items():
         value, low, high = finite(found[column, name])
-        slices.append(
-            {
-                "column": column,
-                "group": name,
-                "rows": len(index),
-                "metric": sliced,
-                "value": value,
-                "low": low,
-                "high": high,
-            }
+        n = len(index)
+        part = Slice(
+            column=column, group=name, rows=n, metric=sliced, value=value, low=low, high=high
         )
+        slices.append(part)
         if None in (value, low, high):
-            slices[-1]["reason"] = undefined(truth[index], config)
+            part["reason"] = undefined(truth[index], config)
     return {name: estimate(found[name,]) for name in named}, slices
 
 
 def _within(
-    index: np.ndarray, metric: Callable[[np.ndarray], np.ndarray]
-) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda weights: metric(np.take(weights, index, axis=1))
+    index: np.ndarray, metric: Callable[[np.ndarray], np.ndarray], weights: np.ndarray
+) -> np.ndarray:
+    return metric(np.take(weights, index, axis=1))
 
 
 def estimate(found: Interval) -> Estimate:
@@ -224,8 +220,3 @@ def calibrate(truth: np.ndarray, prediction: np.ndarray) -> Calibration:
         for at, n, mean, share in zip(*(column.tolist() for column in columns), strict=True)
     ]
     return {"error": error, "bins": bins}
-
-
-def _counts(truth: np.ndarray, labels: Sequence[str]) -> dict[str, int]:
-    counts = np.bincount(truth, minlength=len(labels)).tolist() if labels else []
-    return dict(zip(labels, counts, strict=True))

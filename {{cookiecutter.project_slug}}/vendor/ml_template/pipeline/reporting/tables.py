@@ -54,21 +54,15 @@ def gates(verdict: Verdict | None) -> Table:
     order = {"refused": 0, "warning": 1}
     rows = [
         [
-            str(check["gate"]),
-            _plain(check["value"]),
-            _plain(check["limit"]),
-            str(check["verdict"]),
-            str(check["reason"] or ""),
+            check["gate"],
+            "" if check["value"] is None else number(check["value"]),
+            check["limit"] or "",
+            check["verdict"],
+            check["reason"] or "",
         ]
         for check in sorted(verdict["checks"], key=lambda check: order.get(check["verdict"], 2))
     ]
     return Table("Gates", "", head, rows, frozenset({"value", "limit"}))
-
-
-def _plain(value: Any) -> str:
-    if value is None:
-        return ""
-    return number(value) if isinstance(value, int | float) else str(value)
 
 
 def metrics(evaluation: Evaluation) -> Table:
