@@ -156,7 +156,10 @@ HEALED: dict[Key, list[Case]] = {
                 replaced("gates.yaml", "gain: 0.01", "gain: 0.02")(project),
             ),
             "promote",
-        )
+        ),
+        Case(  # of the champion, which is challenger too
+            replaced("gates.yaml", "gain: 0.01", "gain: 0.02"), "promote WHY=again"
+        ),
     ],
     ("operations/shadow.py", "there is no champion: run `make run` first"): [
         Case(without(CHAMPION), "compare", ends=False)

@@ -77,7 +77,7 @@ def test_a_slice_with_one_class_only_has_a_reason_and_no_value() -> None:
     random = np.random.default_rng(5)
     truth = np.array([0] * 20 + [0, 1] * 10)
     score = chances(random.random(40))
-    found = judged.measure(BINARY, truth, score, {"side": halves(40)}, METRICS["binary"])["slices"]
+    _, found = judged.measure(BINARY, truth, score, {"side": halves(40)}, METRICS["binary"])
     assert [(part["group"], part["rows"]) for part in found] == [("first", 20), ("second", 20)]
     assert found[0]["value"] is None
     assert found[0]["reason"] == "too few rows of class 'yes' (fewer than 10)"

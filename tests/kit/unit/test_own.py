@@ -109,7 +109,7 @@ def test_an_own_metric_has_the_value_and_the_interval_of_the_same_one_of_the_kit
 ) -> None:
     extend(metrics=[Metric("right", right)])
     asked = {name: measures.known(BINARY)[name] for name in ("accuracy", "right")}
-    found = figures.measure(BINARY, TRUTH, SCORE, {}, asked)["metrics"]
+    found, _ = figures.measure(BINARY, TRUTH, SCORE, {}, asked)
     assert found["right"] == pytest.approx(found["accuracy"], rel=1e-12)
 
 
@@ -127,8 +127,8 @@ def test_an_own_metric_is_headline_and_metric_of_slices_where_the_configuration_
     extend(metrics=[LOSS])
     chosen = config("binary", ["no", "yes"], metrics={"headline": "neg_loss", "slices": "neg_loss"})
     assert next(iter(measures.known(chosen))) == measures.headline(chosen) == "neg_loss"
-    found = figures.measure(chosen, TRUTH, SCORE, {"side": halves(40)}, measures.known(chosen))
-    assert {part["metric"] for part in found["slices"]} == {"neg_loss"}
+    _, found = figures.measure(chosen, TRUTH, SCORE, {"side": halves(40)}, measures.known(chosen))
+    assert {part["metric"] for part in found} == {"neg_loss"}
 
 
 @pytest.mark.parametrize("key", ["headline", "slices"])

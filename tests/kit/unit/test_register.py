@@ -18,7 +18,7 @@ from ml_template.registry.champion import CHALLENGER, CHAMPION
 from ml_template.settings.config import InputError
 from ml_template.storage.places import VERDICT
 
-from .conftest import write_gates
+from .conftest import LOOSE, write_gates
 
 IMPOSSIBLE = "{max_mb: 0.0, max_load_seconds: 100.0, max_memory_mb: 8000.0}"
 
@@ -98,6 +98,29 @@ def test_a_verdict_on_files_that_changed_since_registers_nothing(project: Path, 
     with pytest.raises(InputError, match=r"is stale|is of other rows"):
         register.run()
     assert not CHAMPION.exists()
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_a_champion_that_was_judged_by_new_gates_can_be_promoted_again(
+    waiting: bool, project: Path, new_candidate: Callable[[int], str]
+) -> None:
+    first = json.loads((project / "models/candidate/model.json").read_bytes())["identity"]["seed"]
+    judge_and_register()
+    before = champion.read(CHAMPION) or {}
+    if waiting:
+        new_candidate(first + 1)
+        judge_and_register()
+        new_candidate(first)
+    write_gates(**LOOSE, determinism="{max_difference: 0.1}")
+    if not waiting:
+        with pytest.raises(InputError, match="run `make gate register`"):
+            release.promote({"WHY": "still good"})
+    assert judge_and_register()
+    assert champion.read(CHAMPION) == before
+    assert release.promote({"WHY": "still good"})
+    now = champion.read(CHAMPION) or {}
+    assert (now["digest"], now["why"]) == (before["digest"], "still good")
+    assert now["verdict"] != before["verdict"]
 
 
 def test_a_candidate_changed_after_the_gate_registers_nothing(project: Path) -> None:

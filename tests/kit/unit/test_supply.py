@@ -97,14 +97,17 @@ def test_what_the_registry_took_is_signed_by_its_digest(bench: Path) -> None:
 
 
 def test_the_list_of_packages_names_them_the_way_scanners_read(bench: Path) -> None:
-    parts = contents.bill("docker", IMAGE, "model", RECORD)["components"]
-    assert [part.get("purl") for part in parts] == [
+    found = contents.bill("docker", IMAGE, "model", RECORD)
+    assert found == contents.bill("docker", IMAGE, "model", RECORD)
+    places = {part.get("purl"): part for part in found["components"]}
+    assert set(places) == {
         None,
         "pkg:generic/python@3.11.2",
         "pkg:pypi/some-package@1.0%2Bcpu",
-        "pkg:deb/debian/libc6@1%3A2.36-9",
-    ]
-    assert parts[0]["hashes"][0]["content"] == MODEL
+        "pkg:deb/debian/libc6@1:2.36-9",
+    }
+    assert places[None]["hashes"][0]["content"] == MODEL
+    assert {part["bom-ref"] for part in found["components"]} == {*places, MODEL} - {None}
 
 
 def test_the_password_of_the_registry_is_no_argument_and_its_login_is_forgotten(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import tempfile
 import uuid
+from email.parser import HeaderParser
 from pathlib import Path
-from typing import Any
 
 from ..model import manifest
 from ..outside import screen
@@ -90,53 +91,47 @@ def check(docker: str, tag: str, record: Record) -> str:
 
 def bill(docker: str, image: str, name: str, record: Record) -> Record:
     """The CycloneDX 1.6 list of what `image` (name@sha256:...) is made of; the same each time."""
+    from cyclonedx.model import HashAlgorithm, HashType
+    from cyclonedx.model.bom import Bom, BomMetaData
+    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.output.json import JsonV1Dot6
+    from packageurl import PackageURL
+
     python = ("--entrypoint", "/venv/bin/python", image, "-I", "-c", LISTING)
     found = json.loads(engine(docker, "run", *CLOSED, *python))
-    whole = {"type": "container", "name": name, "version": image.rpartition("@")[2]}
-    model = {
-        "type": "machine-learning-model",
-        "name": name,
-        "version": record["digest"][:16],
-        "hashes": [{"alg": "SHA-256", "content": record["digest"]}],
-    }
-    python_itself = _part("application", "python", found["python"], "generic/python")
-    packages = [
-        _part("library", package, version, f"pypi/{_plain(package)}")
-        for package, version in found["packages"]
+    urls = [
+        PackageURL("generic", None, "python", found["python"]),
+        *(PackageURL("pypi", None, key.replace(".", "-"), v) for key, v in found["packages"]),
+        *(PackageURL("deb", *package) for package in _system(found["release"], found["system"])),
     ]
-    return {
-        "bomFormat": "CycloneDX",
-        "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, image)}",
-        "version": 1,
-        "metadata": {"component": whole},
-        "components": [
-            model,
-            python_itself,
-            *packages,
-            *_system(found["release"], found["system"]),
-        ],
-    }
+    model = Component(
+        type=ComponentType.MACHINE_LEARNING_MODEL,
+        name=name,
+        version=record["digest"][:16],
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=record["digest"])],
+        bom_ref=record["digest"],
+    )
+    parts = [
+        model,
+        *(Component(name=u.name, version=u.version, purl=u, bom_ref=u.to_string()) for u in urls),
+    ]
+    version = image.rpartition("@")[2]
+    whole = Component(type=ComponentType.CONTAINER, name=name, version=version, bom_ref=image)
+    serial = uuid.uuid5(uuid.NAMESPACE_URL, image)
+    listed = Bom(components=parts, serial_number=serial, metadata=BomMetaData(component=whole))
+    listed.register_dependency(whole, parts)
+    written: Record = json.loads(JsonV1Dot6(listed).output_as_string())
+    del written["metadata"]["timestamp"]  # of an image there is one list
+    return written
 
 
-def _part(kind: str, name: str, version: str, place: str) -> dict[str, Any]:
-    purl = f"pkg:{place}@{version.replace('+', '%2B').replace(':', '%3A')}"
-    return {"type": kind, "name": name, "version": version, "purl": purl, "bom-ref": purl}
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("_", "-").replace(".", "-")
-
-
-def _system(release: str, status: str) -> list[dict[str, Any]]:
-    """Packages of a Debian-like base, from the text of its dpkg status."""
-    facts = dict(line.split("=", 1) for line in release.splitlines() if "=" in line)
-    distribution = facts.get("ID", "debian").strip('"')
-    parts = []
-    for block in filter(None, status.split("\n\n")):
-        lines = [line for line in block.splitlines() if not line.startswith(" ")]
-        field = {key: value for key, _, value in (line.partition(": ") for line in lines)}
-        if field.get("Status", "").endswith(" installed"):
-            place = f"deb/{distribution}/{field['Package'].replace('+', '%2B')}"
-            parts.append(_part("library", field["Package"], field["Version"], place))
-    return parts
+def _system(release: str, status: str) -> list[tuple[str, str, str]]:
+    """Distribution, name and version of the packages in the text of a Debian's dpkg status."""
+    named = re.search(r'(?m)^ID="?([^"\n]+)', release)
+    distribution = named[1] if named else "debian"
+    blocks = map(HeaderParser().parsestr, filter(None, status.split("\n\n")))
+    return [
+        (distribution, block["Package"], block["Version"])
+        for block in blocks
+        if block.get("Status", "").endswith(" installed")
+    ]

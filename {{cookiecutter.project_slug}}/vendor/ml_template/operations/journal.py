@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
 
 from ..registry.champion import MODELS
 from ..settings.config import InputError
@@ -12,12 +12,29 @@ from ..storage import changes
 from ..storage.files import parsed_lines, write_text
 
 JOURNAL = MODELS / "retraining.jsonl"
-Entry = dict[str, Any]  # time, decision, asked, triggers, brakes; place where CI trains
+
+
+class Entry(TypedDict):
+    """A decision, or with `code` and `made` (a digest) how a retraining ended.
+
+    `asked` is a digest of what it was asked for; `place` is where CI trains.
+    """
+
+    time: str
+    decision: Literal["nothing to do", "held", "retrain", "finished", "failed"]
+    model: str
+    triggers: dict[str, str]
+    brakes: dict[str, str]
+    asked: str
+    place: NotRequired[str]
+    code: NotRequired[int]
+    made: NotRequired[str | None]
 
 
 def read_journal() -> list[Entry]:
     """Its entries, oldest first; raises InputError where one is damaged."""
-    entries = parsed_lines(changes.content(JOURNAL), JOURNAL, "restore it from git")
+    lines = changes.content(JOURNAL)
+    entries: list[Entry] = parsed_lines(lines, JOURNAL, "restore it from git")
     try:
         for entry in entries:
             _ = days_since(entry), entry["decision"], entry["asked"]

@@ -20,7 +20,7 @@ from ..settings.config import Config, InputError, load_config, read_yaml
 from ..storage.files import digest, digest_json, locked, read_json, write_json, write_text
 from ..storage.places import CANDIDATE, VERDICT
 from . import monitor_page, prometheus, start, watch
-from .journal import JOURNAL, begun, days_since, done, note, read_journal
+from .journal import JOURNAL, Entry, begun, days_since, done, note, read_journal
 from .watch import Facts, Reasons
 
 REPORT = Path("reports/monitoring.json")
@@ -65,24 +65,30 @@ def retrain(settings: dict[str, str]) -> int:
     """
     with locked(JOURNAL, seconds=0):  # two would both see that none has begun
         found = decide(settings.get("WHY", ""))
-        for kind in ("triggers", "brakes"):
-            for name, reason in found[kind].items():
-                print(f"retrain: {kind[:-1]} {name}: {reason}")
+        for kind, reasons in (("trigger", found["triggers"]), ("brake", found["brakes"])):
+            for name, reason in reasons.items():
+                print(f"retrain: {kind} {name}: {reason}")
         asked = found["decision"] == "retrain"
         place = start.elsewhere("; ".join(found["triggers"].values())) if asked else None
-        note(found | ({"place": place} if place else {}))  # after it started: none holds the next
+        note({**found, "place": place} if place else found)  # after it started: none holds the next
         print(f"retrain: {found['decision']}{f': {place} trains' if place else ''} -> {JOURNAL}")
         return _train(found) if asked and not place else STEADY
 
 
-def _train(found: Facts) -> int:
+def _train(found: Entry) -> int:
     """Train here up to the gate, note how it ended; exit code of the pipeline."""
     from ..command_line import run
 
     code = run(PIPELINE)
-    decision = "finished" if code == 0 or _judged() else "failed"
     made = champion.read(champion.CHALLENGER)
-    note(found | {"decision": decision, "code": code, "made": made and made["digest"]})
+    note(
+        {
+            **found,
+            "decision": "finished" if code == 0 or _judged() else "failed",
+            "code": code,
+            "made": made["digest"] if made else None,
+        }
+    )
     return code
 
 
@@ -115,7 +121,7 @@ class Now:
     model: artifact.Model
     current: Reasons
     seen: Facts | None  # the last report of `monitor`, if it was about this champion
-    journal: list[Facts]
+    journal: list[Entry]
     why: str
 
     @property
@@ -129,7 +135,7 @@ class Now:
         return digest_json([self.current, self.model.digest])
 
 
-def decide(why: str) -> Facts:
+def decide(why: str) -> Entry:
     """{decision, triggers, brakes, asked, model, time}: retrain, held, or nothing to do."""
     config, (_, model) = load_config(), watch.current()
     current, seen = _current(config), _seen(model)

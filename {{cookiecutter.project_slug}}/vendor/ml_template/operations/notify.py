@@ -11,9 +11,10 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..model import lineage
+from ..model.shapes import Verdict
 from ..outside import web
 from ..outside.screen import say
 from ..outside.text import line, message
@@ -21,6 +22,9 @@ from ..registry import champion
 from ..settings.config import InputError, load_config
 from ..storage.files import read_json
 from ..storage.places import VERDICT
+
+if TYPE_CHECKING:
+    from ..settings.gates import Check
 
 WEBHOOK = "NOTIFY_WEBHOOK"
 MONITORING = Path("reports/monitoring.json")
@@ -98,14 +102,14 @@ def _run() -> str:
 
 
 def _refused() -> str:
-    verdict = read_json(VERDICT, "run `make gate`")
+    verdict: Verdict = read_json(VERDICT, "run `make gate`")
     refused = [check for check in verdict["checks"] if check["verdict"] == "refused"]
     lines = "; ".join(map(_without_group, refused[:3]))
     more = f"; and {len(refused) - 3} more" if len(refused) > 3 else ""
     return f"model {verdict['model'][:16]}: {lines}{more}"
 
 
-def _without_group(check: dict[str, Any]) -> str:
+def _without_group(check: Check) -> str:
     """A refusal; of the gate of a group (`fairness.sex=female`) not which, it is a value."""
     name, group, _ = check["gate"].partition("=")
     return f"{name}: a group is refused, see {VERDICT}" if group else f"{name}: {check['reason']}"

@@ -23,7 +23,7 @@ def run(settings: dict[str, str]) -> None:
     where another model is challenger.
     """
     verdict = champion.read_verdict(VERDICT, "run `make gate`")
-    model = str(verdict["model"])
+    model = verdict["model"]
     said = _nothing(model, verdict["verdict"], settings.get("WHY", ""))
     challenger = champion.read(CHALLENGER)
     if not said and (challenger is None or challenger["digest"] != model):

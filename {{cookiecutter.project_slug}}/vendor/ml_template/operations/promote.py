@@ -5,6 +5,7 @@ Killed in between, the same command again finds the first done and does the rest
 
 from __future__ import annotations
 
+from ..model.shapes import Verdict
 from ..outside.screen import say
 from ..registry import champion, tracking, withdrawn
 from ..registry.champion import CHALLENGER, CHAMPION, Record
@@ -54,7 +55,7 @@ def _promote(settings: dict[str, str]) -> str:
     return f"promote: model {name} is champion\npromote: to undo it: make rollback{at}"
 
 
-def _allowed(verdict: Record, challenger: Record, current: Record | None, why: str) -> None:
+def _allowed(verdict: Verdict, challenger: Record, current: Record | None, why: str) -> None:
     """Raise InputError unless the verdict is by today's gates and against today's champion.
 
     So too for a model that was taken back, without a reason.

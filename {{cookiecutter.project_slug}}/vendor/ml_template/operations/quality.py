@@ -13,6 +13,7 @@ from ..model import manifest, measures
 from ..model.artifact import Model, output_names
 from ..model.bootstrap import Interval, interval
 from ..model.metrics import encode_target
+from ..model.shapes import Verdict
 from ..registry.champion import folder
 from ..settings.config import Config, InputError, load_config
 from ..storage.places import LABELLED
@@ -35,9 +36,7 @@ class Answered(NamedTuple):
         return Answered(*(part[self.times >= time] for part in self))
 
 
-def measure(
-    model: Model, kept: dict[str, Any], config: Config, path: Path = LABELLED
-) -> dict[str, Any]:
+def measure(model: Model, kept: Verdict, config: Config, path: Path = LABELLED) -> dict[str, Any]:
     """{verdict, reason, rows, metric, value, low, high, before} of the labelled answers of `model`.
 
     `kept` is the verdict it passed, with the figures of its hold-out.

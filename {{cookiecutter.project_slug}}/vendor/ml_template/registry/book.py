@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ..model.manifest import FILE
+from ..model.shapes import Verdict
 from ..settings.config import InputError
 from ..storage.files import read_json
 from .champion import Record, verify
@@ -177,7 +178,7 @@ class Book:
             except (InputError, KeyError, TypeError):
                 return False
 
-    def run(self, verdict: Record, folder: Path) -> Any:
+    def run(self, verdict: Verdict, folder: Path) -> Any:
         """The finished run of `verdict`; one that was cut short is deleted and made again."""
         from mlflow.entities import ViewType
 
@@ -213,7 +214,7 @@ def _found(get: Callable[[str], Any], name: str) -> Any:
         return None
 
 
-def _logged(verdict: Record, identity: Record) -> tuple[list[Any], list[Any]]:
+def _logged(verdict: Verdict, identity: Record) -> tuple[list[Any], list[Any]]:
     """Metrics and parameters of a run."""
     from mlflow.entities import Metric, Param
 
@@ -227,7 +228,7 @@ def _logged(verdict: Record, identity: Record) -> tuple[list[Any], list[Any]]:
     return metrics, [Param(key, str(value)[:6000]) for key, value in params.items()]
 
 
-def _tags(verdict: Record, identity: Record) -> dict[str, str]:
+def _tags(verdict: Verdict, identity: Record) -> dict[str, str]:
     lineage = verdict["lineage"]
     tags = {
         "digest": verdict["model"],

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model import lineage, manifest
+from ..model.shapes import Judgement, Verdict
 from ..outside.text import line
 from ..settings.config import InputError
 from ..storage import changes
@@ -48,14 +49,14 @@ def folder(digest: str) -> Path:
     return MODELS / digest[:16]
 
 
-def sealed(verdict: Record) -> Record:
+def sealed(verdict: Judgement) -> Verdict:
     """`verdict` with the SHA-256 of its canonical JSON as `digest`."""
-    return verdict | {"digest": digest_json(verdict)}
+    return {**verdict, "digest": digest_json(verdict)}
 
 
-def read_verdict(path: Path, remedy: str) -> Record:
+def read_verdict(path: Path, remedy: str) -> Verdict:
     """The verdict in `path`; raises InputError unless its digest, form and lines agree."""
-    verdict = read_json(path, remedy)
+    verdict: Verdict = read_json(path, remedy)
     if not isinstance(verdict, dict):
         raise InputError(f"{path} is no verdict: {remedy}")
     content = {key: value for key, value in verdict.items() if key != "digest"}
@@ -84,7 +85,7 @@ def read(path: Path) -> Record | None:
     return {"image": None} | record
 
 
-def verify(record: Record) -> Record:
+def verify(record: Record) -> Verdict:
     """The passed verdict of the version `record` points to.
 
     Raises InputError unless every file of the version has its digest and the verdict names it.
@@ -93,7 +94,7 @@ def verify(record: Record) -> Record:
     return verdict(record)
 
 
-def verdict(record: Record) -> Record:
+def verdict(record: Record) -> Verdict:
     """The passed verdict that `record` names: its figures stand under its digest.
 
     Raises InputError where it is damaged, refused, or on another model.
@@ -110,7 +111,7 @@ def verdict(record: Record) -> Record:
 
 
 def pointer(
-    digest: str, verdict: Record, action: str, why: str, image: str | None = None
+    digest: str, verdict: Verdict, action: str, why: str, image: str | None = None
 ) -> Record:
     """A new pointer to the kept version `digest`, made now by whoever runs this."""
     if image is not None:
@@ -214,7 +215,7 @@ def _listed() -> tuple[list[Record], str]:
     return records, seal
 
 
-def refused() -> Record | None:
+def refused() -> Verdict | None:
     """The verdict on the candidate judged last here, where it refused; else None."""
     found = read_verdict(VERDICT, "run `make gate`") if VERDICT.exists() else None
     return found if found and found["verdict"] == "refused" else None

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..model.shapes import Verdict
 from ..outside.screen import say
 from ..settings.config import InputError
 from ..storage.files import read_json, write_json
@@ -26,7 +27,7 @@ _SPOILT = ("file is not a database", "disk image is malformed")  # what SQLite s
 DEADLINE = 120  # seconds for all that is written in one go
 
 
-def mirror(verdict: Record | None = None, folder: Path | None = None, ask: bool = True) -> Record:
+def mirror(verdict: Verdict | None = None, folder: Path | None = None, ask: bool = True) -> Record:
     """Tell MLflow of `verdict` on the model in `folder`, and of champion and challenger.
 
     Without `ask`, what it took once it is believed to have. Returns {server, versions: {digest:

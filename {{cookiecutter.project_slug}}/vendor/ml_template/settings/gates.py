@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -190,6 +190,16 @@ def load_gates(path: Path = GATES_FILE) -> Gates:
     return Gates.checked(path, read_yaml(path))
 
 
+class Check(TypedDict):
+    """A line of a verdict."""
+
+    gate: str
+    value: float | str | None
+    limit: str | None
+    verdict: Verdict
+    reason: str
+
+
 def fault(value: Any, lowest: float = -math.inf, highest: float = math.inf) -> str | None:
     """Why `value` is no finite number within [lowest, highest]; None when it is one."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -201,7 +211,7 @@ def fault(value: Any, lowest: float = -math.inf, highest: float = math.inf) -> s
     return None
 
 
-def line(gate: str, verdict: Verdict, reason: str, value: Any = None) -> dict[str, Any]:
+def line(gate: str, verdict: Verdict, reason: str, value: Any = None) -> Check:
     """A line of the verdict that compares no numbers."""
     kept = value if value is None or isinstance(value, str) or fault(value) is None else str(value)
     return {"gate": gate, "value": kept, "limit": None, "verdict": verdict, "reason": reason}
@@ -221,7 +231,7 @@ def compare(
     limit: Any,
     reason: str = "",
     within: tuple[float, float] = (-math.inf, math.inf),
-) -> dict[str, Any]:
+) -> Check:
     """The line of `value` against `limit`: passed only when both are finite numbers that agree."""
     wrong = fault(value, *within) or fault(limit)
     if wrong:

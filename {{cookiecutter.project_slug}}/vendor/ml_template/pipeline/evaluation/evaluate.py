@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...model import artifact, bootstrap, measures, metrics
+from ...model.shapes import Bin, Evaluation
 from ...outside.progress import say
 from ...settings.config import CONFIG_FILE, Config, InputError, load_config
 from ...storage.files import new_folder, read_json, write_json
@@ -29,7 +30,7 @@ def run() -> None:
     say(f"evaluate: {drawn:,} resamples of {len(truth):,} rows")
     _, found = judged(config, test, prediction)
     least = config.report.min_cell
-    record = {
+    record: Evaluation = {
         "model": model.digest,
         "data": data,
         "task": config.data.task,
@@ -92,7 +93,7 @@ def _confusion(truth: np.ndarray, prediction: np.ndarray, least: int) -> list[li
 
 
 def _plots(
-    config: Config, truth: np.ndarray, prediction: np.ndarray, bins: list[dict[str, Any]]
+    config: Config, truth: np.ndarray, prediction: np.ndarray, bins: list[Bin]
 ) -> list[dict[str, str]]:
     from . import plots  # matplotlib
 

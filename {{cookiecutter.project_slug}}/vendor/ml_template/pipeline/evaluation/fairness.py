@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from ...model.shapes import Fairness, Gaps
 from ...tables import small
 from .slices import Groups
 
@@ -23,7 +23,7 @@ def compare(
     prediction: np.ndarray,
     counted_above: int = COUNTED_ABOVE,
     least: int = 0,
-) -> dict[str, Any]:
+) -> Fairness:
     """Rates of the groups in the test set, and their largest differences.
 
     Demographic parity: difference of the selection rates. Equalized odds: the larger one of the
@@ -39,10 +39,11 @@ def compare(
     rows = small.counts(counts.tolist(), least)
     hidden = np.array([isinstance(each, str) for each in rows])
     if prediction.ndim == 1:
-        rates = _errors(truth, prediction, codes)
-        overall = float(rates["mean_absolute_error"] @ counts / counts.sum())
-        rates["mean_absolute_error"][hidden] = np.nan
-        found: dict[str, float | None] = {"error_gap": _relative_gap(rates, overall)}
+        errors = np.bincount(codes, weights=np.abs(truth - prediction)) / counts
+        overall = float(errors @ counts / counts.sum())
+        errors[hidden] = np.nan
+        rates, gap = {"mean_absolute_error": errors}, _gap(errors)
+        found: Gaps = {"error_gap": gap / overall if gap and overall else gap}
     else:
         guess, classes = prediction.argmax(axis=1), prediction.shape[1]
         rates = _rates(truth, guess, codes, classes, counted_above)
@@ -57,14 +58,13 @@ def compare(
         | {name: _number(values[at]) for name, values in shown.items()}
         for at, code in enumerate(present)
     ]
-    result: dict[str, Any] = {"column": column, "groups": table} | found
-    if None in found.values():
+    if hidden.any():
+        found["reason"] = f"groups of {small.few(least)} rows are not compared"
+    elif None in found.values():
         alone = f"the test set holds one group only ({groups.names[present[0]]!r})"
         unknown = "no two groups have rows of the classes that the rates are about"
-        result["reason"] = alone if len(present) == 1 else unknown
-    if hidden.any():
-        result["reason"] = f"groups of {small.few(least)} rows are not compared"
-    return result
+        found["reason"] = alone if len(present) == 1 else unknown
+    return {"column": column, "groups": table, **found}
 
 
 def _leave_out(rates: Rates, hidden: np.ndarray, cells: np.ndarray, least: int) -> None:
@@ -81,24 +81,12 @@ def _leave_out(rates: Rates, hidden: np.ndarray, cells: np.ndarray, least: int) 
         values[hidden] = np.nan
 
 
-def _errors(truth: np.ndarray, prediction: np.ndarray, codes: np.ndarray) -> Rates:
-    error = np.bincount(codes, weights=np.abs(truth - prediction))
-    return {"mean_absolute_error": error / np.bincount(codes)}
-
-
-def _relative_gap(rates: Rates, overall: float) -> float | None:
-    gap = _gap(rates["mean_absolute_error"])
-    return gap if gap is None or overall == 0 else gap / overall
-
-
-def _differences(rates: Rates) -> dict[str, float | None]:
-    gaps = {name: _gap(values) for name, values in rates.items()}
-    odds = [gaps["true_positive_rate"], gaps["false_positive_rate"]]
-    known = [gap for gap in odds if gap is not None]
+def _differences(rates: Rates) -> Gaps:
+    true, false = _gap(rates["true_positive_rate"]), _gap(rates["false_positive_rate"])
     return {
-        "demographic_parity_difference": gaps["selection_rate"],
-        "equalized_odds_difference": max(known) if len(known) == len(odds) else None,
-        "accuracy_gap": gaps["accuracy"],
+        "demographic_parity_difference": _gap(rates["selection_rate"]),
+        "equalized_odds_difference": None if true is None or false is None else max(true, false),
+        "accuracy_gap": _gap(rates["accuracy"]),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from ...model import bootstrap, measures, metrics
 from ...model.bootstrap import Interval
 from ...model.metrics import Weighted
+from ...model.shapes import Bin, Calibration, Estimate, Fairness, Figures, Slice
 from ...settings.config import CONFIG_FILE, Config, InputError
 from ...storage.places import PREPARED
 from ...tables import small, table
@@ -27,11 +29,11 @@ BINS = 10
 
 def judged(
     config: Config, test: Columns, prediction: np.ndarray, again: bool = False
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[Figures, Figures]:
     """Figures of `prediction`, (n, k) or (n,), for the hold-out rows `test` (n rows).
 
     All of them, to judge by; and what is shown of them, without those of small groups.
-    `again` leaves out what no gate reads, the intervals of metrics beside the headline, and counts
+    `again` measures of metrics the headline alone, the one whose interval gates read, and counts
     the groups of fairness by itself where `evaluate` asks fairlearn.
     """
     truth = metrics.encode_target(test[config.data.target], config.data.labels)
@@ -43,49 +45,46 @@ def judged(
     }
     named, headline = measures.known(config), measures.headline(config)
     asked = {headline: named[headline]} if again else named
-    found = measure(config, truth, prediction, {name: groups[name] for name in sliced}, asked)
-    if again:
-        values = points(named, truth, prediction).items()
-        found["metrics"] = {name: {"value": value} for name, value in values} | found["metrics"]
+    cut = {name: groups[name] for name in sliced}
+    estimates, slices = measure(config, truth, prediction, cut, asked)
     above = 0 if again else fairness.COUNTED_ABOVE
 
-    def compared(least: int) -> list[dict[str, Any]]:
+    def compared(least: int) -> list[Fairness]:
         return [
             fairness.compare(name, groups[name], truth, prediction, above, least)
             for name in config.sensitive
         ]
 
-    every = {
+    labels = config.data.labels
+    counted = np.bincount(truth, minlength=len(labels)).tolist() if labels else []
+    classes: dict[str, int] = dict(zip(labels, counted, strict=True))
+    every: Figures = {
         "rows": len(truth),
-        "classes": _counts(truth, config.data.labels),
-        **found,
+        "classes": classes,
+        "metrics": estimates,
+        "slices": slices,
         "baseline": baseline(config, truth, training[config.data.target]),
         "fairness": compared(0),
         "calibration": calibrate(truth, prediction),
     }
     least = config.report.min_cell
-    return every, every | _shown(every, least) | {"fairness": compared(least)}
-
-
-def _shown(every: dict[str, Any], least: int) -> dict[str, Any]:
-    """Classes, slices and bins of calibration as they are shown."""
-    classes, calibration = every["classes"], every["calibration"]
-    columns = dict.fromkeys(part["column"] for part in every["slices"])
-    cut = [[part for part in every["slices"] if part["column"] == name] for name in columns]
-    slices = [part for parts in cut for part in _few(parts, least, ("value", "low", "high"))]
-    bins = _few(calibration["bins"], least, ("predicted", "observed"))
-    return {
+    by_column = groupby(slices, key=lambda part: part["column"])
+    cells = [_few([*parts], least, "value", "low", "high") for _, parts in by_column]
+    bins = _few(every["calibration"]["bins"], least, "predicted", "observed")
+    return every, {
+        **every,
         "classes": dict(zip(classes, small.counts([*classes.values()], least), strict=True)),
-        "slices": slices,
-        "calibration": calibration | {"bins": bins},
+        "slices": list(chain(*cells)),
+        "calibration": {**every["calibration"], "bins": bins},
+        "fairness": compared(least),
     }
 
 
-def _few(parts: list[dict[str, Any]], least: int, keys: tuple[str, ...]) -> list[dict[str, Any]]:
+def _few(parts: Sequence[Mapping[str, Any]], least: int, *keys: str) -> list[Any]:
     """`parts` of a whole by their `rows`, without the values of `keys` where those are hidden."""
     rows = small.counts([part["rows"] for part in parts], least)
     return [
-        part | dict.fromkeys(keys) | {"rows": each, "reason": f"{each} rows"}
+        {**part, **dict.fromkeys(keys), "rows": each, "reason": f"{each} rows"}
         if isinstance(each, str)
         else part
         for part, each in zip(parts, rows, strict=True)
@@ -116,8 +115,8 @@ def measure(
     prediction: np.ndarray,
     groups: Mapping[str, Groups],
     named: Mapping[str, Weighted],
-) -> dict[str, Any]:
-    """`metrics` `named`, with intervals, and the metric of slices for each group of `slices`.
+) -> tuple[dict[str, Estimate], list[Slice]]:
+    """The metrics `named` with intervals, and the metric of slices for each of `groups`.
 
     One set of resamples serves all. Raises InputError for a metric that cannot be computed.
     """
@@ -138,7 +137,7 @@ def measure(
     }
     members = {key: index for key, index in members.items() if len(index)}
     for key, index in members.items():
-        weighed[key] = _within(index, partial(within, truth[index], prediction[index]))
+        weighed[key] = partial(_within, index, partial(within, truth[index], prediction[index]))
     found = bootstrap.intervals(weighed, len(truth), config.seed)
     for name in named:
         if not all(map(math.isfinite, found[name,])):
@@ -147,25 +146,33 @@ def measure(
                 f"{name} cannot be computed on the {len(truth):,} test rows: {reason}; raise "
                 f"split.test in {CONFIG_FILE}, or collect more data"
             )
-    slices = [
-        {"column": key[0], "group": key[1], "rows": len(index), "metric": sliced}
-        | _slice(found[key], undefined(truth[index], config))
-        for key, index in members.items()
-    ]
-    return {"metrics": {name: found[name,]._asdict() for name in named}, "slices": slices}
+    slices: list[Slice] = []
+    for (column, name), index in members.items():
+        value, low, high = finite(found[column, name])
+        n = len(index)
+        part = Slice(
+            column=column, group=name, rows=n, metric=sliced, value=value, low=low, high=high
+        )
+        slices.append(part)
+        if None in (value, low, high):
+            part["reason"] = undefined(truth[index], config)
+    return {name: estimate(found[name,]) for name in named}, slices
 
 
 def _within(
-    index: np.ndarray, metric: Callable[[np.ndarray], np.ndarray]
-) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda weights: metric(np.take(weights, index, axis=1))
+    index: np.ndarray, metric: Callable[[np.ndarray], np.ndarray], weights: np.ndarray
+) -> np.ndarray:
+    return metric(np.take(weights, index, axis=1))
 
 
-def _slice(found: Interval, reason: str) -> dict[str, Any]:
-    numbers = {
-        key: value if math.isfinite(value) else None for key, value in found._asdict().items()
-    }
-    return numbers | ({"reason": reason} if None in numbers.values() else {})
+def estimate(found: Interval) -> Estimate:
+    """An interval as it is written."""
+    return {"value": found.value, "low": found.low, "high": found.high}
+
+
+def finite(found: Interval) -> tuple[float | None, ...]:
+    """Value, low and high; None for what is not finite."""
+    return tuple(each if math.isfinite(each) else None for each in found)
 
 
 def undefined(truth: np.ndarray, config: Config) -> str:
@@ -191,7 +198,7 @@ def baseline(config: Config, truth: np.ndarray, training: np.ndarray) -> dict[st
     return {name: value if math.isfinite(value) else None for name, value in values}
 
 
-def calibrate(truth: np.ndarray, prediction: np.ndarray) -> dict[str, Any]:
+def calibrate(truth: np.ndarray, prediction: np.ndarray) -> Calibration:
     """Expected calibration error (Guo et al. 2017) over BINS equal bins, and the bins in use.
 
     Binary: the probability of the positive class; several classes: that of the predicted class.
@@ -208,15 +215,9 @@ def calibrate(truth: np.ndarray, prediction: np.ndarray) -> dict[str, Any]:
     predicted = np.bincount(at, weights=chance, minlength=BINS)[used] / rows[used]
     observed = np.bincount(at, weights=right, minlength=BINS)[used] / rows[used]
     error = float(np.abs(predicted - observed) @ rows[used] / len(truth))
-    columns = {"low": used / BINS, "high": (used + 1) / BINS, "rows": rows[used]}
-    columns |= {"predicted": predicted, "observed": observed}
-    used_bins = zip(*(column.tolist() for column in columns.values()), strict=True)
-    return {
-        "error": error,
-        "bins": [dict(zip(columns, values, strict=True)) for values in used_bins],
-    }
-
-
-def _counts(truth: np.ndarray, labels: Sequence[str]) -> dict[str, int]:
-    counts = np.bincount(truth, minlength=len(labels)).tolist() if labels else []
-    return dict(zip(labels, counts, strict=True))
+    columns = used, rows[used], predicted, observed
+    bins: list[Bin] = [
+        {"low": at / BINS, "high": (at + 1) / BINS, "rows": n, "predicted": mean, "observed": share}
+        for at, n, mean, share in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+    return {"error": error, "bins": bins}

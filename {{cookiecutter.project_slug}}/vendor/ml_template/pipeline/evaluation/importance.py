@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ...model import artifact, measures
+from ...model.shapes import Importance
 from ...settings.config import Config
 from ...tables import table
 from ...tables.table import Columns
@@ -18,7 +18,7 @@ REPEATS = 5
 
 def measure(
     config: Config, model: artifact.Model, test: Columns, truth: np.ndarray
-) -> list[dict[str, Any]]:
+) -> list[Importance]:
     """Mean drop of the headline metric when a column is shuffled, with the lowest and highest."""
     random = np.random.default_rng(config.seed)
     chosen = _sample(random, truth, config.data.labels)
@@ -26,14 +26,14 @@ def measure(
     metric = measures.known(config)[measures.headline(config)]
     ones = np.ones((1, len(chosen)))
     whole = float(metric(known, model.predict(rows), ones)[0])
-    found = []
+    found: list[Importance] = []
     for name, values in rows.items():
         drops = [
             whole - float(metric(known, model.predict(rows | {name: values[order]}), ones)[0])
             for order in (random.permutation(len(chosen)) for _ in range(REPEATS))
         ]
-        summary = {"value": float(np.mean(drops)), "low": min(drops), "high": max(drops)}
-        found.append({"feature": name} | summary)
+        mean = float(np.mean(drops))
+        found.append({"feature": name, "value": mean, "low": min(drops), "high": max(drops)})
     return sorted(found, key=lambda entry: -entry["value"])
 
 

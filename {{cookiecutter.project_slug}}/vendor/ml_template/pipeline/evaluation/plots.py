@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -14,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ...model.shapes import Bin
 from ...tables import small
 
 COLORS = ["#2457a7", "#c4572e", "#2f8f6b", "#8a5fb0", "#b8902a", "#4a9cc7", "#b34773", "#6b7280"]
@@ -38,7 +38,7 @@ STYLE = {
 }
 
 Plot = dict[str, str]
-Bins = Sequence[dict[str, Any]]
+Bins = Sequence[Bin]
 
 
 def classification(
@@ -57,8 +57,8 @@ def classification(
     share = "predicted probability" if len(labels) == 2 else "probability of the predicted class"
     with _axes(folder / "calibration.svg", share, "share that came true") as axes:
         axes.plot([0, 1], [0, 1], color="#c3c8d0", linestyle="--", linewidth=1)
-        seen = [part for part in bins if part["predicted"] is not None]
-        points = [part["predicted"] for part in seen], [part["observed"] for part in seen]
+        seen = [(b["predicted"], b["observed"]) for b in bins if b["predicted"] is not None]
+        points = np.array(seen, dtype=np.float64).reshape(-1, 2).T
         axes.plot(*points, color=COLORS[0], marker="o", markersize=4)
     which = f"positive class {labels[1]}" if len(labels) == 2 else "each class against the rest"
     if len(shown) < len(labels) and len(labels) > 2:

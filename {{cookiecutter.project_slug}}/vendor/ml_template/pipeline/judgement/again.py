@@ -7,32 +7,39 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...model import artifact
+from ...model import artifact, measures
+from ...model.metrics import encode_target
+from ...model.shapes import Evaluation, Figures
 from ...settings.config import Config, InputError
 from ...storage.places import EVALUATION
 from ...tables.table import Columns
-from ..evaluation.figures import judged
+from ..evaluation.figures import judged, points
 
 MAX_GAP = 1e-9  # relative or absolute: fairlearn and counting round differently
 SHOWN = 60  # letters of a value in a message
 
 
 def measure(
-    config: Config, folder: Path, test: Columns, content: dict[str, Any]
-) -> tuple[dict[str, Any], list[str]]:
-    """Every figure of the model in `folder` on the hold-out rows `test`, and faults of a report.
+    config: Config, folder: Path, test: Columns, content: Evaluation
+) -> Figures | list[str]:
+    """Every figure of the model in `folder` on the hold-out rows `test`; or faults of a report.
 
-    `content` is reports/evaluation.json: a fault is a figure shown there that the model has not.
+    `content` is the report: a fault is a figure shown there that the model has not.
     """
     try:
-        found, shown = judged(config, test, artifact.load(folder).predict(test), again=True)
+        prediction = artifact.load(folder).predict(test)
+        found, shown = judged(config, test, prediction, again=True)
+        truth = encode_target(test[config.data.target], config.data.labels)
+        named = points(measures.known(config), truth, prediction)
     except InputError as error:
-        return {}, [f"not measured again by the gate: {error}"]
-    return found, [
-        f"{EVALUATION}: {path} is {_shown(known)}, measured again by the gate it is "
-        f"{_shown(measured)}"
-        for path, known, measured in _unequal(content, shown, "")
+        return [f"not measured again by the gate: {error}"]
+    values = {name: {"value": value} for name, value in named.items()}
+    measured = {**shown, "metrics": values | shown["metrics"]}
+    faults = [
+        f"{EVALUATION}: {path} is {_shown(known)}, measured again by the gate it is {_shown(now)}"
+        for path, known, now in _unequal(content, measured, "")
     ]
+    return faults or found
 
 
 def _unequal(known: Any, found: Any, path: str) -> Iterator[tuple[str, Any, Any]]:

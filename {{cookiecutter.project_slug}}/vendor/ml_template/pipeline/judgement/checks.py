@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-from ...model import measures
+from ...model import measures, shapes
 from ...model.lineage import in_ci
 from ...settings import gates as rules
-from ...settings.gates import compare, line
+from ...settings.gates import Check, compare, line
 from .evidence import Evidence, Lines
 from .group_checks import fairness, slices
 
@@ -54,9 +55,10 @@ def champion(evidence: Evidence, rule: rules.Champion) -> Lines:
     return lines
 
 
-def _difference(gate: str, rival: dict[str, Any], max_drop: float) -> dict[str, Any]:
-    value, low, high = (rival[key] for key in ("value", "low", "high"))
-    wrong = next(filter(None, map(rules.fault, (value, low, high))), None)
+def _difference(gate: str, rival: shapes.Rival | shapes.Gap, max_drop: float) -> Check:
+    numbers: list[Any] = [rival["value"], rival["low"], rival["high"]]
+    value, low, high = numbers
+    wrong = next(filter(None, map(rules.fault, numbers)), None)
     if wrong or not low <= value <= high:
         return line(gate, "refused", wrong or "an interval that does not hold its value")
     reason = f"{rival['reason']}, 95 % interval [{low:.4g}, {high:.4g}]"
@@ -75,39 +77,26 @@ def calibration(evidence: Evidence, rule: rules.Calibration) -> Lines:
     return [compare("calibration", error, "<=", rule.max_error, reason, (0.0, 1.0))]
 
 
-def latency(evidence: Evidence, rule: rules.Latency) -> Lines:
-    """Speed of the real artifact."""
-    measured = evidence.measured
-    p99, speed = measured.get("p99_ms"), measured.get("rows_per_second")
-    return [
-        compare("latency.p99_ms", p99, "<=", rule.max_p99_ms, "one row at a time", _AT_LEAST_0),
-        compare(
-            "latency.rows_per_second", speed, ">=", rule.min_rows_per_second, "a batch", _AT_LEAST_0
-        ),
-    ]
+def artifact(evidence: Evidence, rule: rules.Latency | rules.Size) -> Lines:
+    """Speed of the real artifact, and what it costs."""
+    lines, gate = [], type(rule).__name__.lower()
+    for name, limit in rule:  # such as max_p99_ms
+        side, _, key = name.partition("_")
+        value, direction = evidence.measured.get(key), _DIRECTIONS[side]
+        found = compare(f"{gate}.{key}", value, direction, limit, _HOW.get(key, ""), _AT_LEAST_0)
+        lines.append(found)
+    return lines
 
 
-def size(evidence: Evidence, rule: rules.Size) -> Lines:
-    """What the real artifact costs."""
-    asked = {
-        "mb": rule.max_mb,
-        "load_seconds": rule.max_load_seconds,
-        "memory_mb": rule.max_memory_mb,
-    }
-    return [
-        compare(f"size.{name}", evidence.measured.get(name), "<=", limit, "", _AT_LEAST_0)
-        for name, limit in asked.items()
-    ]
+_AT_LEAST_0 = (0.0, math.inf)
+_DIRECTIONS: dict[str, rules.Direction] = {"max": "<=", "min": ">="}
+_HOW = {"p99_ms": "one row at a time", "rows_per_second": "a batch"}
 
 
 def determinism(evidence: Evidence, rule: rules.Determinism) -> Lines:
     """Whether the same row always gets the same answer."""
-    difference = evidence.measured.get("difference")
-    reason = "the same rows twice, and row by row"
+    difference, reason = evidence.measured.get("difference"), "the same rows twice, and row by row"
     return [compare("determinism", difference, "<=", rule.max_difference, reason, _AT_LEAST_0)]
-
-
-_AT_LEAST_0 = (0.0, float("inf"))
 
 
 def lineage(evidence: Evidence, rule: rules.Lineage) -> Lines:
@@ -117,29 +106,25 @@ def lineage(evidence: Evidence, rule: rules.Lineage) -> Lines:
         "config": "model_config.yaml",
         "lock": "the locks in requirements/",
     }
-    lines = []
+    lines, today = [], {**evidence.lineage}
     for key, what in names.items():
-        same = evidence.identity.get(key) == evidence.lineage[key]
-        reason = "" if same else f"{what} changed after training: run `make run`"
-        lines.append(
-            line(
-                f"lineage.{key}",
-                "passed" if same else "refused",
-                reason,
-                evidence.lineage[key][:12],
-            )
-        )
+        now = str(today[key])
+        if evidence.identity.get(key) == now:
+            lines.append(line(f"lineage.{key}", "passed", "", now[:12]))
+        else:
+            reason = f"{what} changed after training: run `make run`"
+            lines.append(line(f"lineage.{key}", "refused", reason, now[:12]))
     return [*lines, _commit(evidence.lineage, rule.require_commit or in_ci())]
 
 
-def _commit(lineage: dict[str, Any], required: bool) -> dict[str, Any]:
+def _commit(lineage: shapes.Lineage, required: bool) -> Check:
     paths = lineage["uncommitted"]
     reason = lineage["reason"]
     if paths:
         more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
         reason = f"not committed: {', '.join(paths[:3])}{more}"
     if not reason:
-        return line("lineage.commit", "passed", "", lineage["commit"][:12])
+        return line("lineage.commit", "passed", "", (lineage["commit"] or "")[:12])
     return line("lineage.commit", "refused" if required else "warning", reason)
 
 
@@ -163,8 +148,8 @@ CHECKS: dict[str, Callable[[Evidence, Any], Lines]] = {
     "slices": slices,
     "fairness": fairness,
     "calibration": calibration,
-    "latency": latency,
-    "size": size,
+    "latency": artifact,
+    "size": artifact,
     "lineage": lineage,
     "sensitive_features": sensitive_features,
     "determinism": determinism,

@@ -7,14 +7,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ...model import measures
+from ...model import measures, shapes
 from ...settings.config import Config, explain
-from ...settings.gates import Gates, fault
+from ...settings.gates import Check, Gates, fault
 from ...storage.files import read_json
-from ...storage.places import EVALUATION, METRICS_FILE, PREPARED
+from ...storage.places import CANDIDATE, EVALUATION, METRICS_FILE, PREPARED
+from ...tables.table import Columns
+from . import again
 
 Count = Annotated[int, Field(ge=1)]
-Lines = list[dict[str, Any]]  # of a verdict: gate, value, limit, verdict, reason
+Lines = list[Check]
 
 
 class Record(BaseModel):
@@ -37,42 +39,6 @@ class Estimate(Record):
         return self
 
 
-class Slice(Record):
-    """The metric of one group; without a value, `reason` says why."""
-
-    column: str
-    group: str
-    rows: Count
-    metric: str
-    value: float | None
-    low: float | None
-    high: float | None
-    reason: str = ""
-
-
-class Group(Record):
-    """Rates of one group of a sensitive column; which ones depends on the task."""
-
-    group: str
-    rows: Count
-    accuracy: float | None = None
-    selection_rate: float | None = None
-    true_positive_rate: float | None = None
-    false_positive_rate: float | None = None
-    mean_absolute_error: float | None = None
-
-
-class Fairness(Record):
-    """The groups of one sensitive column and their largest differences."""
-
-    column: str
-    groups: tuple[Group, ...] = Field(strict=False)
-    demographic_parity_difference: float | None = None
-    equalized_odds_difference: float | None = None
-    accuracy_gap: float | None = None
-    error_gap: float | None = None
-
-
 class Calibration(Record):
     """Expected calibration error; null for regression."""
 
@@ -90,8 +56,8 @@ class Evaluation(Record):
     headline: str
     metrics: dict[str, Estimate]
     baseline: dict[str, float | None]
-    slices: tuple[Slice, ...] = Field(strict=False)
-    fairness: tuple[Fairness, ...] = Field(strict=False)
+    slices: list[Any]  # of shapes.Slice
+    fairness: list[Any]  # of shapes.Fairness
     calibration: Calibration
 
 
@@ -103,14 +69,38 @@ class Evidence:
     gates: Gates
     identity: dict[str, Any]
     evaluation: Evaluation
-    lineage: dict[str, Any]
-    measured: dict[str, Any]
-    rival: dict[str, Any]
+    lineage: shapes.Lineage
+    measured: dict[str, float]
+    rival: shapes.Rival
 
     @property
     def headline(self) -> Estimate:
         """The metric that stands for the model."""
         return self.evaluation.metrics[self.evaluation.headline]
+
+
+def vouched(
+    config: Config,
+    model: str,
+    identity: dict[str, Any],
+    test: Columns,
+    content: shapes.Evaluation,
+) -> Evaluation | list[str]:
+    """The evaluation of the candidate `model`, whose report is `content`, as far as gates read it.
+
+    Of small groups the report shows less than is judged: those figures are measured here. Where the
+    report is no evidence it is one sentence for each reason.
+    """
+    found = read_evaluation(content, {"slices": [], "fairness": []})
+    if isinstance(found, list):
+        return found
+    wrong = faults(found, config, model, identity, content)
+    if wrong:
+        return wrong
+    every = again.measure(config, CANDIDATE, test, content)
+    if isinstance(every, list):
+        return every
+    return read_evaluation(content, {"slices": every["slices"], "fairness": every["fairness"]})
 
 
 def read_evaluation(content: Any, groups: Any = None) -> Evaluation | list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...model import lineage, manifest
+from ...model.shapes import Evaluation, Judgement, Lineage, Verdict
 from ...outside import text
 from ...registry import champion
 from ...settings.config import GATES_FILE, InputError, load_config
@@ -61,7 +62,7 @@ def inputs() -> dict[str, Any]:
     }
 
 
-def stands(verdict: dict[str, Any], found: dict[str, Any]) -> bool:
+def stands(verdict: Verdict, found: dict[str, Any]) -> bool:
     """Whether `verdict` was made of the inputs `found`.
 
     Two clean commits with the same digests are one lineage; and a verdict outlives its model
@@ -79,7 +80,7 @@ def _settled(found: dict[str, Any]) -> dict[str, Any]:
     return found | {"lineage": origin | {"commit": clean or origin["commit"]}}
 
 
-def earlier() -> dict[str, Any] | None:
+def earlier() -> Verdict | None:
     """The verdict that stands in reports/, None where there is none that verifies."""
     try:
         return champion.read_verdict(VERDICT, "it is written again")
@@ -99,40 +100,31 @@ def _champion() -> str | None:
     return record["digest"] if record else None
 
 
-def decide(found: dict[str, Any], verdict: dict[str, Any] | None) -> dict[str, Any]:
+def decide(found: dict[str, Any], verdict: Verdict | None) -> Judgement:
     """A new verdict, without its digest; figures of an earlier one that still hold are kept."""
     from ...tables.table import read_parquet
-    from . import again, evidence, kit, measure, rival
+    from . import evidence, kit, measure, rival
     from .checks import judge
 
     config, gates = load_config(), load_gates()
     identity = read_json(CANDIDATE / "model.json", _AGAIN)["identity"]
     test = read_parquet(PREPARED / "test.parquet")
-    origin = found["lineage"] | {"data": identity["data"]}
-    origin["hold_out"] = rival.rows_digest(identity["data"], test)
+    hold_out = rival.rows_digest(identity["data"], test)
+    origin: Lineage = found["lineage"] | {"data": identity["data"], "hold_out": hold_out}
     before = verdict if verdict and _same(verdict["inputs"], found, _MEASURED) else None
     measured = before["measured"] if before else measure.measure(CANDIDATE)
     if before and _same(before["inputs"], found, ("champion",)):
         compared = before["rival"]
     else:
         compared = rival.compare(config, CANDIDATE, found["model"], origin, test)
-    content = read_json(EVALUATION, _AGAIN)
-    evaluation = evidence.read_evaluation(content, {"slices": [], "fairness": []})
+    content: Evaluation = read_json(EVALUATION, _AGAIN)
+    evaluation = evidence.vouched(config, found["model"], identity, test, content)
     if isinstance(evaluation, list):
-        wrong = evaluation
-    else:
-        wrong = evidence.faults(evaluation, config, found["model"], identity, content)
-    if not wrong:  # of small groups the report shows less than is judged
-        every, wrong = again.measure(config, CANDIDATE, test, content)
-    if not wrong:
-        groups = {key: every[key] for key in ("slices", "fairness")}
-        evaluation = evidence.read_evaluation(content, groups)
-    if wrong or isinstance(evaluation, list):
-        lines, metrics = [line("evidence", "refused", reason) for reason in wrong], {}
+        lines = [line("evidence", "refused", reason) for reason in evaluation]
     else:
         proof = evidence.Evidence(config, gates, identity, evaluation, origin, measured, compared)
         first = line("evidence", "passed", f"{EVALUATION}, measured again by the gate")
-        lines, metrics = [first, *judge(proof)], content["metrics"]
+        lines = [first, *judge(proof)]
     lines.append(kit.line())
     refused = any(entry["verdict"] == "refused" for entry in lines)
     return {
@@ -141,7 +133,7 @@ def decide(found: dict[str, Any], verdict: dict[str, Any] | None) -> dict[str, A
         "model": found["model"],
         "inputs": found,
         "checks": lines,
-        "metrics": metrics,
+        "metrics": {} if isinstance(evaluation, list) else content["metrics"],
         "measured": measured,
         "rival": compared,
         "lineage": origin,
@@ -153,7 +145,7 @@ def _same(left: dict[str, Any], right: dict[str, Any], keys: tuple[str, ...]) ->
     return all(left.get(key) == right[key] for key in keys)
 
 
-def table(verdict: dict[str, Any]) -> str:
+def table(verdict: Verdict) -> str:
     """Aligned columns of gate, value, limit, verdict and reason; the last line is the answer."""
     rows: list[tuple[str, ...]] = [("gate", "value", "limit", "verdict", "")]
     for check in verdict["checks"]:

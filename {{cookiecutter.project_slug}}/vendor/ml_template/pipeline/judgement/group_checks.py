@@ -2,86 +2,74 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 from ...model import measures
+from ...model.shapes import Fairness, Slice
 from ...settings import gates as rules
 from ...settings.categories import category
-from ...settings.gates import Verdict, compare, line
+from ...settings.gates import Check, compare, line
 from ...tables import small
-from .evidence import Estimate, Evidence, Fairness, Group, Lines, Slice
+from .evidence import Estimate, Evidence, Lines
 
 
 def slices(evidence: Evidence, rule: rules.Slices) -> Lines:
     """The worst slice that is large enough to judge."""
     found = evidence.evaluation.slices
-    absent = set(evidence.config.slices) - {part.column for part in found}
+    columns = {name: [*parts] for name, parts in groupby(found, lambda part: part["column"])}
+    absent = set(evidence.config.slices) - columns.keys()
     if absent:
-        return [
-            line("slices", "refused", f"no slices of {', '.join(sorted(absent))}: evaluate again")
-        ]
-    judged = [
-        part
-        for part in found
-        if part.rows >= rule.min_rows and None not in (part.value, part.low, part.high)
-    ]
+        reason = f"no slices of {', '.join(sorted(absent))}: evaluate again"
+        return [line("slices", "refused", reason)]
+    judged: list[tuple[float, Check]] = []
+    for parts in columns.values():
+        shown = small.counts([part["rows"] for part in parts], evidence.config.report.min_cell)
+        for part, rows in zip(parts, shown, strict=True):
+            interval = part["value"], part["low"], part["high"]
+            if part["rows"] >= rule.min_rows and None not in interval:
+                judged.append((part["high"], _slice(evidence, part, rule, rows)))
     if not judged:
         reason = f"no slice of {rule.min_rows} rows or more with an interval"
         return [line("slices", "not applicable", reason)]
-    rows = _shown_rows(evidence)
-    lines = [_slice(evidence, part, rule, rows[part.column, part.group]) for part in judged]
-    refused = [entry for entry in lines if entry["verdict"] == "refused"]
-    worst = min(zip(judged, lines, strict=True), key=lambda pair: pair[0].high or 0.0)[1]
+    refused = [check for _, check in judged if check["verdict"] == "refused"]
+    worst = min(judged, key=lambda pair: pair[0])[1]
     left = f"{len(judged)} of {len(found)} slices judged"
     return refused or [worst | {"reason": f"worst: {worst['reason']}; {left}"}]
 
 
-def _shown_rows(evidence: Evidence) -> dict[tuple[str, str], small.Count]:
-    """Rows of each group of a slice, as they are shown."""
-    found: dict[str, dict[str, int]] = {}
-    for part in evidence.evaluation.slices:
-        found.setdefault(part.column, {})[part.group] = part.rows
-    least = evidence.config.report.min_cell
-    return {
-        (column, group): shown
-        for column, rows in found.items()
-        for group, shown in zip(rows, small.counts([*rows.values()], least), strict=True)
-    }
-
-
-def _slice(
-    evidence: Evidence, part: Slice, rule: rules.Slices, rows: small.Count
-) -> dict[str, Any]:
-    whole = evidence.evaluation.metrics.get(part.metric)
-    within = measures.ranges(evidence.config)[part.metric]
+def _slice(evidence: Evidence, part: Slice, rule: rules.Slices, rows: small.Count) -> Check:
+    metric, high, least = part["metric"], part["high"], evidence.config.report.min_cell
+    whole = evidence.evaluation.metrics.get(metric)
+    within = measures.ranges(evidence.config)[metric]
     limit = None
     if whole is not None:
         error = within[1] <= 0
         limit = whole.value * rule.max_error_ratio if error else whole.value - rule.max_drop
-    reason = f"upper end of {part.metric} where {part.column} is {part.group} ({rows} rows)"
-    gate = f"slices.{part.column}={part.group}"
+    reason = f"upper end of {metric} where {part['column']} is {part['group']} ({rows} rows)"
+    gate = f"slices.{part['column']}={part['group']}"
     try:
-        Estimate(value=part.value, low=part.low, high=part.high)  # type: ignore[arg-type]
+        Estimate.model_validate({key: part.get(key) for key in Estimate.model_fields})
     except ValueError:
         return line(gate, "refused", f"{reason}: no interval that holds its value")
-    found = compare(gate, part.high, ">=", limit, reason, within)
-    return _quiet(found, reason) if part.rows < evidence.config.report.min_cell else found
+    found = compare(gate, high, ">=", limit, reason, within)
+    return _quiet(found, reason) if part["rows"] < least else found  # type: ignore[operator]
 
 
-def _quiet(found: dict[str, Any], reason: str) -> dict[str, Any]:
+def _quiet(found: Check, reason: str) -> Check:
     """The line of a small group, without what was measured of it."""
     return found | {"value": None, "reason": reason}
 
 
-# limit in gates.yaml: (differences in evaluation.json, the rates of a group they come from)
-_DIFFERENCES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "demographic_parity": ("demographic_parity_difference", ("selection_rate",)),
+# limit in gates.yaml: (difference in evaluation.json, the rates of a group it comes from)
+_DIFFERENCES = {
+    "demographic_parity": ("demographic_parity_difference", ["selection_rate"]),
     "equalized_odds": (
         "equalized_odds_difference",
-        ("true_positive_rate", "false_positive_rate"),
+        ["true_positive_rate", "false_positive_rate"],
     ),
-    "accuracy_gap": ("accuracy_gap", ("accuracy",)),
-    "error_gap": ("error_gap", ("mean_absolute_error",)),
+    "accuracy_gap": ("accuracy_gap", ["accuracy"]),
+    "error_gap": ("error_gap", ["mean_absolute_error"]),
 }
 
 
@@ -89,7 +77,7 @@ def fairness(evidence: Evidence, rule: rules.Fairness) -> Lines:
     """Differences between the groups of each sensitive column."""
     if not evidence.config.sensitive:
         return [line("fairness", "not applicable", "no sensitive column is named: sensitive: []")]
-    columns = {part.column: part for part in evidence.evaluation.fairness}
+    columns = {part["column"]: part for part in evidence.evaluation.fairness}
     lines = []
     for name in evidence.config.sensitive:
         if name in columns:
@@ -101,70 +89,62 @@ def fairness(evidence: Evidence, rule: rules.Fairness) -> Lines:
 
 
 def _column(evidence: Evidence, part: Fairness, rule: rules.Fairness) -> Lines:
-    gate = f"fairness.{part.column}"
-    asked = ["error_gap"] if evidence.config.data.task == "regression" else list(_DIFFERENCES)[:3]
+    task, least = evidence.config.data.task, evidence.config.report.min_cell
+    gate, prefix, groups = f"fairness.{part['column']}", f"{part['column']}=", part["groups"]
+    asked = ["error_gap"] if task == "regression" else [*_DIFFERENCES][:3]
     rates = [rate for name in asked for rate in _DIFFERENCES[name][1]]
-    by_group = evidence.config.data.task != "multiclass"
-    least = evidence.config.report.min_cell
-    shown = small.counts([group.rows for group in part.groups], least)
+    if task == "multiclass":
+        rates = ["accuracy"]
+    listed = [name for name in rule.accept_small_groups if name.startswith(prefix)]
+    accepted = {category(name.removeprefix(prefix)) for name in listed}
     judged, lines = [], []
-    accepted = {
-        category(name.removeprefix(f"{part.column}="))
-        for name in rule.accept_small_groups
-        if name.startswith(f"{part.column}=")
-    }
-    for group, rows in zip(part.groups, shown, strict=True):
-        asked_of = rates if by_group else ["accuracy"]
-        reason = _too_small(group, asked_of, rule.min_rows, rows, least)
+    shown = small.counts([group["rows"] for group in groups], least)
+    for group, rows in zip(groups, shown, strict=True):
+        reason = _too_small(group, rates, rule.min_rows, rows, least)
+        name = f"{gate}={group['group']}"
         if reason is None:
             judged.append(group)
-            continue
-        name = f"{part.column}={group.group}"
-        verdict: Verdict = "refused"
-        remedy = f'collect more, or list "{name}" in accept_small_groups'
-        if category(group.group) in accepted:
-            verdict, remedy = "warning", "accepted in gates.yaml, not judged"
-        lines.append(line(f"fairness.{name}", verdict, f"{reason}: {remedy}", rows))
-    if len(part.groups) < 2:
-        return [
-            *lines,
-            line(gate, "refused", "the hold-out holds one group only: nothing to compare"),
-        ]
+        elif category(group["group"]) in accepted:
+            reason = f"{reason}: accepted in gates.yaml, not judged"
+            lines.append(line(name, "warning", reason, rows))
+        else:
+            remedy = f'collect more, or list "{prefix}{group["group"]}" in accept_small_groups'
+            lines.append(line(name, "refused", f"{reason}: {remedy}", rows))
+    if len(groups) < 2:
+        reason = "the hold-out holds one group only: nothing to compare"
+        return [*lines, line(gate, "refused", reason)]
     if len(judged) < 2:
         return [*lines, line(gate, "not applicable", "fewer than two groups are large enough")]
+    tiny = any(group["rows"] < least for group in judged)
     for name in asked:
-        limit = getattr(rule.limits, name)
-        value = _difference(part, judged, name)
+        limit, value = getattr(rule.limits, name), _difference(part, judged, name)
         reason = f"largest difference of {len(judged)} groups"
         found = compare(f"{gate}.{name}", value, "<=", limit, reason, (0.0, float("inf")))
-        tiny = any(group.rows < least for group in judged)
         lines.append(_quiet(found, f"{reason}, one of {small.few(least)} rows") if tiny else found)
     return lines
 
 
 def _too_small(
-    group: Group, rates: list[str], min_rows: int, rows: small.Count, least: int
+    group: dict[str, Any], rates: list[str], min_rows: int, rows: small.Count, least: int
 ) -> str | None:
-    if not group.rows >= min_rows:
-        return f"group {group.group!r} has {rows} rows, {min_rows} are needed to judge it"
-    if any(getattr(group, rate) is None for rate in rates):
+    if not group["rows"] >= min_rows:
+        return f"group {group['group']!r} has {rows} rows, {min_rows} are needed to judge it"
+    if any(group.get(rate) is None for rate in rates):
         none = f"{small.few(least)} rows" if least > 1 else "no row"
-        return f"group {group.group!r} ({rows} rows) has {none} of one of the classes"
+        return f"group {group['group']!r} ({rows} rows) has {none} of one of the classes"
     return None
 
 
-def _difference(part: Fairness, judged: list[Group], name: str) -> float | None:
+def _difference(part: Fairness, judged: list[dict[str, Any]], name: str) -> Any:
     """From the judged groups; several classes have no rates by group: the evaluation's own."""
     key, rates = _DIFFERENCES[name]
-    gaps = []
-    for rate in rates:
-        values: list[float] = [getattr(group, rate) for group in judged]
-        if None in values:
-            reported: dict[str, float | None] = part.model_dump()
-            return reported[key]
-        gaps.append(max(values) - min(values))
+    known: list[list[Any]] = [[group.get(rate) for group in judged] for rate in rates]
+    if any(None in values for values in known):
+        return part.get(key)
+    gap = max(max(values) - min(values) for values in known)
     if name != "error_gap":
-        return max(gaps)
-    total = sum(group.rows for group in part.groups)
-    overall = sum((group.mean_absolute_error or 0.0) * group.rows for group in part.groups) / total
-    return gaps[0] / overall if overall else 0.0
+        return gap
+    total = sum(group["rows"] for group in part["groups"])
+    errors = [(group["mean_absolute_error"] or 0.0) * group["rows"] for group in part["groups"]]
+    overall = sum(errors) / total
+    return gap / overall if overall else 0.0

@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ...settings.gates import Check
 
 KIT = Path(__file__).parents[2]
 SUMS = "SHA256SUMS"
@@ -22,7 +25,7 @@ def run() -> None:
         print(f"patched: {name}")
 
 
-def line() -> dict[str, Any]:
+def line() -> Check:
     """The line of the verdict: a warning that names them, or passed."""
     from ...settings import gates
 

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from ...model import manifest
+from ...model.shapes import Verdict
 from ...registry import champion, tracking, withdrawn
 from ...registry.champion import CHALLENGER, CHAMPION, VERDICTS, Record
 from ...settings.config import InputError
@@ -40,14 +41,15 @@ def run(alone: bool = True) -> bool:
     return tracking.told("register", verdict, folder, alone) and passed
 
 
-def keep(verdict: Record) -> Path:
+def keep(verdict: Verdict) -> Path:
     """Folder of the kept version, written once: the candidate with its metrics and lineage."""
     folder = champion.folder(verdict["model"])
     path = VERDICTS / f"{verdict['digest'][:16]}.json"
     if not _whole(folder, verdict["model"]):
         kept, files = manifest.read(CANDIDATE, verdict["model"])
-        kept |= {key: verdict[key] for key in ("metrics", "lineage")}
-        kept |= {"verdict": {key: verdict[key] for key in ("verdict", "digest", "checks")}}
+        kept |= {"metrics": verdict["metrics"], "lineage": verdict["lineage"]}
+        said = {"verdict": verdict["verdict"], "digest": verdict["digest"]}
+        kept["verdict"] = said | {"checks": verdict["checks"]}
         with changing(), new_folder(folder) as new:
             for name, content in files.items():
                 (new / name).write_bytes(content)
@@ -69,7 +71,7 @@ def _whole(folder: Path, digest: str) -> bool:
     return True
 
 
-def point(verdict: Record) -> str:
+def point(verdict: Verdict) -> str:
     """Point challenger, or champion where there is none, to the kept version; says which."""
     said, pointers = _planned(verdict)
     if pointers:
@@ -80,36 +82,40 @@ def point(verdict: Record) -> str:
     return said
 
 
-def _planned(verdict: Record) -> tuple[str, dict[Path, Record]]:
+def _planned(verdict: Verdict) -> tuple[str, dict[Path, Record]]:
     """What becomes of the model, and the pointers that change with it.
 
-    Where it is the champion, it is challenger too: one that waited was passed by a later run.
+    Where it is the champion, it is challenger too: one that waited was passed by a later run. As
+    challenger it stands by the verdict of today, which `make promote` asks for.
     """
     digest = verdict["model"]
+
+    def new(why: str) -> Record:
+        return champion.pointer(digest, verdict, "register", why)
+
     current, challenger = champion.read(CHAMPION), champion.read(CHALLENGER)
+    known = challenger and (challenger["digest"], challenger["verdict"])
+    stays = known == (digest, verdict["digest"])
     if current is None:
-        return _crown(champion.pointer(digest, verdict, "register", "the first model"))
+        return _crown(new("the first model"))
     if current["digest"] == digest:
         try:
             champion.verify(current)
         except InputError as error:
-            why = f"made and judged again, because {str(error).splitlines()[0]}"
-            return _crown(champion.pointer(digest, verdict, "register", why))
-        waits = not challenger or challenger["digest"] != digest
-        return "is the champion", {CHALLENGER: current} if waits else {}
+            return _crown(new(f"made and judged again, because {str(error).splitlines()[0]}"))
+        same = current["verdict"] == verdict["digest"]
+        again = {} if stays else {CHALLENGER: current if same else new("judged again")}
+        return "is the champion", again
     rival = verdict["rival"]
     other = rival["state"] == "other" and rival["champion"] == current["digest"]
     taken_back = withdrawn.how(digest)
     if other and current["action"] != "rollback" and not taken_back:
-        return _crown(champion.pointer(digest, verdict, "register", rival["reason"]))
+        return _crown(new(rival["reason"]))
     words = ("make promote", f"makes it champion instead of {current['digest'][:16]}")
     said = f"is challenger; `{words[0]}` {words[1]}"
     if taken_back:
         said = f'is challenger, but was {taken_back}; `{words[0]} WHY="..."` {words[1]}'
-    known = challenger and (challenger["digest"], challenger["verdict"])
-    if known == (digest, verdict["digest"]):
-        return said, {}
-    return said, {CHALLENGER: champion.pointer(digest, verdict, "register", "passed the gate")}
+    return said, {} if stays else {CHALLENGER: new("passed the gate")}
 
 
 def _crown(record: Record) -> tuple[str, dict[Path, Record]]:

@@ -13,11 +13,13 @@ import numpy as np
 from ...model import artifact, measures
 from ...model.bootstrap import Interval, interval, paired_interval
 from ...model.metrics import encode_target
+from ...model.shapes import Gap, Lineage, Rival, State
 from ...registry import champion
 from ...settings.categories import category
 from ...settings.config import Config, InputError
 from ...tables.table import ROW, Columns
 from ..data import split
+from ..evaluation.figures import finite
 
 FEWEST = 100  # rows of a comparison where rows were added
 
@@ -28,9 +30,7 @@ def rows_digest(data: dict[str, Any], test: Columns) -> str:
     return hashlib.sha256(bytes.fromhex(data["sha256"]) + rows).hexdigest()
 
 
-def compare(
-    config: Config, candidate: Path, digest: str, lineage: dict[str, Any], test: Columns
-) -> dict[str, Any]:
+def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test: Columns) -> Rival:
     """{state, champion, reason, value, low, high}: headline of the candidate minus the champion's.
 
     States: first, same, absent, other (another question), turned (the other class is positive, or
@@ -43,47 +43,57 @@ def compare(
         record = champion.read(champion.CHAMPION)
         if record is None:
             return {"state": "first", "champion": None, "reason": "there is no champion yet"}
-        found = {"champion": record["digest"]}
-        if record["digest"] == digest:
-            return found | {"state": "same", "reason": "the candidate is the champion"}
+        theirs = record["digest"]
+        if theirs == digest:
+            return _rival(theirs, "same", "the candidate is the champion")
         folder = Path(record["model"])
         if not folder.exists():
-            reason = f"{folder} is not here: fetch it to compare (dvc pull)"
-            return found | {"state": "absent", "reason": reason}
+            return _rival(theirs, "absent", f"{folder} is not here: fetch it to compare (dvc pull)")
         verdict = champion.verify(record)
-        model = artifact.load(folder, record["digest"])
-        question = _other_question(config, model)
-        if question:
-            reason = f"the champion {question}: not comparable, treated as the first"
-            return found | {"state": "other", "reason": reason}
-        if _forms(model.labels) != _forms(config.data.labels):
-            reason = "the champion has the other class as positive: only `make promote` replaces it"
-            return found | {"state": "turned", "reason": reason}
+        model = artifact.load(folder, theirs)
     except InputError as error:
         return {"state": "damaged", "champion": None, "reason": str(error)}
+    if question := _other_question(config, model):
+        reason = f"the champion {question}: not comparable, treated as the first"
+        return _rival(theirs, "other", reason)
+    if _forms(model.labels) != _forms(config.data.labels):
+        reason = "the champion has the other class as positive: only `make promote` replaces it"
+        return _rival(theirs, "turned", reason)
     name = measures.headline(config)
     metric = measures.known(config)[name]
     known = encode_target(test[config.data.target], config.data.labels)
     ours = artifact.load(candidate).predict(test)
-    reason = f"difference to champion {record['digest'][:16]}"
+    reason = f"difference to champion {theirs[:16]}"
     gap = _gap(model, test)
     same = verdict["lineage"]["hold_out"] == lineage["hold_out"]
     rows = None if gap else _fair(config, model, lineage["data"], test, known, same)
+    pairs = None
     if rows is not None:
-        theirs = model.predict(test)
-        difference = paired_interval(metric, known[rows], ours[rows], theirs[rows], config.seed)
+        answers = ours[rows], model.predict(test)[rows]
+        difference = paired_interval(metric, known[rows], *answers, config.seed)
         text = "the same rows" if same else f"{len(rows):,} rows that neither was trained on"
-        found |= _numbers("paired", difference, f"{reason} on {text}")
+        pairs = _rival(theirs, "paired", f"{reason} on {text}", difference)
         if same:
-            return found
+            return pairs
     if name not in verdict["metrics"]:
         reason = f"the champion was judged without {name}: only `make promote` replaces it"
-        return found if rows is not None else found | {"state": "turned", "reason": reason}
-    kept = Interval(**verdict["metrics"][name])
-    apart = _apart(interval(metric, known, ours, config.seed), kept)
+        return pairs or _rival(theirs, "turned", reason)
+    before = Interval(**verdict["metrics"][name])
+    apart = _apart(interval(metric, known, ours, config.seed), before)
     why = gap or "was measured on other data, split or seed"
-    last = _numbers("apart", apart, f"{reason}'s kept figure: it {why}")
-    return found | (last if rows is None else {"kept": last})
+    reason = f"{reason}'s kept figure: it {why}"
+    if pairs is None:
+        return _rival(theirs, "apart", reason, apart)
+    value, low, high = finite(apart)
+    kept: Gap = {"state": "apart", "reason": reason, "value": value, "low": low, "high": high}
+    return {**pairs, "kept": kept}
+
+
+def _rival(champion: str, state: State, reason: str, gap: Interval | None = None) -> Rival:
+    made: Rival = {"champion": champion, "state": state, "reason": reason}
+    if gap is not None:
+        made["value"], made["low"], made["high"] = finite(gap)
+    return made
 
 
 def _fair(
@@ -106,11 +116,6 @@ def _fair(
     rows = np.flatnonzero(split.held(config, test, theirs["cuts"]))
     whole = not model.labels or len(np.unique(known[rows])) == len(model.labels)
     return rows if len(rows) >= FEWEST and whole else None
-
-
-def _numbers(state: str, found: Interval, reason: str) -> dict[str, Any]:
-    numbers = {key: v if math.isfinite(v) else None for key, v in found._asdict().items()}
-    return {"state": state, "reason": reason} | numbers
 
 
 def _apart(ours: Interval, theirs: Interval) -> Interval:

@@ -11,12 +11,13 @@ from .tables import Table
 
 def card(facts: Facts) -> str:
     """The whole card; names and labels of the table are text."""
+    found = facts.evaluation
     parts = [
-        f"# {markdown(facts.project)}: model {facts.model[:16]}",
+        f"# {markdown(facts.project)}: model {found['model'][:16]}",
         markdown(facts.about),
         *(f"> {markdown(text)}" for text in facts.warnings),
-        f"**{facts.headline} {facts.value}**, {', '.join(map(markdown, facts.value_notes))}, on "
-        f"{facts.rows:,} hold-out rows.",
+        f"**{found['headline']} {facts.value}**, {', '.join(map(markdown, facts.value_notes))}, on "
+        f"{found['rows']:,} hold-out rows.",
         f"**Verdict: {facts.verdict}** {markdown(' '.join(facts.verdict_notes))}.",
         *_section("Metrics", [facts.metrics]),
         *_section("Gates", [facts.gates]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ...model.shapes import Evaluation, Verdict
 from ...settings.config import Config
 from ...storage.places import STARTER
 from . import tables
@@ -13,24 +14,19 @@ from .tables import Json, Table, number
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that is said about one model."""
+    """Everything that is said about one model, beside what its evaluation says."""
 
+    evaluation: Evaluation
     project: str
-    model: str
     about: str
     warnings: Sequence[str]
     verdict: str  # passed, refused or not judged
     verdict_notes: Sequence[str]
-    headline: str
     value: str
     value_notes: Sequence[str]
-    rows: int
     rows_notes: Sequence[str]
     gates: Table
     metrics: Table
-    plots: Sequence[Mapping[str, str]]
-    labels: Sequence[str]
-    confusion: Sequence[Sequence[int | str]]
     slices: Table
     fairness: Sequence[Table]
     importance: Table
@@ -41,7 +37,12 @@ class Facts:
 
 
 def gather(
-    project: str, config: Config, evaluation: Json, verdict: Json | None, identity: Json, data: Json
+    project: str,
+    config: Config,
+    evaluation: Evaluation,
+    verdict: Verdict | None,
+    identity: Json,
+    data: Json,
 ) -> Facts:
     """Facts of the evaluated model; `verdict` is the one on this model, or None.
 
@@ -50,28 +51,23 @@ def gather(
     best = evaluation["metrics"][evaluation["headline"]]
     state, notes = _verdict(verdict)
     return Facts(
+        evaluation=evaluation,
         project=project,
-        model=evaluation["model"],
         about=_about(config, identity),
         warnings=_warnings(evaluation, verdict),
         verdict=state,
         verdict_notes=notes,
-        headline=evaluation["headline"],
         value=number(best["value"]),
         value_notes=[
             f"95 % interval {number(best['low'])} to {number(best['high'])}",
             f"naive baseline {number(evaluation['baseline'][evaluation['headline']])}",
         ],
-        rows=evaluation["rows"],
         rows_notes=[
             f"never seen in training ({evaluation['data']['train']:,} rows)",
             _classes(evaluation["classes"]),
         ],
         gates=tables.gates(verdict),
         metrics=tables.metrics(evaluation),
-        plots=evaluation["plots"],
-        labels=list(evaluation["classes"]),
-        confusion=evaluation["confusion"],
         slices=tables.slices(evaluation),
         fairness=tables.fairness(evaluation["fairness"]),
         importance=tables.importance(evaluation),
@@ -87,7 +83,7 @@ def gather(
     )
 
 
-def _classes(counts: Json) -> str:
+def _classes(counts: Mapping[str, int | str]) -> str:
     if len(counts) <= 4:
         return ", ".join(f"{label} {tables.number(count)}" for label, count in counts.items())
     known = [count for count in counts.values() if isinstance(count, int)]
@@ -105,7 +101,7 @@ def _about(config: Config, identity: Json) -> str:
     return f"Predicts {task} from {len(config.features)} columns; {identity['estimator']}."
 
 
-def _warnings(evaluation: Json, verdict: Json | None) -> list[str]:
+def _warnings(evaluation: Evaluation, verdict: Verdict | None) -> list[str]:
     synthetic = (
         "The data is SYNTHETIC: it was made to try this project out. Nothing here is evidence "
         "about people or credit."
@@ -115,7 +111,7 @@ def _warnings(evaluation: Json, verdict: Json | None) -> list[str]:
     return [synthetic, *found] if evaluation["data"]["path"] == STARTER.as_posix() else found
 
 
-def _verdict(verdict: Json | None) -> tuple[str, list[str]]:
+def _verdict(verdict: Verdict | None) -> tuple[str, list[str]]:
     if verdict is None:
         return "not judged", ["no verdict on this model yet: run make gate"]
     checks = verdict["checks"]

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import tomllib
+from base64 import b64encode
 from pathlib import Path
-from typing import Any
 
 from ...model.artifact import PROFILE
+from ...model.shapes import Evaluation, Verdict
+from ...outside import html
 from ...settings.config import InputError, load_config
 from ...storage.files import read_json, write_text
 from ...storage.places import CANDIDATE, EVALUATION, REPORT, REPORTS, VERDICT
 from .card import card
 from .facts import Facts, gather
-from .page import page
+from .tables import number
 
 MODEL = CANDIDATE / "model.json"
+STYLES = {"passed": "passed", "refused": "refused", "warning": "warned", "not judged": "warned"}
 
 
 def run() -> None:
     """Write both files; needs an evaluation, says so where there is no verdict on it yet."""
     facts = read_facts()
     write_text(REPORTS / "model_card.md", card(facts))
-    write_text(REPORT, page(facts, REPORTS / "plots"))
-    print(f"report: model {facts.model[:16]}, {facts.verdict} -> {REPORT}")
+    write_text(REPORT, page(facts))
+    print(f"report: model {facts.evaluation['model'][:16]}, {facts.verdict} -> {REPORT}")
+
+
+def page(facts: Facts) -> str:
+    """The report as one HTML page, with the plots in it."""
+    files = [plot["file"] for plot in facts.evaluation["plots"]]
+    pictures = {name: b64encode((REPORTS / "plots" / name).read_bytes()).decode() for name in files}
+    values = {"facts": facts, "pictures": pictures, "styles": STYLES, "number": number}
+    title = f"{facts.project}: model {facts.evaluation['model'][:16]}"
+    return html.page("pipeline/reporting/report.html", title=title, **values)
 
 
 def read_facts() -> Facts:
     """What is known of the evaluated candidate; raises InputError for files of another model."""
-    evaluation = read_json(EVALUATION, "run `make evaluate`")
+    evaluation: Evaluation = read_json(EVALUATION, "run `make evaluate`")
     manifest = read_json(MODEL, "run `make train`")
     if manifest["digest"] != evaluation["model"]:
         raise InputError(
@@ -46,10 +58,9 @@ def read_facts() -> Facts:
     )
 
 
-def _verdict(model: str) -> dict[str, Any] | None:
+def _verdict(model: str) -> Verdict | None:
     """The verdict on this model; None where there is none, or one on an earlier model."""
-    path = VERDICT
-    if not path.exists():
+    if not VERDICT.exists():
         return None
-    verdict: dict[str, Any] = read_json(path, "run `make gate`")
+    verdict: Verdict = read_json(VERDICT, "run `make gate`")
     return verdict if verdict["model"] == model else None

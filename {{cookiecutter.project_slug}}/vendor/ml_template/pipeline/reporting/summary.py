@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ...model.shapes import Estimate
 from ...registry import champion, tracking, withdrawn
 from ...settings.config import InputError
 from ...storage.places import REPORT, REPORTS
@@ -48,7 +49,7 @@ def run() -> None:
             page.write(CARD.read_text(encoding="utf-8"))
 
 
-def _metrics(metrics: dict[str, dict[str, float]]) -> str:
+def _metrics(metrics: dict[str, Estimate]) -> str:
     """Values with their 95 % intervals."""
     return ", ".join(
         f"{name} {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from ...model.shapes import Evaluation, Fairness, Verdict
 from ...settings.config import Config
 from ...tables import small
 
@@ -46,31 +47,25 @@ def number(value: float | str | None) -> str:
     return f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.1e}"
 
 
-def gates(verdict: Json | None) -> Table:
+def gates(verdict: Verdict | None) -> Table:
     head = ["gate", "value", "limit", "verdict", "reason"]
     if verdict is None:
         return Table("Gates", "There is no verdict on this model yet: run make gate.", head, [])
     order = {"refused": 0, "warning": 1}
     rows = [
         [
-            str(check["gate"]),
-            _plain(check["value"]),
-            _plain(check["limit"]),
-            str(check["verdict"]),
-            str(check["reason"] or ""),
+            check["gate"],
+            "" if check["value"] is None else number(check["value"]),
+            check["limit"] or "",
+            check["verdict"],
+            check["reason"] or "",
         ]
         for check in sorted(verdict["checks"], key=lambda check: order.get(check["verdict"], 2))
     ]
     return Table("Gates", "", head, rows, frozenset({"value", "limit"}))
 
 
-def _plain(value: Any) -> str:
-    if value is None:
-        return ""
-    return number(value) if isinstance(value, int | float) else str(value)
-
-
-def metrics(evaluation: Json) -> Table:
+def metrics(evaluation: Evaluation) -> Table:
     rows = [
         [
             name,
@@ -100,7 +95,7 @@ def _interval_rows(entries: Sequence[Json], mark: float) -> list[list[str | Stri
     ]
 
 
-def slices(evaluation: Json) -> Table:
+def slices(evaluation: Evaluation) -> Table:
     entries = evaluation["slices"]
     if not entries:
         return Table("Slices", "No column is cut into slices: name some in slices.", [], [])
@@ -117,14 +112,14 @@ def slices(evaluation: Json) -> Table:
     return Table("Slices", note, head, rows, frozenset({"rows", metric, "95 % interval"}))
 
 
-def fairness(entries: Sequence[Json]) -> list[Table]:
+def fairness(entries: Sequence[Fairness]) -> list[Table]:
     if not entries:
         note = "Not applicable: model_config.yaml names no sensitive column."
         return [Table("Fairness", note, [], [])]
     tables = []
     for entry in entries:
-        gaps = {key: entry[key] for key in entry if key not in ("column", "groups", "reason")}
-        texts = [f"{key.replace('_', ' ')} {number(gap)}" for key, gap in gaps.items()]
+        gaps: Json = {k: v for k, v in entry.items() if k not in ("column", "groups", "reason")}
+        texts = [f"{name.replace('_', ' ')} {number(gap)}" for name, gap in gaps.items()]
         note = "; ".join([*texts, *([entry["reason"]] if "reason" in entry else [])])
         rates = [key for key in entry["groups"][0] if key != "group"]
         rows = [[g["group"], *(number(g[key]) for key in rates)] for g in entry["groups"]]
@@ -133,7 +128,7 @@ def fairness(entries: Sequence[Json]) -> list[Table]:
     return tables
 
 
-def importance(evaluation: Json) -> Table:
+def importance(evaluation: Evaluation) -> Table:
     entries = evaluation["importance"]
     drawn = _interval_rows(entries, 0.0)
     rows = [[entry["feature"], *cells] for entry, cells in zip(entries, drawn, strict=True)]
@@ -181,7 +176,7 @@ def _values(kind: str, entry: Json, least: int) -> str:
     return f"{number(ends[0])} to {number(ends[1])}, {spread}"
 
 
-def lineage(evaluation: Json, verdict: Json | None, identity: Json) -> Table:
+def lineage(evaluation: Evaluation, verdict: Verdict | None, identity: Json) -> Table:
     data = evaluation["data"]
     threads = f"{identity['threads']} (another number may change the last bits of a model)"
     form = f"{identity['model']['form']}: {identity['model']['why']}"
@@ -199,7 +194,7 @@ def lineage(evaluation: Json, verdict: Json | None, identity: Json) -> Table:
     return Table("Lineage", "", ["what", "which"], rows)
 
 
-def _commit(verdict: Json | None) -> str:
+def _commit(verdict: Verdict | None) -> str:
     if verdict is None:
         return "not known: run make gate"
     lineage = verdict["lineage"]

@@ -100,7 +100,9 @@ def _study(config: Config, columns: Columns, part: int) -> list[dict[str, Any]]:
 
     def objective(trial: optuna.Trial) -> float:
         say(f"search: part {part} of {PARTS}, trial {trial.number + 1} of {count}")
-        return _score(config, columns, masks, metric, _suggest(config, trial))
+        space = config.search.space.items()
+        drawn = {name: _draw(trial, name, choice) for name, choice in space}
+        return _score(config, columns, masks, metric, drawn)
 
     sampler = optuna.samplers.TPESampler(seed=config.seed + part - 1)
     study = optuna.create_study(direction="maximize", sampler=sampler)
@@ -114,10 +116,6 @@ def folds(config: Config, columns: Columns) -> list[np.ndarray]:
     seeds = range(config.seed + 1, config.seed + 1 + config.search.folds)
     configs = [config.model_copy(update={"split": split, "seed": seed}) for seed in seeds]
     return [hold_out(fold, columns)[0] for fold in configs]
-
-
-def _suggest(config: Config, trial: Any) -> dict[str, Any]:
-    return {name: _draw(trial, name, choice) for name, choice in config.search.space.items()}
 
 
 def _draw(trial: Any, name: str, choice: list[Any]) -> Any:
