@@ -158,7 +158,7 @@ HEALED: dict[Key, list[Case]] = {
             "promote",
         )
     ],
-    ("operations/shadow.py", "there is no champion: run `make run` first"): [
+    ("operations/compare.py", "there is no champion: run `make run` first"): [
         Case(without(CHAMPION), "compare", ends=False)
     ],
     (

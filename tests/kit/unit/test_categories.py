@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from ml_template.model import artifact, encoder
 from ml_template.model.profile import column_profile
-from ml_template.operations import drift, experiment, exposure, labels
+from ml_template.operations import drift, experiment, exposure, join
 from ml_template.operations.lines import Left
 from ml_template.pipeline.adoption import adopt
 from ml_template.pipeline.data import prepare, rules, split, validate
@@ -145,9 +145,9 @@ def test_labels_and_ids_that_pandas_made_floats_are_joined(
     lines = [json.dumps(entry | {"id": number}) + "\n" for number in ("17", "18", "v1.0")]
     Path("log/1.jsonl").write_text("".join(lines))
     Path("labels.csv").write_text("id,row,label\n17.0,1.0,0\n18,1,1.0\nv1.0,1,1\n")
-    monkeypatch.setattr(labels, "load_config", lambda: config("x.csv", {}))
-    labels.join({"LABELS": "labels.csv", "LOG": "log"})
-    with labels.LABELLED.open(newline="") as file:
+    monkeypatch.setattr(join, "load_config", lambda: config("x.csv", {}))
+    join.run({"LABELS": "labels.csv", "LOG": "log"})
+    with join.LABELLED.open(newline="") as file:
         found = [(row["id"], row["label"]) for row in csv.DictReader(file)]
     assert found == [("17", "0.0"), ("18", "1"), ("v1.0", "1")]
 

@@ -20,7 +20,7 @@ from ..tables import small
 from . import effects, experiment_page
 from .experiment_plan import PLAN, Plan, load_plan, log, note_verdict, write_plan
 from .exposure import Seen, add, exposures, lines, outcomes
-from .labels import alike, few, hardly
+from .join import alike, few, hardly
 from .lines import Left
 
 REPORT = Path("reports/experiment.json")
