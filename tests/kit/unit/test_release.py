@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ml_template.kubernetes import manifests, stable
 from ml_template.operations import image as build
-from ml_template.operations import release, supply, watch
+from ml_template.operations import monitor, release, supply
 from ml_template.pipeline.judgement import gate, register
 from ml_template.registry import champion
 from ml_template.registry.champion import CHALLENGER, CHAMPION, HISTORY
@@ -562,7 +562,7 @@ def test_figures_of_the_champion_that_were_edited_change_no_verdict(
     gate.run()
     after = json.loads(gate.VERDICT.read_text())
     assert (after["rival"], after["checks"]) == (before["rival"], before["checks"])
-    _, model = watch.current()
-    found = watch.quality.measure(model, champion.verdict(record), load_config())
+    _, model = monitor.current()
+    found = monitor.quality.measure(model, champion.verdict(record), load_config())
     headline = kept[found["metric"]]["value"]
     assert found["before"] == headline != 0.5

@@ -56,7 +56,7 @@ STAGES = {
     "abtest": ("operations.experiment", "run", "plan an experiment, assign its units, judge it"),
     "join": ("operations.join", "run", "put labels that came later to logged predictions"),
     "monitor": ("operations.monitor", "run", "drift, quality and health of what is served"),
-    "retrain": ("operations.monitor", "retrain", "train again, if a trigger asks for it"),
+    "retrain": ("operations.retrain", "run", "train again, if a trigger asks for it"),
     "history": ("operations.release", "history", "what was champion when, by whom, why"),
     "doctor": ("operations.doctor", "run", "what is ready, what is missing, what to set"),
     "pull": ("registry.versioning", "pull", "data and results from the DVC remote"),

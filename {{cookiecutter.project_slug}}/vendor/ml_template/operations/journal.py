@@ -22,7 +22,7 @@ def read_journal() -> list[Entry]:
     entries = [parsed(line, JOURNAL, "restore it from git") for line in lines]
     try:
         for entry in entries:
-            _ = days_since(entry), entry["decision"], entry["asked"]
+            _ = days_since(entry["time"]), entry["decision"], entry["asked"]
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{JOURNAL} is damaged ({error}): restore it from git") from None
     return entries
@@ -34,9 +34,9 @@ def note(entry: Entry) -> None:
     write_text(JOURNAL, "\n".join(lines) + "\n")
 
 
-def days_since(entry: Entry) -> float:
-    """Days from the decision to now."""
-    return (datetime.now(UTC) - datetime.fromisoformat(entry["time"])).total_seconds() / 86400
+def days_since(time: str) -> float:
+    """Days from `time`, in ISO 8601 with its offset, to now."""
+    return (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds() / 86400
 
 
 def begun(entries: list[Entry]) -> list[Entry]:

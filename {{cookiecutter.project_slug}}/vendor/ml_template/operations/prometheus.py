@@ -76,35 +76,28 @@ HELP = {
 
 def samples(found: dict[str, Any]) -> Iterator[Sample]:
     """Every sample, those of one name together."""
-    yield (
-        "monitor_last_run_timestamp_seconds",
-        {},
-        datetime.fromisoformat(found["time"]).timestamp(),
-    )
-    since = datetime.fromisoformat(found["since"]).timestamp()
+    since, last = (datetime.fromisoformat(found[key]).timestamp() for key in ("since", "time"))
+    yield "monitor_last_run_timestamp_seconds", {}, last
     yield "monitor_champion_since_timestamp_seconds", {}, since
     yield "monitor_alarm", {}, float(found["state"] == "alarm")
     yield "monitor_judged", {}, float(found["state"] != "not enough data")
-    newest: dict[str, Any] = {"rows": 0, "results": []}
-    if found["windows"]:
-        newest = found["windows"][-1]
+    none = {"rows": 0, "results": []}
+    newest: dict[str, Any] = found["windows"][-1] if found["windows"] else none
     yield "monitor_window_rows", {}, float(newest["rows"])
-    for result in newest["results"]:
-        column = {"column": result["column"]}
+    columns = [({"column": result["column"]}, result) for result in newest["results"]]
+    for column, result in columns:
         yield "monitor_drift", column, float(result["column"] in found["drifting"])
     for name, key in (("monitor_psi", "psi"), ("monitor_missing_ratio", "missing")):
-        for result in newest["results"]:
+        for column, result in columns:
             if result[key] is not None:
-                yield name, {"column": result["column"]}, result[key]
+                yield name, column, result[key]
     quality = found["quality"]
     for bound in ("value", "low", "high"):
         if bound in quality:
             yield "monitor_quality", {"metric": quality["metric"], "bound": bound}, quality[bound]
     yield "monitor_quality_dropped", {}, float(quality["verdict"] == "dropped")
     yield "monitor_labels", {}, float(quality["rows"])
-    for name, key in (
-        ("monitor_log_silent_seconds", "silent_seconds"),
-        ("monitor_log_p99_milliseconds", "p99_ms"),
-    ):
+    logged = {"silent_seconds": "silent_seconds", "p99_milliseconds": "p99_ms"}
+    for name, key in logged.items():
         if found["health"].get(key) is not None:
-            yield name, {}, found["health"][key]
+            yield f"monitor_log_{name}", {}, found["health"][key]
