@@ -53,7 +53,7 @@ STAGES = {
     "manifests": ("kubernetes.manifests", "run", "print what a deployment applies (ENV=)"),
     "deploy": ("kubernetes.deploy", "deploy", "bring a release to Kubernetes (ENV=, STRATEGY=)"),
     "status": ("kubernetes.deploy", "status", "what runs in ENV"),
-    "abtest": ("operations.experiment", "run", "plan an experiment, assign its units, judge it"),
+    "abtest": ("operations.abtest", "run", "plan an experiment, assign its units, judge it"),
     "join": ("operations.join", "run", "put labels that came later to logged predictions"),
     "monitor": ("operations.monitor", "run", "drift, quality and health of what is served"),
     "retrain": ("operations.retrain", "run", "train again, if a trigger asks for it"),
