@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ml_template.operations import abtest, effects, experiment, exposure
+from ml_template.operations import abtest, effects, exposure
 from ml_template.operations.lines import Left
 from ml_template.settings.config import InputError
 from scipy.stats import binom, ttest_ind
@@ -200,7 +200,7 @@ def test_arms_of_few_units_are_judged_and_their_figures_are_not_shown() -> None:
     rows = [[unit, 20 * (each.arm == "b") + n % 3] for n, (unit, each) in enumerate(seen.items())]
     write("outcomes.csv", [["unit", "spent"], *rows])
     known = {str(unit): [float(spent)] for unit, spent in rows}
-    every = experiment.judge(abtest.load_plan(), seen, known)
+    every = abtest.judge(abtest.load_plan(), seen, known)
     code, shown = judged()
     assert (code, shown["state"], every["state"]) == (abtest.BETTER, "better", "better")
     (told,), (kept,) = every["metrics"], shown["metrics"]

@@ -85,10 +85,14 @@ def _most(plan: Plan) -> float:
 
 def load_plan() -> Plan:
     """The plan in experiment.json; raises InputError where it is missing or damaged."""
+    return _plan(PLAN, read_json(PLAN, "plan first: make abtest EFFECT=..."))
+
+
+def _plan(where: Path, fields: Any) -> Plan:
     try:
-        return Plan.model_validate(read_json(PLAN, "plan first: make abtest EFFECT=..."))
+        return Plan.model_validate(fields)
     except ValidationError as error:
-        raise explain(PLAN, error) from None
+        raise explain(where, error) from None
 
 
 def write_plan(settings: dict[str, str]) -> Plan:
@@ -119,11 +123,6 @@ def log(plan: Plan) -> Path:
     return Path(f"data/exposures-{plan.experiment}.csv")
 
 
-def note_verdict(plan: Plan, time: str, state: str) -> None:
-    """Write into experiment.json that it is judged."""
-    write_json(PLAN, plan.facts | {"judged": {"time": time, "state": state}})
-
-
 def _of(settings: dict[str, str]) -> Plan:
     fields: dict[str, Any] = {"experiment": settings.get("EXPERIMENT", "")}
     fields["metrics"] = tuple(_split(settings.get("METRICS")))
@@ -134,10 +133,7 @@ def _of(settings: dict[str, str]) -> Plan:
     for key in ("EFFECT", "BASE", "SD", "POWER", "ALPHA", "SHARE"):
         if settings.get(key):
             fields[key.lower()] = number(key, settings[key])
-    try:
-        return Plan.model_validate(fields)
-    except ValidationError as error:
-        raise explain(Path("abtest"), error) from None
+    return _plan(Path("abtest"), fields)
 
 
 def _split(text: str | None) -> list[str]:

@@ -35,14 +35,13 @@ def exposures(log: Path, left: Left) -> dict[str, Seen]:
         time = _moment(line["time"])
         if line["arm"] not in ("a", "b"):
             left.note(where, "arm must be a or b")
-            continue
-        if time is None:
+        elif time is None:
             left.note(where, "time must be like 2026-01-31T12:00:00+00:00")
-            continue
-        now = Seen(time, line["arm"], False)
-        before = seen.setdefault(unit, now)
-        first = min(before, now, key=lambda each: each.time)
-        seen[unit] = first._replace(both=before.both or before.arm != now.arm)
+        else:
+            now = Seen(time, line["arm"], False)
+            before = seen.setdefault(unit, now)
+            first = min(before, now, key=lambda each: each.time)
+            seen[unit] = first._replace(both=before.both or before.arm != now.arm)
     return seen
 
 

@@ -29,7 +29,7 @@ PAGE = Path("reports/monitoring.html")
 METRICS = Path("reports/monitoring.prom")
 STEADY, ALARM, TOO_LITTLE = 0, 3, 4
 CODES = {"steady": STEADY, "alarm": ALARM, "not enough data": TOO_LITTLE}
-READ_ALIKE = {"boolean": "numeric", "text": "categorical"}
+READ_ALIKE = ({"boolean", "numeric"}, {"categorical", "text"}, {"datetime"})
 Facts = dict[str, Any]
 
 
@@ -124,7 +124,7 @@ def _same_table(model: artifact.Model, config: Config, whole: bool) -> None:
     retyped = [
         f"column {name!r} of type {before[name]}, not {types[name]}"
         for name in inputs
-        if name in types and _read_as(before[name]) != _read_as(types[name])
+        if name in types and not any({before[name], types[name]} <= kinds for kinds in READ_ALIKE)
     ]
     if whole or 2 * len(absent + retyped) > len(inputs):
         other += [f"{found[0]} ({len(found):,} such)" for found in (absent, retyped) if found]
@@ -134,10 +134,6 @@ def _same_table(model: artifact.Model, config: Config, whole: bool) -> None:
             f"{'; '.join(other)}: `make run` and `make promote` make a champion of this table, or "
             f"restore {CONFIG_FILE} from git (make adopt kept it as {CONFIG_FILE}.bak)"
         )
-
-
-def _read_as(kind: str) -> str:
-    return READ_ALIKE.get(kind, kind)
 
 
 def _served(

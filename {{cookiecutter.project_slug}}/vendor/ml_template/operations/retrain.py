@@ -6,6 +6,7 @@ moves the champion.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,14 +15,15 @@ from typing import Any
 from ..model import artifact, lineage, manifest
 from ..outside.text import line
 from ..registry import champion
+from ..registry.champion import MODELS
 from ..settings.config import Config, InputError, load_config, read_yaml
-from ..storage.files import digest, digest_json, locked, read_json
+from ..storage.files import digest, digest_json, locked, parsed, read_json, write_text
 from ..storage.places import CANDIDATE, VERDICT
 from . import monitor, start
-from .journal import JOURNAL, begun, days_since, done, note, read_journal
 
+JOURNAL = MODELS / "retraining.jsonl"  # every decision, and how what it began here ended
 PIPELINE = ("reproduce", "gate", "register", "report", "summary")
-Facts = dict[str, Any]
+Facts = dict[str, Any]  # time, decision, asked, triggers, brakes; place where CI trains
 Digests = dict[str, str]  # of code, config, lock and data
 Reason = tuple[str, str]  # name of a trigger or a brake, and what it says
 
@@ -146,8 +148,15 @@ def _seen(model: artifact.Model) -> Facts | None:
 def _brakes(
     config: Config, current: Digests, changed: list[str], journal: list[Facts], asked: str
 ) -> Iterator[Reason]:
-    """What holds a retraining back. One that failed was paid for as well: the budget counts it."""
-    rules, tried = config.monitoring.retrain, done(journal)
+    """What holds a retraining back. One that failed was paid for as well: the budget counts it.
+
+    One that failed or was killed here is to be tried again. One that CI was asked for counts from
+    its start, since it may be running: CI tells how it ended, and there it is started again.
+    """
+    rules = config.monitoring.retrain
+    begun = [entry for entry in journal if entry["decision"] == "retrain"]
+    ended = {entry["time"] for entry in journal if entry["decision"] == "finished"}
+    tried = [entry for entry in begun if entry.get("place") or entry["time"] in ended]
     if not changed:
         yield "nothing new", "data, code, configuration and locks are those of the champion"
     if said := _taken_back(current):
@@ -158,7 +167,7 @@ def _brakes(
         place = f", by {same[-1]['place']}: start it there again" if "place" in same[-1] else ""
         when = f"{same[-1]['time']}{place}"
         yield "duplicate", f"the same data, code and configuration were tried {when}"
-    count = sum(days_since(entry["time"]) < 30 for entry in begun(journal))
+    count = sum(days_since(entry["time"]) < 30 for entry in begun)
     if count >= rules.budget:
         yield "budget", f"{count} in 30 days, {rules.budget} are the most"
 
@@ -172,3 +181,28 @@ def _taken_back(current: Digests) -> str | None:
         if _made_of(manifest.read(folder, name)[0]["identity"]) == current:
             return f"these data, code and configuration made model {name[:16]}, which was {said}"
     return None
+
+
+def read_journal() -> list[Facts]:
+    """Its entries, oldest first; raises InputError where one is damaged."""
+    if not JOURNAL.exists():
+        return []
+    lines = JOURNAL.read_bytes().splitlines()
+    entries = [parsed(line, JOURNAL, "restore it from git") for line in lines]
+    try:
+        for entry in entries:
+            _ = days_since(entry["time"]), entry["decision"], entry["asked"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{JOURNAL} is damaged ({error}): restore it from git") from None
+    return entries
+
+
+def note(entry: Facts) -> None:
+    """Add an entry; who calls holds the lock of the file."""
+    lines = [json.dumps(known, ensure_ascii=False) for known in [*read_journal(), entry]]
+    write_text(JOURNAL, "\n".join(lines) + "\n")
+
+
+def days_since(time: str) -> float:
+    """Days from `time`, in ISO 8601 with its offset, to now."""
+    return (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds() / 86400
