@@ -18,9 +18,8 @@ from ..outside import html
 from ..settings.config import CONFIG_FILE, InputError, Report, load_config
 from ..storage.files import locked, write_json, write_text
 from ..tables import small
-from . import effects
-from .experiment_plan import PLAN, Plan, load_plan, log, write_plan
-from .exposure import Seen, add, exposures, lines, outcomes
+from . import effects, experiment
+from .experiment import PLAN, Plan, Seen
 from .join import alike, few, hardly
 from .lines import Left
 
@@ -60,7 +59,7 @@ def run(settings: dict[str, str]) -> int:
 
 
 def _plan(settings: dict[str, str]) -> int:
-    plan = write_plan(settings)
+    plan = experiment.write_plan(settings)
     a, b = plan.units.values()
     print(f"abtest: {plan.experiment}: needs {a:,} units of a and {b:,} of b -> {PLAN}: commit it")
     return DONE
@@ -68,15 +67,15 @@ def _plan(settings: dict[str, str]) -> int:
 
 def _assign(settings: dict[str, str]) -> int:
     """Add units that are not in the exposure log yet to it: they are exposed from now on."""
-    plan, source = load_plan(), Path(settings["UNITS"])
-    path, left, damaged = Path(settings.get("LOG") or log(plan)), Left(), Left()
-    units = dict.fromkeys(unit for _, unit, _ in lines(source, ["unit"], left))
+    plan, source = experiment.load_plan(), Path(settings["UNITS"])
+    path, left, damaged = Path(settings.get("LOG") or plan.log), Left(), Left()
+    units = dict.fromkeys(unit for _, unit, _ in experiment.lines(source, ["unit"], left))
     if left.out and not units:
         raise _empty(source, left)
     with locked(path):  # two that read, then write, would lose the units of one
-        known = exposures(path, damaged) if path.exists() else {}
+        known = experiment.exposures(path, damaged) if path.exists() else {}
         fresh = [unit for unit in units if unit not in known]
-        add(path, ((unit, effects.arm(unit, plan.experiment, plan.share)) for unit in fresh))
+        experiment.add(path, plan, fresh)
     print(
         f"abtest: {len(fresh):,} units added, {len(units) - len(fresh):,} known -> {path}"
         f"{left}{damaged}"
@@ -85,7 +84,7 @@ def _assign(settings: dict[str, str]) -> int:
 
 
 def _judge(settings: dict[str, str]) -> int:
-    plan = load_plan()
+    plan = experiment.load_plan()
     if plan.judged:
         print(
             f"abtest: {plan.experiment}: judged at {plan.judged.time}: {plan.judged.state}: this "
@@ -93,10 +92,10 @@ def _judge(settings: dict[str, str]) -> int:
             f"if DATA was wrong, remove `judged` from {PLAN} and say so in the commit"
         )
         return CODES.get(plan.judged.state, STAY)
-    path, source = Path(settings.get("LOG") or log(plan)), Path(settings["DATA"])
+    path, source = Path(settings.get("LOG") or plan.log), Path(settings["DATA"])
     left = Left(), Left()
-    seen = exposures(path, left[0])
-    known = outcomes(source, (*plan.metrics, *plan.guard), left[1])
+    seen = experiment.exposures(path, left[0])
+    known = experiment.outcomes(source, (*plan.metrics, *plan.guard), left[1])
     for file, units, out in ((path, seen, left[0]), (source, known, left[1])):
         if not units:
             raise _empty(file, out)
@@ -170,8 +169,7 @@ def judge(
         dict(zip(names, np.array([known[u] for u in kept if kept[u] == arm]).T, strict=True))
         for arm in "ab"
     )
-    judged = _effects(plan, a, b)
-    return found | (judged if min(with_outcome.values()) >= least else _quiet(judged))
+    return found | _effects(plan, a, b, min(with_outcome.values()) >= least)
 
 
 def _text(value: Any) -> str:
@@ -181,17 +179,6 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_text, value))
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _quiet(judged: dict[str, Any]) -> dict[str, Any]:
-    """The verdicts of arms of few units, without their figures."""
-    kept = ("metric", "margin", "verdict")
-    rows = {
-        part: [{key: row[key] if key in kept else None for key in row} for row in judged[part]]
-        for part in ("metrics", "guard")
-    }
-    broken = [row["metric"] for row in judged["guard"] if row["verdict"] != "holds"]
-    return judged | rows | {"reasons": [f"guardrail {name} does not hold" for name in broken]}
 
 
 def _incomparable(plan: Plan, found: dict[str, Any], units: int) -> list[str]:
@@ -208,35 +195,40 @@ def _incomparable(plan: Plan, found: dict[str, Any], units: int) -> list[str]:
     return reasons
 
 
-def _effects(plan: Plan, a: Values, b: Values) -> dict[str, Any]:
+def _effects(plan: Plan, a: Values, b: Values, shown: bool) -> dict[str, Any]:
+    """The verdicts, with their figures where those are to be `shown`."""
     each = {name: effects.compare(a[name], b[name], plan.alpha) for name in plan.metrics}
     corrected = effects.holm([effect.p for effect in each.values()])
     metrics = []
     for (name, effect), p in zip(each.items(), corrected, strict=True):
         verdict = "no difference" if p >= plan.alpha else "higher" if effect.value > 0 else "lower"
-        metrics.append(_row(name, a, b, effect) | {"p": p, "verdict": verdict})
+        row = _row(name, a, b, effect, shown)
+        metrics.append(row | {"p": p if shown else None, "verdict": verdict})
     guard, reasons = [], []
     for name, margin in plan.guard.items():
         effect, held = effects.holds(a[name], b[name], margin, plan.alpha)
         verdict = "holds" if held else "does not hold"
-        guard.append(_row(name, a, b, effect) | {"margin": margin, "verdict": verdict})
+        row = _row(name, a, b, effect, shown)
+        guard.append(row | {"margin": margin, "verdict": verdict})
         if not held:
             limit = effect.high if margin > 0 else effect.low
-            reasons.append(f"guardrail {name}: {limit:+.3g} is possible, allowed is {margin:+.3g}")
+            why = f": {limit:+.3g} is possible, allowed is {margin:+.3g}"
+            reasons.append(f"guardrail {name}{why if shown else ' does not hold'}")
     wanted = "higher" if plan.effect > 0 else "lower"
     states = {wanted: "better", "no difference": "no difference"}
     state = "refused" if reasons else states.get(metrics[0]["verdict"], "worse")
     return {"metrics": metrics, "guard": guard, "reasons": reasons, "state": state}
 
 
-def _row(name: str, a: Values, b: Values, effect: effects.Effect) -> dict[str, Any]:
+def _row(name: str, a: Values, b: Values, effect: effects.Effect, shown: bool) -> dict[str, Any]:
     if not all(map(math.isfinite, effect)):
         raise InputError(
             f"DATA: the values of {name!r} are too large or too small to compare: give them in "
             f"another unit"
         )
-    row = {"metric": name, "a": float(a[name].mean()), "b": float(b[name].mean())}
-    return row | {"effect": effect.value, "low": effect.low, "high": effect.high}
+    figures = {"a": float(a[name].mean()), "b": float(b[name].mean()), "effect": effect.value}
+    figures |= {"low": effect.low, "high": effect.high}
+    return {"metric": name} | (figures if shown else dict.fromkeys(figures))
 
 
 def _page(found: dict[str, Any]) -> str:

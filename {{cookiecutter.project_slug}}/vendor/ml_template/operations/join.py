@@ -43,7 +43,7 @@ def run(settings: dict[str, str]) -> None:
     if not found or hardly(len(matched), len(labels), damaged.lines - damaged.out):
         raise _unmatched(source, folder, set(labels), matched, damaged)
     found = _of_one_form(folder, found, damaged)
-    _write(folder, found, labels)
+    _write(found, labels)
     left = len(labels) - len(matched)
     note = f"; {left:,} have no logged prediction" if left else ""
     if unclear:
@@ -121,7 +121,8 @@ def _bare(name: str) -> str:
 def _of_one_form(folder: Path, found: Found, left: Left) -> Found:
     """Without answers that have other names than most of their model: such lines are damaged.
 
-    So are those of few, of models that have other names than most of the log.
+    So are those of few, of models that have other names than most of the log; of more it is no
+    damage, and raises InputError.
     """
     forms: defaultdict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
     for (model, _), entry in found.items():
@@ -130,9 +131,12 @@ def _of_one_form(folder: Path, found: Found, left: Left) -> Found:
     kept = _only(usual, found, "its model", folder, left)
     of_all = Counter(tuple(entry["output"]) for entry in kept.values())
     most, rows = of_all.most_common(1)[0]
-    if 0 < len(kept) - rows <= max(MOST_OUT * len(kept), 1) < rows:
-        return _only(dict.fromkeys(usual, most), kept, "the log", folder, left)
-    return kept
+    if not (rows == len(kept) or len(kept) - rows <= max(MOST_OUT * len(kept), 1) < rows):
+        raise InputError(
+            f"{folder}: the log holds models with other answers: move the files of the older one "
+            f"to a folder of their own and join each"
+        )
+    return _only(dict.fromkeys(usual, most), kept, "the log", folder, left)
 
 
 def _only(
@@ -148,13 +152,8 @@ def _only(
     return kept
 
 
-def _write(folder: Path, found: Found, labels: dict[Key, str]) -> None:
+def _write(found: Found, labels: dict[Key, str]) -> None:
     """A feature that only some requests sent, or only some services logged, is empty elsewhere."""
-    if len({tuple(entry["output"]) for entry in found.values()}) > 1:
-        raise InputError(
-            f"{folder}: the log holds models with other answers: move the files of the older one "
-            f"to a folder of their own and join each"
-        )
     rows = [_row(entry, labels[key]) for (_, key), entry in found.items()]
     names = dict.fromkeys(name for row in rows for name in row)
     with new_file(LABELLED) as new, new.open("w", encoding="utf-8", newline="") as file:
@@ -166,9 +165,7 @@ def _write(folder: Path, found: Found, labels: dict[Key, str]) -> None:
 def _labels(source: Path, data: Data) -> tuple[dict[Key, str], Left]:
     if not source.is_file():
         raise InputError(f"LABELS={source}: there is no such file")
-    labels: dict[Key, str] = {}
-    unclear: set[Key] = set()
-    left = Left()
+    labels, unclear, left = dict[Key, str](), set[Key](), Left()
     doubt = numerals.Thousands(numerals.decimal_sign(".", data.thousands))
     for where, given in records(source, ["id", "label"], left):
         key, label, fault = _label(given, data)

@@ -106,13 +106,13 @@ def _parts(entries: Any, config: Config) -> list[Any]:
 
 def _inputs(part: list[dict[str, Any]], columns: Mapping[str, Column]) -> Columns | None:
     kept = [entry["features"] for entry in part if entry.get("features")]
-    if not kept:
-        return None
-    return {
+    there = {name for record in kept for name in record}
+    inputs = {
         name: _typed([record.get(name) for record in kept], column)
         for name, column in columns.items()
-        if any(name in record for record in kept)
+        if name in there
     }
+    return inputs if kept else None
 
 
 def _fits(value: Any, column: Column) -> bool:
