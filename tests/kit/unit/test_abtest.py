@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ml_template.operations import abtest, effects, experiment
+from ml_template.operations import abtest, effects, experiment_plan
 from ml_template.operations.lines import Left
 from ml_template.settings.config import InputError
 from scipy.stats import binom, ttest_ind
@@ -196,11 +196,11 @@ def test_arms_of_few_units_are_judged_and_their_figures_are_not_shown() -> None:
     abtest.run({"EXPERIMENT": "few", "METRICS": "spent", "SD": "1", "EFFECT": "5"})
     write("units.csv", [["unit"], *([f"u{n}"] for n in range(12))])
     abtest.run({"UNITS": "units.csv", "LOG": "log.csv"})
-    seen = experiment.exposures(Path("log.csv"), Left())
+    seen = experiment_plan.exposures(Path("log.csv"), Left())
     rows = [[unit, 20 * (each.arm == "b") + n % 3] for n, (unit, each) in enumerate(seen.items())]
     write("outcomes.csv", [["unit", "spent"], *rows])
     known = {str(unit): [float(spent)] for unit, spent in rows}
-    every = abtest.judge(experiment.load_plan(), seen, known)
+    every = abtest.judge(experiment_plan.load_plan(), seen, known)
     code, shown = judged()
     assert (code, shown["state"], every["state"]) == (abtest.BETTER, "better", "better")
     (told,), (kept,) = every["metrics"], shown["metrics"]
@@ -214,7 +214,7 @@ def test_the_first_verdict_stands_whatever_comes_later(capsys: pytest.CaptureFix
     log = exposed()
     observed(log)
     assert judged()[1]["state"] == "no difference"
-    report, plan = abtest.REPORT.read_bytes(), experiment.load_plan()
+    report, plan = abtest.REPORT.read_bytes(), experiment_plan.load_plan()
     assert "experiment.json: commit it" in capsys.readouterr().out
     observed(log, converted=0.2)
     assert judged()[0] == abtest.STAY
@@ -222,7 +222,7 @@ def test_the_first_verdict_stands_whatever_comes_later(capsys: pytest.CaptureFix
     assert "no difference: this stands, judging again with more data is no new evidence" in said
     assert abtest.REPORT.read_bytes() == report
     abtest.run(PLANNED)  # the same plan again does not forget it
-    assert experiment.load_plan() == plan
+    assert experiment_plan.load_plan() == plan
 
 
 def test_a_look_that_showed_no_effect_is_no_verdict() -> None:
@@ -241,7 +241,7 @@ def test_values_that_cannot_be_compared_are_no_verdict(values: tuple[float, floa
     with pytest.raises(InputError, match="values of 'spent' are too large or too small"):
         judged()
     assert not abtest.REPORT.exists()
-    assert experiment.load_plan().judged is None
+    assert experiment_plan.load_plan().judged is None
 
 
 def test_units_that_two_processes_add_at_once_are_all_kept(
@@ -253,7 +253,7 @@ def test_units_that_two_processes_add_at_once_are_all_kept(
     write("units.csv", [["unit"], *([f"n{n}"] for n in range(10))])
     settings = {"UNITS": "more.csv", "LOG": "log.csv"}
     second = threading.Thread(target=lambda: abtest.run(settings))
-    kept = experiment.new_file
+    kept = experiment_plan.new_file
 
     def meanwhile(path: Path) -> Any:
         if not second.ident:
@@ -261,10 +261,10 @@ def test_units_that_two_processes_add_at_once_are_all_kept(
             second.join(0.5)  # without a lock it is through by then
         return kept(path)
 
-    monkeypatch.setattr(experiment, "new_file", meanwhile)
+    monkeypatch.setattr(experiment_plan, "new_file", meanwhile)
     abtest.run({"UNITS": "units.csv", "LOG": "log.csv"})
     second.join()
-    assert len(experiment.exposures(Path("log.csv"), Left())) == 30
+    assert len(experiment_plan.exposures(Path("log.csv"), Left())) == 30
 
 
 @pytest.mark.parametrize("lost", ["log.csv", "outcomes.csv"])
@@ -319,13 +319,13 @@ def test_a_plan_does_not_change_but_may_be_repeated() -> None:
         abtest.run(PLANNED | {"EFFECT": "0.2"})
     assert abtest.PLAN.read_bytes() == before
     abtest.run(PLANNED | {"EFFECT": "0.2", "EXPERIMENT": "offer-2"})
-    assert experiment.load_plan().experiment == "offer-2"
+    assert experiment_plan.load_plan().experiment == "offer-2"
 
 
 def test_one_that_has_begun_is_judged_before_another_is_planned_and_no_name_is_used_twice() -> None:
     abtest.run(PLANNED)
     before = abtest.PLAN.read_bytes()
-    begun = experiment.load_plan().log
+    begun = experiment_plan.load_plan().log
     begun.parent.mkdir(exist_ok=True)
     begun.write_text("unit,arm,time\n", encoding="utf-8")
     with pytest.raises(InputError, match="'offer' has begun and is not judged"):
@@ -339,11 +339,11 @@ def test_one_that_has_begun_is_judged_before_another_is_planned_and_no_name_is_u
 
 def test_more_metrics_need_more_units() -> None:
     abtest.run(PLANNED)
-    two = experiment.load_plan().units
+    two = experiment_plan.load_plan().units
     abtest.run(PLANNED | {"METRICS": "converted", "EXPERIMENT": "one"})
-    assert experiment.load_plan().units["a"] < two["a"]
+    assert experiment_plan.load_plan().units["a"] < two["a"]
     abtest.run(PLANNED | {"BASE": "", "SD": "2", "EXPERIMENT": "mean"})
-    assert experiment.load_plan().units["a"] > 2
+    assert experiment_plan.load_plan().units["a"] > 2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from ml_template.model import artifact, encoder
 from ml_template.model.profile import column_profile
-from ml_template.operations import abtest, drift, experiment, join
+from ml_template.operations import abtest, drift, experiment_plan, join
 from ml_template.operations.lines import Left
 from ml_template.pipeline.adoption import adopt
 from ml_template.pipeline.data import prepare, rules, split, validate
@@ -158,12 +158,13 @@ def test_a_unit_that_pandas_made_a_float_is_the_unit_that_was_exposed(in_folder:
     for units in ("1\n2\n", "1.0\n2.0\n3.0\n"):
         Path("units.csv").write_text(f"unit\n{units}")
         abtest.run({"UNITS": "units.csv", "LOG": "log.csv"})
-    assert list(experiment.exposures(Path("log.csv"), Left())) == ["1", "2", "3"]
+    assert list(experiment_plan.exposures(Path("log.csv"), Left())) == ["1", "2", "3"]
     Path("outcomes.csv").write_text("unit,spent\n1.0,5\n2,6\n")
-    assert experiment.outcomes(Path("outcomes.csv"), ["spent"], Left()) == {"1": [5.0], "2": [6.0]}
+    known = experiment_plan.outcomes(Path("outcomes.csv"), ["spent"], Left())
+    assert known == {"1": [5.0], "2": [6.0]}
     Path("outcomes.csv").write_text("unit,spent\n1.0,5\n1,6\n")
     with pytest.raises(InputError, match="has a line already"):
-        experiment.outcomes(Path("outcomes.csv"), ["spent"], Left())
+        experiment_plan.outcomes(Path("outcomes.csv"), ["spent"], Left())
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from ..outside import html
 from ..settings.config import CONFIG_FILE, InputError, Report, load_config
 from ..storage.files import locked, write_json, write_text
 from ..tables import small
-from . import effects, experiment
-from .experiment import PLAN, Plan, Seen
+from . import effects, experiment_plan
+from .experiment_plan import PLAN, Plan, Seen
 from .join import alike, few, hardly
 from .lines import Left
 
@@ -59,7 +59,7 @@ def run(settings: dict[str, str]) -> int:
 
 
 def _plan(settings: dict[str, str]) -> int:
-    plan = experiment.write_plan(settings)
+    plan = experiment_plan.write_plan(settings)
     a, b = plan.units.values()
     print(f"abtest: {plan.experiment}: needs {a:,} units of a and {b:,} of b -> {PLAN}: commit it")
     return DONE
@@ -67,15 +67,15 @@ def _plan(settings: dict[str, str]) -> int:
 
 def _assign(settings: dict[str, str]) -> int:
     """Add units that are not in the exposure log yet to it: they are exposed from now on."""
-    plan, source = experiment.load_plan(), Path(settings["UNITS"])
+    plan, source = experiment_plan.load_plan(), Path(settings["UNITS"])
     path, left, damaged = Path(settings.get("LOG") or plan.log), Left(), Left()
-    units = dict.fromkeys(unit for _, unit, _ in experiment.lines(source, ["unit"], left))
+    units = dict.fromkeys(unit for _, unit, _ in experiment_plan.lines(source, ["unit"], left))
     if left.out and not units:
         raise _empty(source, left)
     with locked(path):  # two that read, then write, would lose the units of one
-        known = experiment.exposures(path, damaged) if path.exists() else {}
+        known = experiment_plan.exposures(path, damaged) if path.exists() else {}
         fresh = [unit for unit in units if unit not in known]
-        experiment.add(path, plan, fresh)
+        experiment_plan.add(path, plan, fresh)
     print(
         f"abtest: {len(fresh):,} units added, {len(units) - len(fresh):,} known -> {path}"
         f"{left}{damaged}"
@@ -84,7 +84,7 @@ def _assign(settings: dict[str, str]) -> int:
 
 
 def _judge(settings: dict[str, str]) -> int:
-    plan = experiment.load_plan()
+    plan = experiment_plan.load_plan()
     if plan.judged:
         print(
             f"abtest: {plan.experiment}: judged at {plan.judged.time}: {plan.judged.state}: this "
@@ -94,8 +94,8 @@ def _judge(settings: dict[str, str]) -> int:
         return CODES.get(plan.judged.state, STAY)
     path, source = Path(settings.get("LOG") or plan.log), Path(settings["DATA"])
     left = Left(), Left()
-    seen = experiment.exposures(path, left[0])
-    known = experiment.outcomes(source, (*plan.metrics, *plan.guard), left[1])
+    seen = experiment_plan.exposures(path, left[0])
+    known = experiment_plan.outcomes(source, (*plan.metrics, *plan.guard), left[1])
     for file, units, out in ((path, seen, left[0]), (source, known, left[1])):
         if not units:
             raise _empty(file, out)

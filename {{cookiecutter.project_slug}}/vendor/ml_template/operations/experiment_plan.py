@@ -1,4 +1,4 @@
-"""An experiment: its plan, committed before a unit is exposed, who was exposed, what came of it."""
+"""The plan of an experiment, committed before a unit is exposed; exposures, and what came later."""
 
 from __future__ import annotations
 
