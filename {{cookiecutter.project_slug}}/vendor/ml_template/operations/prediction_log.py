@@ -41,10 +41,11 @@ def _numbers(output: dict[str, str | float]) -> dict[str, str | float]:
 _Text = Annotated[str, AfterValidator(_encodable)]
 
 
-class _Form(BaseModel):
-    """The form of every field that is there. Halves of letters are no text: nobody can write them.
+class Form(BaseModel):
+    """The fields of an entry, of which some may be absent.
 
-    `features` may hold NaN, and numbers of any size.
+    `time` has its offset, `output` finite numbers and perhaps a label; `features` may hold NaN.
+    Halves of letters are no text: nobody can write them.
     """
 
     model_config = ConfigDict(strict=True)
@@ -67,9 +68,7 @@ def folder(settings: Mapping[str, str]) -> Path:
 def entries(folder: Path, keys: set[str], left: Left) -> Iterator[tuple[str, Entry]]:
     """Where it is, and it, of each entry of the log with `keys`; other lines are counted in `left`.
 
-    Services that share a volume write a folder each. Every field that is there is of its form:
-    `id`, `sent` and `model` text, `row` a whole number, `time` with its offset, `milliseconds`
-    finite, `output` finite numbers and perhaps a label, `features` numbers, texts, booleans, null.
+    Services that share a volume write a folder each. Every field that is there is of its Form.
     Raises InputError where there is no log, or where not one line of it can be read.
     """
     paths = sorted(folder.rglob("*.jsonl"))
@@ -93,7 +92,7 @@ def _fault(entry: Entry, keys: set[str]) -> str | None:
     if absent:
         return f"it has no {min(absent)}"
     try:
-        _Form.model_validate(entry)
+        Form.model_validate(entry)
     except ValidationError as error:
         return f"its {error.errors()[0]['loc'][0]} is not of the form of the log"
     return None
