@@ -27,7 +27,7 @@ from ..settings import categories
 from ..settings.config import Monitoring, Report
 from ..tables import arrays, small
 from ..tables.table import Columns
-from .outputs import psi
+from .outputs import chance, psi
 
 Result = dict[str, Any]  # column, verdict, reason, values, test, statistic, p, psi, missing
 FEW = 5  # expected rows of a label; rarer ones are put together (Cochran's rule)
@@ -87,8 +87,7 @@ def _rates(before: int, rows: int, now: int, n: int) -> float:
     """P-value of equal missing rates."""
     if before + now in (0, rows + n):
         return 1.0
-    table = [[before, rows - before], [now, n - now]]
-    return float(stats.chi2_contingency(table, correction=True).pvalue)
+    return chance(np.array([[before, rows - before], [now, n - now]]))
 
 
 def _number(facts: dict[str, Any], values: np.ndarray, min_psi: float, least: int) -> Result:
