@@ -125,7 +125,7 @@ def test_rooms_import_one_way(name: str) -> None:
 
 # The ways back: a retraining runs stages as the command line does; a release with ENV moves routes.
 ROUND = {
-    "operations/monitor.py: command_line.py",
+    "operations/retrain.py: command_line.py",
     *(
         f"operations/{word}.py: kubernetes/{name}.py"
         for word in ("promote", "rollback")

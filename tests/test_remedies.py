@@ -161,17 +161,17 @@ HEALED: dict[Key, list[Case]] = {
             replaced("gates.yaml", "gain: 0.01", "gain: 0.02"), "promote WHY=again"
         ),
     ],
-    ("operations/shadow.py", "there is no champion: run `make run` first"): [
+    ("operations/compare.py", "there is no champion: run `make run` first"): [
         Case(without(CHAMPION), "compare", ends=False)
     ],
     (
-        "operations/watch.py",
+        "operations/monitor.py",
         "{} is missing: there is no champion to watch: run `make run`",
     ): [Case(without(CHAMPION), "monitor DATA=data/starter.csv")],
-    ("operations/monitor.py", "run `make monitor`"): [
+    ("operations/retrain.py", "run `make monitor`"): [
         Case(holding("reports/monitoring.json", "{"), "retrain", settings="DATA=data/starter.csv")
     ],
-    ("operations/monitor.py", "{} is not whole: run `make monitor`"): [
+    ("operations/retrain.py", "{} is not whole: run `make monitor`"): [
         Case(holding("reports/monitoring.json", "{}"), "retrain", settings="DATA=data/starter.csv")
     ],
     ("pipeline/data/record.py", "run `make run`"): [
@@ -291,7 +291,7 @@ LEFT_OUT: dict[Key, str] = {
         "operations/image.py",
         "image: there is no {}: run `make run`, or name MODEL=models/...",
     ): "healed, it would build an image; serving/serve.py says the same of the same file",
-    ("operations/monitor.py", "run `make gate`"): "not seen: it is caught, and means: none yet",
+    ("operations/retrain.py", "run `make gate`"): "not seen: it is caught, and means: none yet",
     ("operations/notify.py", "run `make gate`"): "said only when gate has just written the file",
     ("operations/notify.py", "run `make monitor`"): "said only when monitor has just written it",
     ("operations/quality.py", "run `make join`"): "needs labels: joining writes the file anew",

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ml_template.operations import labels, lines
+from ml_template.operations import join, lines, prediction_log
 from ml_template.serving import log
 from ml_template.serving.predict import Predict
 from ml_template.serving.settings import Settings, read_settings
@@ -323,13 +323,14 @@ def test_labels_stand_at_the_answers_they_are_of_whoever_sent_their_ids(
     label = trained.config.data.classes[0] if trained.config.data.classes else "1.5"
     source = tmp_path / "labels.csv"
     source.write_text("id,label\n" + "".join(f"{each},{label}\n" for each in honest))
-    labels.join({"LABELS": str(source), "LOG": str(tmp_path / "log")})
-    with labels.LABELLED.open(encoding="utf-8", newline="") as file:
+    join.run({"LABELS": str(source), "LOG": str(tmp_path / "log")})
+    with join.LABELLED.open(encoding="utf-8", newline="") as file:
         assert [row["id"] for row in csv.DictReader(file)] == honest
     source.write_text(f"id,label\norder-1,{label}\n")
     with pytest.raises(InputError, match="what clients sent as x-request-id"):
-        labels.join({"LABELS": str(source), "LOG": str(tmp_path / "log")})
-    entries = [entry for _, entry in labels.entries(tmp_path / "log", labels.KEYS, lines.Left())]
+        join.run({"LABELS": str(source), "LOG": str(tmp_path / "log")})
+    logged = prediction_log.entries(tmp_path / "log", prediction_log.KEYS, lines.Left())
+    entries = [entry for _, entry in logged]
     assert [entry["sent"] for entry in entries] == ["order-1"] * 3 + honest + ["order-1"]
 
 
@@ -341,8 +342,8 @@ def test_labels_that_come_later_are_joined(
     label = trained.config.data.classes[0] if trained.config.data.classes else "1.5"
     source = tmp_path / "labels.csv"
     source.write_text(f"id,row,label\nb,1,{label}\na,0,{label}\nnever,0,{label}\n")
-    labels.join({"LABELS": str(source), "LOG": str(folder)})
-    with labels.LABELLED.open(encoding="utf-8", newline="") as file:
+    join.run({"LABELS": str(source), "LOG": str(folder)})
+    with join.LABELLED.open(encoding="utf-8", newline="") as file:
         joined = [(row["id"], row["row"], row["label"]) for row in csv.DictReader(file)]
     assert joined == [("a", "0", label), ("b", "1", label)]
 
@@ -366,7 +367,7 @@ def test_a_wrong_file_of_labels_is_refused(
     source = tmp_path / "labels.csv"
     source.write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=message):
-        labels.join({"LABELS": str(source), "LOG": str(tmp_path / "log")})
+        join.run({"LABELS": str(source), "LOG": str(tmp_path / "log")})
 
 
 def test_a_folder_of_the_log_that_cannot_be_made_is_named(tmp_path: Path) -> None:

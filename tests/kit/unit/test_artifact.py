@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ml_template.model import artifact
+from ml_template.model.manifest import differences
 from ml_template.settings.config import InputError
 from ml_template.storage.files import digest_json
 from ml_template.storage.places import CANDIDATE
@@ -65,3 +66,15 @@ def test_a_model_whose_code_changed_is_refused_by_its_known_answers(folder: Path
     path.write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="answers its known rows differently"):
         artifact.load(folder)
+
+
+def test_what_a_model_of_another_table_is_of_is_told() -> None:
+    made = {"target": "paid", "task": "binary", "labels": ["no", "yes"], "code": "1"}
+    assert differences(made, made | {"code": "2"}) == {}
+    assert differences(made, made | {"target": "left", "labels": ["yes", "no"]}) == {
+        "target": "target 'paid', not 'left'",
+        "classes": "classes ['no', 'yes'], not ['yes', 'no']",
+    }
+    assert differences({"task": "binary"}, made | {"task": "regression"}) == {
+        "task": "task 'binary', not 'regression'"
+    }

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from ml_template.model import artifact, encoder
 from ml_template.model.profile import column_profile
-from ml_template.operations import drift, experiment, exposure, labels
+from ml_template.operations import abtest, drift, experiment_plan, join
 from ml_template.operations.lines import Left
 from ml_template.pipeline.adoption import adopt
 from ml_template.pipeline.data import prepare, rules, split, validate
@@ -146,25 +146,26 @@ def test_labels_and_ids_that_pandas_made_floats_are_joined(
     lines = [json.dumps(entry | {"id": number}) + "\n" for number in ("17", "18", "v1.0")]
     Path("log/1.jsonl").write_text("".join(lines))
     Path("labels.csv").write_text("id,row,label\n17.0,1.0,0\n18,1,1.0\nv1.0,1,1\n")
-    monkeypatch.setattr(labels, "load_config", lambda: config("x.csv", {}))
-    labels.join({"LABELS": "labels.csv", "LOG": "log"})
-    with labels.LABELLED.open(newline="") as file:
+    monkeypatch.setattr(join, "load_config", lambda: config("x.csv", {}))
+    join.run({"LABELS": "labels.csv", "LOG": "log"})
+    with join.LABELLED.open(newline="") as file:
         found = [(row["id"], row["label"]) for row in csv.DictReader(file)]
     assert found == [("17", "0.0"), ("18", "1"), ("v1.0", "1")]
 
 
 def test_a_unit_that_pandas_made_a_float_is_the_unit_that_was_exposed(in_folder: Path) -> None:
     plan = {"EXPERIMENT": "offer", "METRICS": "spent", "BASE": "0.3", "EFFECT": "0.15"}
-    experiment.run(plan)
+    abtest.run(plan)
     for units in ("1\n2\n", "1.0\n2.0\n3.0\n"):
         Path("units.csv").write_text(f"unit\n{units}")
-        experiment.run({"UNITS": "units.csv", "LOG": "log.csv"})
-    assert list(exposure.exposures(Path("log.csv"), Left())) == ["1", "2", "3"]
+        abtest.run({"UNITS": "units.csv", "LOG": "log.csv"})
+    assert list(experiment_plan.exposures(Path("log.csv"), Left())) == ["1", "2", "3"]
     Path("outcomes.csv").write_text("unit,spent\n1.0,5\n2,6\n")
-    assert exposure.outcomes(Path("outcomes.csv"), ["spent"], Left()) == {"1": [5.0], "2": [6.0]}
+    known = experiment_plan.outcomes(Path("outcomes.csv"), ["spent"], Left())
+    assert known == {"1": [5.0], "2": [6.0]}
     Path("outcomes.csv").write_text("unit,spent\n1.0,5\n1,6\n")
     with pytest.raises(InputError, match="has a line already"):
-        exposure.outcomes(Path("outcomes.csv"), ["spent"], Left())
+        experiment_plan.outcomes(Path("outcomes.csv"), ["spent"], Left())
 
 
 @pytest.fixture(scope="module")

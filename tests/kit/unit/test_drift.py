@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ml_template.model.profile import column_profile, known
-from ml_template.operations import drift, monitor_page, outputs
+from ml_template.operations import drift, monitor, outputs
 from ml_template.settings.oversight import Monitoring
 from scipy import stats
 
@@ -78,7 +78,7 @@ def test_the_local_page_shows_the_values() -> None:
     window |= {"drifting": ["kind"]}
     quality = {"verdict": "not enough data", "reason": "no labels"}
     found = {"model": "1" * 64, "time": "2", "state": "alarm", "alarms": [], "health": {}}
-    page = monitor_page.page(found | {"windows": [window], "quality": quality})
+    page = monitor.page(found | {"windows": [window], "quality": quality})
     assert "did not see: 1 of them: &#x27;&lt;new&gt;&#x27;" in page
     assert "1 of 1 windows drift" in page
 

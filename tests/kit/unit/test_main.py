@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ml_template import command_line as command
-from ml_template.operations import experiment
+from ml_template.operations import abtest
 from ml_template.pipeline.adoption import adopt
 from ml_template.pipeline.judgement import register
 from ml_template.pipeline.reporting import summary
@@ -149,7 +149,7 @@ def test_a_word_is_given_what_was_typed_and_nothing_else(
 ) -> None:
     given: list[object] = []
     monkeypatch.setattr(adopt, "run", lambda arguments: given.append(arguments))
-    monkeypatch.setattr(experiment, "run", lambda settings: given.append(settings))
+    monkeypatch.setattr(abtest, "run", lambda settings: given.append(settings))
     monkeypatch.setattr(register, "run", lambda alone: given.append(alone))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert command.run([*names, "DATA=x.csv"]) == 0

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ml_template import command_line
-from ml_template.operations import monitor, prometheus, promote, rollback, watch
+from ml_template.operations import monitor, prometheus, promote, retrain, rollback
 from ml_template.pipeline.judgement import gate, register
 from ml_template.registry import champion
 from ml_template.settings.config import Column, InputError, load_config
@@ -43,8 +43,8 @@ def started(served: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ..
 
 
 def change_code(monkeypatch: pytest.MonkeyPatch, name: str = "1") -> None:
-    kept = monitor.lineage.digests
-    monkeypatch.setattr(monitor.lineage, "digests", lambda config: kept(config) | {"code": name})
+    kept = retrain.lineage.digests
+    monkeypatch.setattr(retrain.lineage, "digests", lambda config: kept(config) | {"code": name})
 
 
 def test_the_training_table_is_steady_and_the_time_of_the_look_is_told(served: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_champion_of_another_table_is_named_with_the_remedy(
     data = config.data.model_copy(update={"target": "another"})
     for change in ({"columns": others}, {"columns": retyped}, {"data": data}):
         now = config.model_copy(update=change)
-        monkeypatch.setattr(watch, "load_config", lambda now=now: now)
+        monkeypatch.setattr(monitor, "load_config", lambda now=now: now)
         with pytest.raises(InputError, match=r"is of another table than .*`make run`"):
             monitor.run({})
     assert not monitor.REPORT.exists()
@@ -124,14 +124,14 @@ def test_a_column_of_another_type_is_named_before_a_table_is_read(
     name = next(iter(config.features))
     columns = config.columns | {name: of_another_type(config.columns[name])}
     now = config.model_copy(update={"columns": columns})
-    monkeypatch.setattr(watch, "load_config", lambda: now)
+    monkeypatch.setattr(monitor, "load_config", lambda: now)
     with pytest.raises(InputError, match=rf"column '{re.escape(name)}' of type \w+, not \w+"):
         monitor.run({"DATA": config.data.path})
 
 
 def logged(folder: Path, count: int, **change: Any) -> None:
     """A log of answers of the champion."""
-    _, model = watch.current()
+    _, model = monitor.current()
     entry = {
         "row": 0,
         "time": datetime.now(UTC).isoformat(),
@@ -154,7 +154,7 @@ def test_a_column_taken_out_of_the_configuration_does_not_stop_the_look(
         pytest.skip("needs two features")
     columns = {name: column for name, column in config.columns.items() if name != first}
     now = config.model_copy(update={"columns": columns})
-    monkeypatch.setattr(watch, "load_config", lambda: now)
+    monkeypatch.setattr(monitor, "load_config", lambda: now)
     logged(served / "log", 20)
     assert monitor.run({"LOG": "log"}) == monitor.TOO_LITTLE
     with pytest.raises(InputError, match=f"column '{re.escape(first)}', which is not in columns"):
@@ -186,14 +186,14 @@ def test_damaged_lines_are_named_and_many_of_them_are_an_alarm(
 
 
 def test_nothing_to_do_without_a_trigger(started: list[Any]) -> None:
-    assert monitor.retrain({}) == monitor.STEADY
+    assert retrain.run({}) == 0
     assert started == []
-    assert monitor.read_journal()[-1]["decision"] == "nothing to do"
+    assert retrain.read_journal()[-1]["decision"] == "nothing to do"
 
 
 def test_the_same_data_and_code_would_make_the_same_model(started: list[Any]) -> None:
-    monitor.retrain({"WHY": WHY})
-    entry = monitor.read_journal()[-1]
+    retrain.run({"WHY": WHY})
+    entry = retrain.read_journal()[-1]
     assert started == []
     assert (entry["decision"], entry["triggers"]) == ("held", {"event": WHY})
     assert "those of the champion" in entry["brakes"]["nothing new"]
@@ -207,8 +207,8 @@ def test_what_was_rolled_back_is_not_trained_again_for_a_trigger(
     gate.run()
     register.run()
     promote.run({})
-    monitor.retrain({"WHY": WHY})
-    assert "taken back" not in monitor.read_journal()[-1]["brakes"]
+    retrain.run({"WHY": WHY})
+    assert "taken back" not in retrain.read_journal()[-1]["brakes"]
     rollback.run({"WHY": "wrong answers"})
     (Path(record["model"]) / "model.json").rename("model.json")  # else: it is made of the same
     made = json.loads(Path("model.json").read_text())
@@ -219,8 +219,8 @@ def test_what_was_rolled_back_is_not_trained_again_for_a_trigger(
     (folder / "model.json").write_text(json.dumps(made))
     pointer = record | {"digest": made["digest"], "model": folder.as_posix()}
     champion.CHAMPION.write_text(json.dumps(pointer | {"action": "rollback"}))
-    monitor.retrain({})
-    entry = monitor.read_journal()[-1]
+    retrain.run({})
+    entry = retrain.read_journal()[-1]
     assert started == []
     assert entry["decision"] == "held"
     assert "wrong answers" in entry["brakes"]["taken back"]
@@ -231,11 +231,11 @@ def test_changed_code_trains_again_up_to_the_gate_and_says_why(
 ) -> None:
     before = champion.read(champion.CHAMPION)
     change_code(monkeypatch)
-    monitor.retrain({})
-    assert started == [monitor.PIPELINE]
-    assert "promote" not in monitor.PIPELINE
+    retrain.run({})
+    assert started == [retrain.PIPELINE]
+    assert "promote" not in retrain.PIPELINE
     assert champion.read(champion.CHAMPION) == before
-    first, last = monitor.read_journal()
+    first, last = retrain.read_journal()
     assert "code changed" in first["triggers"]["code"]
     assert (first["decision"], last["decision"]) == ("retrain", "finished")
 
@@ -243,7 +243,7 @@ def test_changed_code_trains_again_up_to_the_gate_and_says_why(
 def test_changed_data_is_a_trigger(started: list[Any]) -> None:
     path = Path(load_config().data.path)
     path.write_bytes(path.read_bytes() + b" ")
-    assert "data" in monitor.decide("")["triggers"]
+    assert "data" in retrain.decide("")["triggers"]
 
 
 @pytest.mark.parametrize(
@@ -258,16 +258,16 @@ def test_what_monitoring_saw_is_a_trigger(served: Path, seen: dict[str, Any], tr
     model = (champion.read(champion.CHAMPION) or {})["digest"]
     steady = {"drifting": {}, "quality": {"verdict": "kept", "reason": "", "rows": 0}}
     monitor.REPORT.write_text(json.dumps({"model": model} | steady | seen))
-    assert list(monitor.decide("")["triggers"]) == [trigger]
+    assert list(retrain.decide("")["triggers"]) == [trigger]
     monitor.REPORT.write_text(json.dumps({"model": "0" * 64} | steady | seen))
-    assert monitor.decide("")["triggers"] == {}
+    assert retrain.decide("")["triggers"] == {}
 
 
 def test_an_old_champion_is_a_trigger(served: Path) -> None:
     record = champion.read(champion.CHAMPION) or {}
     old = (datetime.now(UTC) - timedelta(days=91)).isoformat(timespec="seconds")
     champion.CHAMPION.write_text(json.dumps(record | {"since": old}))
-    assert "champion for 91 days" in monitor.decide("")["triggers"]["schedule"]
+    assert "champion for 91 days" in retrain.decide("")["triggers"]["schedule"]
 
 
 @pytest.mark.parametrize(
@@ -284,12 +284,12 @@ def test_a_brake_holds_and_says_why(
     end: dict[str, str],
 ) -> None:
     change_code(monkeypatch)
-    found = monitor.decide("")
+    found = retrain.decide("")
     if asked == "other":
         found["asked"] = "0" * 64
     write_journal([entry for ago in days for entry in begun(found, ago, end)])
-    monitor.retrain({})
-    last = monitor.read_journal()[-1]
+    retrain.run({})
+    last = retrain.read_journal()[-1]
     assert started == []
     assert (last["decision"], list(last["brakes"])) == ("held", [brake])
 
@@ -301,7 +301,7 @@ def begun(found: dict[str, Any], ago: float, end: dict[str, str]) -> list[dict[s
 
 
 def write_journal(entries: list[dict[str, Any]]) -> None:
-    monitor.JOURNAL.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    retrain.JOURNAL.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
 
 
 def test_a_retraining_that_failed_holds_no_later_one(
@@ -309,11 +309,11 @@ def test_a_retraining_that_failed_holds_no_later_one(
 ) -> None:
     change_code(monkeypatch)
     monkeypatch.setattr(command_line, "run", lambda words: started.append(words) or 1)
-    assert monitor.retrain({}) == 1
-    assert monitor.read_journal()[-1]["decision"] == "failed"
+    assert retrain.run({}) == 1
+    assert retrain.read_journal()[-1]["decision"] == "failed"
     monkeypatch.setattr(command_line, "run", lambda words: started.append(words) or 0)
-    monitor.retrain({})
-    monitor.retrain({})  # that one ended well
+    retrain.run({})
+    retrain.run({})  # that one ended well
     assert len(started) == 2
 
 
@@ -321,18 +321,18 @@ def test_a_retraining_that_was_killed_holds_no_later_one(
     started: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change_code(monkeypatch)
-    write_journal([monitor.decide("")])
-    monitor.retrain({})
-    assert started == [monitor.PIPELINE]
+    write_journal([retrain.decide("")])
+    retrain.run({})
+    assert started == [retrain.PIPELINE]
 
 
 def test_retrainings_that_failed_again_and_again_end_at_the_budget(
     started: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change_code(monkeypatch)
-    write_journal([monitor.decide("")] * load_config().monitoring.retrain.budget)
-    monitor.retrain({})
-    assert list(monitor.read_journal()[-1]["brakes"]) == ["budget"]
+    write_journal([retrain.decide("")] * load_config().monitoring.retrain.budget)
+    retrain.run({})
+    assert list(retrain.read_journal()[-1]["brakes"]) == ["budget"]
 
 
 def test_a_model_that_the_gate_refused_is_not_made_again(
@@ -354,10 +354,10 @@ def test_a_model_that_the_gate_refused_is_not_made_again(
         return 1
 
     monkeypatch.setattr(command_line, "run", refuse)
-    monitor.retrain({})
-    monitor.retrain({})
+    retrain.run({})
+    retrain.run({})
     assert len(started) == 1
-    assert "duplicate" in monitor.read_journal()[-1]["brakes"]
+    assert "duplicate" in retrain.read_journal()[-1]["brakes"]
 
 
 def test_two_retrainings_at_once_are_refused(
@@ -365,11 +365,11 @@ def test_two_retrainings_at_once_are_refused(
 ) -> None:
     change_code(monkeypatch)
     with (
-        locked(monitor.JOURNAL),
+        locked(retrain.JOURNAL),
         pytest.raises(InputError, match="models: another process works there"),
     ):
-        monitor.retrain({})
-    monitor.retrain({})
+        retrain.run({})
+    retrain.run({})
     assert len(started) == 1
 
 
@@ -377,7 +377,7 @@ def test_two_retrainings_at_once_are_refused(
 def test_a_report_that_is_not_whole_is_named(content: str, started: list[Any]) -> None:
     monitor.REPORT.write_text(content)
     with pytest.raises(InputError, match=r"reports/monitoring\.json is .*: run `make monitor`"):
-        monitor.retrain({})
+        retrain.run({})
     assert started == []
 
 
@@ -389,9 +389,9 @@ def test_a_report_that_is_not_whole_is_named(content: str, started: list[Any]) -
     ],
 )
 def test_a_damaged_journal_is_named(line: str, started: list[Any]) -> None:
-    monitor.JOURNAL.write_text(line + "\n")
+    retrain.JOURNAL.write_text(line + "\n")
     with pytest.raises(InputError, match=r"retraining\.jsonl is damaged"):
-        monitor.retrain({"WHY": WHY})
+        retrain.run({"WHY": WHY})
     assert started == []
 
 

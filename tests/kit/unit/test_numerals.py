@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from ml_template.operations import labels
+from ml_template.operations import join
 from ml_template.pipeline.adoption import adopt
 from ml_template.registry import versioning
 from ml_template.serving import rows
@@ -300,7 +300,7 @@ def test_labels_that_come_later_are_read_by_the_rule_of_the_target(
 ) -> None:
     data = Data(path="x.csv", target="y", task="regression", thousands=thousands)  # type: ignore[arg-type]
     made = Config(data=data, columns={"x": Column(type="numeric")})
-    monkeypatch.setattr(labels, "load_config", lambda: made)
+    monkeypatch.setattr(join, "load_config", lambda: made)
     entry = {"row": 0, "time": "2026-01-01T10:00:00+00:00", "model": "m", "output": {"value": 1.0}}
     Path("log").mkdir()
     lines = [json.dumps(entry | {"id": str(at)}) + "\n" for at in range(len(given))]
@@ -309,10 +309,10 @@ def test_labels_that_come_later_are_read_by_the_rule_of_the_target(
         csv.writer(file).writerows([("id", "label"), *enumerate(given)])
     if expected is None:
         with pytest.raises(InputError, match=r"must be a number|has numbers like '1[.,](443|200)'"):
-            labels.join({"LABELS": "labels.csv", "LOG": "log"})
+            join.run({"LABELS": "labels.csv", "LOG": "log"})
         return
-    labels.join({"LABELS": "labels.csv", "LOG": "log"})
-    with labels.LABELLED.open(newline="") as file:
+    join.run({"LABELS": "labels.csv", "LOG": "log"})
+    with join.LABELLED.open(newline="") as file:
         assert [float(row["label"]) for row in csv.DictReader(file)] == expected
 
 

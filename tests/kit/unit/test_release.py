@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ml_template.kubernetes import releases, stable
-from ml_template.operations import history, offer, promote, rollback, signatures, watch
+from ml_template.operations import history, monitor, offer, promote, rollback, signatures
 from ml_template.operations import image as build
 from ml_template.pipeline.judgement import gate, register
 from ml_template.registry import champion, tracking, withdrawn
@@ -562,7 +562,7 @@ def test_figures_of_the_champion_that_were_edited_change_no_verdict(
     gate.run()
     after = json.loads(gate.VERDICT.read_text())
     assert (after["rival"], after["checks"]) == (before["rival"], before["checks"])
-    _, model = watch.current()
-    found = watch.quality.measure(model, champion.verdict(record), load_config())
+    _, model = monitor.current()
+    found = monitor.quality.measure(model, champion.verdict(record), load_config())
     headline = kept[found["metric"]]["value"]
     assert found["before"] == headline != 0.5

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ml_template import command_line
-from ml_template.operations import monitor, notify, start
+from ml_template.operations import notify, retrain, start
 from ml_template.pipeline.judgement import gate, register
 from ml_template.settings import config
 from ml_template.settings.config import Config, InputError, Notification
@@ -149,8 +149,8 @@ def changed(project: object, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """A champion whose code has changed; the pipelines that were run here."""
     assert gate.run()
     assert register.run()
-    kept = monitor.lineage.digests
-    monkeypatch.setattr(monitor.lineage, "digests", lambda config: kept(config) | {"code": "1"})
+    kept = retrain.lineage.digests
+    monkeypatch.setattr(retrain.lineage, "digests", lambda config: kept(config) | {"code": "1"})
     runs: list[Any] = []
     monkeypatch.setattr(command_line, "run", lambda words: runs.append(words) or 0)
     return runs
@@ -159,21 +159,21 @@ def changed(project: object, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_a_retraining_that_is_decided_in_ci_starts_there(
     changed: list[Any], on_github: Server
 ) -> None:
-    assert monitor.retrain({}) == monitor.STEADY
+    assert retrain.run({}) == 0
     ((_, _, body),) = on_github.told
     assert body["inputs"]["why"] == "code changed after the champion was trained"
     assert changed == []
-    assert [entry["decision"] for entry in monitor.read_journal()] == ["retrain"]
-    monitor.retrain({})  # the same reason again is held
+    assert [entry["decision"] for entry in retrain.read_journal()] == ["retrain"]
+    retrain.run({})  # the same reason again is held
     assert len(on_github.told) == 1
 
 
 def test_a_start_that_failed_holds_no_later_one(changed: list[Any], on_github: Server) -> None:
     on_github.code = 500
     with pytest.raises(InputError, match="status 500"):
-        monitor.retrain({})
+        retrain.run({})
     on_github.code = 200
-    monitor.retrain({})
+    retrain.run({})
     assert len(on_github.told) == 2
     assert changed == []
 

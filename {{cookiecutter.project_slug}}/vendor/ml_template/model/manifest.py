@@ -7,6 +7,7 @@ everywhere, and it holds size and digest of every other file of the folder.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,21 @@ def read(folder: Path, expected: str | None = None) -> tuple[dict[str, Any], dic
         return manifest, _files(folder, identity["files"])
     except (AttributeError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no manifest of a model ({error!r}): train again") from None
+
+
+def differences(made: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, str]:
+    """What a model of the identity `made` is of, where that is not what is `asked`, in words.
+
+    Keys of the answer: target, task and, where these are classes, classes. `asked` is another
+    identity, or {target, task, labels} of a configuration; what either lacks is not compared.
+    """
+    said = {"target": "target", "task": "task", "labels": "classes"}
+    both = [key for key in said if key in made and key in asked]
+    return {
+        said[key]: f"{said[key]} {made[key]!r}, not {asked[key]!r}"
+        for key in both
+        if made[key] != asked[key]
+    }
 
 
 def named(text: str) -> Path:

@@ -27,7 +27,7 @@ from ..settings import categories
 from ..settings.oversight import Monitoring, Report
 from ..tables import arrays, small
 from ..tables.table import Columns
-from .outputs import psi
+from .outputs import chance, psi
 
 Result = dict[str, Any]  # column, verdict, reason, values, test, statistic, p, psi, missing
 FEW = 5  # expected rows of a label; rarer ones are put together (Cochran's rule)
@@ -61,8 +61,8 @@ def compare(
 def _column(
     name: str, facts: dict[str, Any], values: np.ndarray | None, settings: Monitoring, least: int
 ) -> Result:
-    result: Result = {"column": name, "verdict": "", "reason": "", "test": None, "statistic": None}
-    result |= {"values": [], "p": None, "psi": None, "missing": None, "missing_p": None}
+    result: Result = {"column": name, "verdict": "", "reason": "", "values": []}
+    result |= dict.fromkeys(("test", "statistic", "p", "psi", "missing", "missing_p"))
     if values is None:
         return result | {"verdict": "drift", "reason": "the column is not there any more"}
     absent = arrays.missing(values)
@@ -87,8 +87,7 @@ def _rates(before: int, rows: int, now: int, n: int) -> float:
     """P-value of equal missing rates."""
     if before + now in (0, rows + n):
         return 1.0
-    table = [[before, rows - before], [now, n - now]]
-    return float(stats.chi2_contingency(table, correction=True).pvalue)
+    return chance(np.array([[before, rows - before], [now, n - now]]))
 
 
 def _number(facts: dict[str, Any], values: np.ndarray, min_psi: float, least: int) -> Result:
@@ -127,16 +126,14 @@ def _few(before: np.ndarray, rows: np.ndarray, rest: int, values: np.ndarray, le
     now, others = matches(before, values)
     m, n, new = int(rows.sum()) + rest, len(values), len(others)
     none = rest + int((rows == 1).sum())
-    pairs = [*zip(np.where(rows == 1, 0, rows).tolist(), now.tolist(), strict=True), (none, new)]
-    statistic, p = _homogeneous(pairs)
+    counts = np.array([[*np.where(rows == 1, 0, rows), none], [*now, new]]).T
+    result = _homogeneous(counts)
     p_new = float(stats.hypergeom.sf(new - 1, m + n, none + new, n))
-    counts = np.array(pairs, dtype=np.float64)
-    result = {"test": "chi-square", "statistic": statistic, "p": min(1.0, 2 * min(p, p_new))}
-    result["psi"] = _size(*counts.T)
+    result["p"] = min(1.0, 2 * min(result["p"], p_new))
     moved = counts[:, 1] / n - counts[:, 0] / m
     if rest:
         at = (abs(moved) / np.sqrt(counts[:, 0] + 1))[:-1].argmax()
-        was, is_ = _part(int(rows[at]), m, least), _part(int(now[at]), n, least)
+        was, is_ = _part(rows[at], m, least), _part(now[at], n, least)
         reason = f"one value went from {was} to {is_}"
         result |= {"reason": reason, "values": [str(before[at])]}
     elif new and moved[-1] >= abs(moved).sum() / 4:  # half of what moved went there
@@ -154,24 +151,20 @@ def _shares(below: np.ndarray) -> np.ndarray:
 def _label(facts: dict[str, Any], values: np.ndarray, least: int) -> Result:
     now, before = _forms(Counter(values.tolist())), _forms(facts["labels"])
     rest = facts["rows"] - facts["missing"] - sum(before.values())
-    pairs = [(before[name], now.get(name, 0)) for name in before]
-    pairs.append((rest, sum(count for name, count in now.items() if name not in before)))
-    statistic, p = _homogeneous(pairs)
-    size = _size(*np.array(pairs, dtype=np.float64).T)
-    result = {"test": "chi-square", "statistic": statistic, "p": p, "psi": size}
-    return result | _moved(before, now, rest, least)
+    counts = [(before[name], now[name]) for name in before]
+    counts.append((rest, sum(count for name, count in now.items() if name not in before)))
+    return _homogeneous(np.array(counts)) | _moved(before, now, rest, least)
 
 
-def _forms(counts: Mapping[Any, int]) -> dict[str, int]:
+def _forms(counts: Mapping[Any, int]) -> Counter[str]:
     """Counts of each category: a log keeps what clients sent, such as 1.0 for 1."""
-    found: dict[str, int] = {}
+    found: Counter[str] = Counter()
     for label, count in counts.items():
-        form = categories.category(str(label))
-        found[form] = found.get(form, 0) + count
+        found[categories.category(str(label))] += count
     return found
 
 
-def _moved(before: dict[str, int], now: dict[str, int], rest: int, least: int) -> Result:
+def _moved(before: Counter[str], now: Counter[str], rest: int, least: int) -> Result:
     """Reason and values of a column of labels: rows of each before and now, `rest` of rare ones."""
     m, n = max(sum(before.values()) + rest, 1), sum(now.values())
     unseen = {name: count for name, count in now.items() if name not in before}
@@ -183,8 +176,8 @@ def _moved(before: dict[str, int], now: dict[str, int], rest: int, least: int) -
         return {"reason": reason, "values": most}
     if len(before) > 1 and len(now) == 1:
         return {"reason": ONE_VALUE, "values": list(now)}
-    moved = max(before, key=lambda k: abs(before[k] / m - now.get(k, 0) / n), default="")
-    was, is_ = _part(before.get(moved, 0), m, least), _part(now.get(moved, 0), n, least)
+    moved = max(before, key=lambda k: abs(before[k] / m - now[k] / n), default="")
+    was, is_ = _part(before[moved], m, least), _part(now[moved], n, least)
     return {"reason": f"one label went from {was} to {is_}", "values": [moved]}
 
 
@@ -193,32 +186,28 @@ def _part(rows: int, of: int, least: int) -> str:
     return f"{small.few(least)} rows" if 0 < rows < least else f"{rows / of:.1%}"
 
 
-def _homogeneous(pairs: list[tuple[int, int]]) -> tuple[float, float]:
-    """Chi-square and p-value of "both columns of counts have one distribution"."""
-    table = _merged(pairs)
-    if len(table) < 2:
-        return 0.0, 1.0
-    test = stats.chi2_contingency(np.array(table).T, correction=False)
-    return float(test.statistic), float(test.pvalue)
+def _homogeneous(counts: np.ndarray) -> Result:
+    """PSI and chi-square of "both columns of counts (k, 2) have one distribution"."""
+    table = _merged(counts)
+    found = {"test": "chi-square", "statistic": 0.0, "p": 1.0, "psi": _size(*counts.T)}
+    if len(table) > 1:
+        test = stats.chi2_contingency(table.T, correction=False)
+        found |= {"statistic": float(test.statistic), "p": float(test.pvalue)}
+    return found
 
 
-def _merged(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Pairs of counts, the rare ones added up, so that each has FEW expected rows on both sides."""
-    totals = np.array(pairs).sum(axis=0)
+def _merged(counts: np.ndarray) -> np.ndarray:
+    """Rows of counts, the rare ones added up, so that each has FEW expected rows on both sides."""
+    totals = counts.sum(axis=0)
     share = totals.min() / max(totals.sum(), 1)
-    common = [pair for pair in pairs if sum(pair) * share >= FEW]
-    rare = [pair for pair in pairs if sum(pair) * share < FEW]
-    together = (sum(pair[0] for pair in rare), sum(pair[1] for pair in rare))
-    if sum(together) == 0:
+    is_rare = counts.sum(axis=1) * share < FEW
+    common, together = counts[~is_rare], counts[is_rare].sum(axis=0)
+    if together.sum() == 0:
         return common
-    if sum(together) * share < FEW and together[1] * 20 < totals[1] and common:
-        smallest = min(range(len(common)), key=lambda at: sum(common[at]))
-        common[smallest] = (
-            common[smallest][0] + together[0],
-            common[smallest][1] + together[1],
-        )
+    if together.sum() * share < FEW and together[1] * 20 < totals[1] and len(common):
+        common[common.sum(axis=1).argmin()] += together
         return common
-    return [*common, together]
+    return np.vstack([common, together])
 
 
 def _size(before: np.ndarray, now: np.ndarray) -> float:

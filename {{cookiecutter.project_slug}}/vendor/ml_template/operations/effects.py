@@ -62,9 +62,8 @@ def sample_size(
         return needed(_freedom(variances[0] / a, variances[1] / b, a, b))
 
     least = needed(math.inf)
-    totals = range(
-        least, max(least, still(least)) + 1
-    )  # more units have more freedom, and need fewer
+    # more units have more freedom, and need fewer
+    totals = range(least, max(least, still(least)) + 1)
     return sizes(totals[bisect_left(totals, True, key=lambda total: total >= still(total))])
 
 
@@ -84,7 +83,8 @@ def mismatch(a: int, b: int, share: float) -> float:
 def compare(a: np.ndarray, b: np.ndarray, alpha: float) -> Effect:
     """The effect on a metric of units (n,) and (m,), at least two each; interval at 1 - alpha.
 
-    Not finite where squares of the values are not.
+    Not finite where squares of the values are not, or are too small to be told from 0, of which
+    scipy's ttest_ind makes numbers.
 
     Source: Welch, "The generalization of Student's problem when several different population
     variances are involved", Biometrika 34 (1947).
@@ -109,9 +109,8 @@ def holm(ps: Sequence[float]) -> list[float]:
     """
     order = np.argsort(ps)
     steps = np.asarray(ps)[order] * np.arange(len(ps), 0, -1)
-    corrected = np.empty(len(ps))
-    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return [float(p) for p in corrected]
+    corrected = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return [float(p) for p in corrected[np.argsort(order)]]
 
 
 def holds(a: np.ndarray, b: np.ndarray, margin: float, alpha: float) -> tuple[Effect, bool]:

@@ -82,26 +82,24 @@ def records(
     csv.field_size_limit(MAX_LINE)
     with _opened(path, "") as file:
         mark = marked(file)
-        first = 2 if mark else 1
-        comma = mark or ","
-        lines = deque(itertools.islice(_lines(file, first), 1))
-        head = _parsed(lines[0][1].removeprefix("\ufeff"), comma) if lines else []
+        comma, coming = mark or ",", _lines(file, 2 if mark else 1)
+        _, first = next(coming, (0, ""))
+        head = _parsed(first.removeprefix("\ufeff"), comma)
         if head is None or not all(map(is_text, head)):
             raise InputError(f"{path} is not UTF-8 text: save it as UTF-8")
-        if lines and not any(map(str.strip, head)):
+        if first and not any(map(str.strip, head)):
             raise nameless(path, file.read(MAX_LINE))
         absent = [name for name in needed if name not in head]
         if absent:
             other = [sign for sign in ";\t|" if sign in "".join(head) and not mark]
             hint = f"its fields end with {other[0]!r}: save it with commas" if other else remedy
             raise InputError(f"{path} has no column {absent[0]!r}: {hint}")
-        lines.clear()
-        coming = _lines(file, first + 1)
-        while line := lines.popleft() if lines else next(coming, None):
+        ahead = deque[Numbered]()
+        while line := ahead.popleft() if ahead else next(coming, None):
             number, text = line
             values = _parsed(text, comma)
             if values is None:
-                values = _joined(text, lines, coming, comma, len(head))
+                values = _joined(text, ahead, coming, comma, len(head))
             if values == []:
                 continue  # an empty line
             left.lines += 1
@@ -113,12 +111,10 @@ def records(
             yield where, dict(zip(head, values, strict=False))
 
 
-def is_text(value: Any) -> bool:
-    """Whether it is text that can be written as UTF-8."""
-    if not isinstance(value, str):
-        return False
+def is_text(text: str) -> bool:
+    """Whether it can be written as UTF-8."""
     try:
-        value.encode()
+        text.encode()
     except UnicodeEncodeError:
         return False
     return True
@@ -153,21 +149,21 @@ def _parsed(text: str, comma: str) -> list[str] | None:
 
 
 def _joined(
-    text: str, lines: deque[Numbered], coming: Iterator[Numbered], comma: str, fields: int
+    text: str, ahead: deque[Numbered], coming: Iterator[Numbered], comma: str, fields: int
 ) -> list[str] | None:
     """A record whose quoted text goes on in the lines that follow: taken only if it is whole."""
     quotes, parts = text.count('"'), [text]
     while quotes % 2 and len(parts) < MOST_LINES:
-        if len(lines) < len(parts):
+        if len(ahead) < len(parts):
             line = next(coming, None)
             if line is None:
                 return None
-            lines.append(line)
-        parts.append(lines[len(parts) - 1][1])
+            ahead.append(line)
+        parts.append(ahead[len(parts) - 1][1])
         quotes += parts[-1].count('"')
     values = _parsed("".join(parts), comma)
     if values is None or len(values) != fields:
         return None
     for _ in parts[1:]:
-        lines.popleft()
+        ahead.popleft()
     return values

@@ -1,273 +1,195 @@
-"""monitor: what is served today next to what was trained on; retrain: whether to train again.
+"""monitor: what is served today next to what was trained on.
 
 Drift is found where a column drifts in N of the newest M windows (`monitoring` in
-model_config.yaml). Retraining needs a trigger and no brake; each says its reason in
-models/retraining.jsonl. It ends at the gate: only `make promote` moves the champion.
+model_config.yaml). `make retrain` goes by what was found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from ..model import artifact, lineage, manifest
-from ..outside.text import line
-from ..registry import champion, withdrawn
+from ..model import artifact, manifest
+from ..outside import html
+from ..registry import champion
 from ..registry.champion import CHAMPION
-from ..settings.config import Config, InputError, load_config, read_yaml
-from ..storage.files import digest, digest_json, locked, read_json, write_json, write_text
-from ..storage.places import CANDIDATE, VERDICT
-from . import monitor_page, prometheus, start, watch
-from .journal import JOURNAL, Entry, begun, days_since, done, note, read_journal
-from .watch import Facts, Reasons
+from ..serving.records import column_specs
+from ..settings.config import CONFIG_FILE, Config, InputError, load_config
+from ..storage.files import write_json, write_text
+from ..tables import table
+from . import drift, prediction_log, prometheus, quality, window
+from .lines import Left
 
 REPORT = Path("reports/monitoring.json")
 PAGE = Path("reports/monitoring.html")
 METRICS = Path("reports/monitoring.prom")
 STEADY, ALARM, TOO_LITTLE = 0, 3, 4
-PIPELINE = ("reproduce", "gate", "register", "report", "summary")
+CODES = {"steady": STEADY, "alarm": ALARM, "not enough data": TOO_LITTLE}
+READ_ALIKE = ({"boolean", "numeric"}, {"categorical", "text"}, {"datetime"})
+Facts = dict[str, Any]
 
 
 def run(settings: dict[str, str]) -> int:
     """LOG=folder of the prediction log, or DATA=table. Exit code: STEADY, ALARM or TOO_LITTLE."""
     gateway = prometheus.gateway()
-    found = watch.look(settings)
+    config = load_config()
+    found = look(settings, config)
     write_json(REPORT, found)
-    write_text(PAGE, monitor_page.page(found))
+    write_text(PAGE, page(found))
     exposition = prometheus.text(found)
     write_text(METRICS, exposition)  # last: its time says that the look was whole
     if gateway:  # where it does not answer, the reports stand, and the alert of a silent monitor
         prometheus.push(gateway, exposition)
-    for text in found["alarms"]:
+    for text in _said(found, config):
         print(f"monitor: {text}")
-    if found["health"].get("other_models") and not found["health"]["rows"]:
-        print(
-            f"monitor: the log has {found['health']['other_models']:,} answers, none of them of "
-            f"the champion: serve it, or name the folder of its log with LOG="
+    return CODES[found["state"]]
+
+
+def _said(found: Facts, config: Config) -> Iterator[str]:
+    """What goes to the screen."""
+    health, rules = found["health"], config.monitoring
+    yield from found["alarms"]
+    if health.get("other_models") and not health["rows"]:
+        yield (
+            f"the log has {health['other_models']:,} answers, none of them of the champion: serve "
+            f"it, or name the folder of its log with LOG="
         )
-    if found["health"].get("left_out"):
-        print(f"monitor: the log: {found['health']['left_out']}")
-    drifts, rules = [w for w in found["windows"] if w["drifting"]], load_config().monitoring
-    print(
-        f"monitor: model {found['model'][:16]}: {found['state']}; {len(drifts)} of "
-        f"{len(found['windows'])} windows drift (an alarm: {rules.alarms} of {rules.windows}, a "
-        f"window: {rules.window:,} rows); quality: {found['quality']['reason']} -> {PAGE}"
+    if health.get("left_out"):
+        yield f"the log: {health['left_out']}"
+    drifts = sum(bool(part["drifting"]) for part in found["windows"])
+    yield (
+        f"model {found['model'][:16]}: {found['state']}; {drifts} of {len(found['windows'])} "
+        f"windows drift (an alarm: {rules.alarms} of {rules.windows}, a window: "
+        f"{rules.window:,} rows); quality: {found['quality']['reason']} -> {PAGE}"
     )
-    return {"steady": STEADY, "alarm": ALARM, "not enough data": TOO_LITTLE}[found["state"]]
 
 
-def retrain(settings: dict[str, str]) -> int:
-    """Train again when a trigger asks for it and no brake holds; WHY=... is a trigger itself.
-
-    Where the environment says that CI trains, it is started there instead (see start.py).
-    """
-    with locked(JOURNAL, seconds=0):  # two would both see that none has begun
-        found = decide(settings.get("WHY", ""))
-        for kind, reasons in (("trigger", found["triggers"]), ("brake", found["brakes"])):
-            for name, reason in reasons.items():
-                print(f"retrain: {kind} {name}: {reason}")
-        asked = found["decision"] == "retrain"
-        place = start.elsewhere("; ".join(found["triggers"].values())) if asked else None
-        note({**found, "place": place} if place else found)  # after it started: none holds the next
-        print(f"retrain: {found['decision']}{f': {place} trains' if place else ''} -> {JOURNAL}")
-        return _train(found) if asked and not place else STEADY
-
-
-def _train(found: Entry) -> int:
-    """Train here up to the gate, note how it ended; exit code of the pipeline."""
-    from ..command_line import run
-
-    code = run(PIPELINE)
-    made = champion.read(champion.CHALLENGER)
-    note(
-        {
-            **found,
-            "decision": "finished" if code == 0 or _judged() else "failed",
-            "code": code,
-            "made": made["digest"] if made else None,
-        }
-    )
-    return code
-
-
-def _judged() -> bool:
-    """Whether the candidate is made of what is here and has its verdict: none again is needed."""
-    try:
-        made, _ = manifest.read(CANDIDATE)
-        verdict = champion.read_verdict(VERDICT, "run `make gate`")
-    except (InputError, OSError):  # it never came so far
-        return False
-    same = _made_of(made["identity"]) == _current(load_config())
-    return same and bool(verdict["model"] == made["digest"])
-
-
-def _made_of(identity: Facts) -> Reasons:
-    made = {key: identity[key] for key in ("code", "config", "lock")}
-    return made | {"data": identity["data"]["md5"]}
-
-
-def _current(config: Config) -> Reasons:
-    made = lineage.digests(config)
-    return {key: made[key] for key in ("code", "config", "lock")} | {"data": _data(config)}
-
-
-@dataclass(frozen=True)
-class Now:
-    """What triggers and brakes look at. `current`: digests of data, code, config, lock today."""
-
-    config: Config
-    model: artifact.Model
-    current: Reasons
-    seen: Facts | None  # the last report of `monitor`, if it was about this champion
-    journal: list[Entry]
-    why: str
-
-    @property
-    def made_of(self) -> Reasons:
-        """The same digests as `current`, of the champion."""
-        return _made_of(self.model.identity)
-
-    @property
-    def asked(self) -> str:
-        """A retraining for the same digests of the same champion is the same retraining."""
-        return digest_json([self.current, self.model.digest])
-
-
-def decide(why: str) -> Entry:
-    """{decision, triggers, brakes, asked, model, time}: retrain, held, or nothing to do."""
-    config, (_, model) = load_config(), watch.current()
-    current, seen = _current(config), _seen(model)
-    now = Now(config, model, current, seen, read_journal(), line(why))
-    triggers = {name: reason for name, look in TRIGGERS.items() if (reason := look(now))}
-    brakes = {name: reason for name, look in BRAKES.items() if triggers and (reason := look(now))}
+def look(settings: dict[str, str], config: Config) -> Facts:
+    """All that monitoring knows: model, windows, drifting, quality, health, alarms, state."""
+    record, model = current()
+    _same_table(model, config, bool(settings.get("DATA")))
+    windows, health, left = _served(settings, model, config)
+    if windows and not model.profile:
+        raise InputError(
+            f"{champion.folder(model.digest) / artifact.PROFILE} is missing: the model is from "
+            f"before monitoring: `make run` makes a new one"
+        )
+    judged = [_judge(part, model, config) for part in windows]
+    drifting = _persistent(judged, config)
+    labelled = quality.measure(model, champion.verdict(record), config)
+    alarms = [f"{name} drifts: {reason}" for name, reason in drifting.items()]
+    if labelled["verdict"] == "dropped":
+        alarms.append(f"quality dropped: {labelled['reason']}")
+    if left.many:
+        alarms.append(f"the log is damaged{left}")
+    verdicts = {result["verdict"] for part in judged for result in part["results"]}
+    enough = verdicts & {"drift", "steady"} or labelled["verdict"] == "kept"
     return {
-        "time": _now().isoformat(timespec="seconds"),
-        "decision": "nothing to do" if not triggers else "held" if brakes else "retrain",
         "model": model.digest,
-        "triggers": triggers,
-        "brakes": brakes,
-        "asked": now.asked,
+        "since": record["since"],
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "windows": judged,
+        "drifting": drifting,
+        "quality": labelled,
+        "health": health,
+        "alarms": alarms,
+        "state": "alarm" if alarms else "steady" if enough else "not enough data",
     }
 
 
-def _seen(model: artifact.Model) -> Facts | None:
-    """The last report of `monitor`, if it was about this champion."""
-    if not REPORT.exists():
-        return None
-    seen = read_json(REPORT, "run `make monitor`")
-    if not isinstance(seen, dict) or not {"model", "drifting", "quality"} <= seen.keys():
-        raise InputError(f"{REPORT} is not whole: run `make monitor`")
-    return seen if seen["model"] == model.digest else None
+def current() -> tuple[champion.Record, artifact.Model]:
+    """The champion; raises InputError where there is none, or where it does not verify."""
+    record = champion.read(CHAMPION)
+    if record is None:
+        raise InputError(f"{CHAMPION} is missing: there is no champion to watch: run `make run`")
+    return record, artifact.load(Path(record["model"]), record["digest"])
 
 
-def _data(config: Config) -> str:
-    """MD5 of the data: as DVC tracks it, or of the file itself."""
-    tracked = Path(f"{config.data.path}.dvc")
-    if not tracked.exists():
-        return digest(config.data_file(), "md5")
-    try:
-        return str(read_yaml(tracked)["outs"][0]["md5"])
-    except (KeyError, IndexError, TypeError):
-        raise InputError(f"{tracked} is damaged: restore it from git") from None
+def _same_table(model: artifact.Model, config: Config, whole: bool) -> None:
+    """Raise InputError where the champion is of another table than model_config.yaml describes.
+
+    That lacks some of the champion's columns once one was taken out of it, or has one of another
+    type: only a table of today, `whole`, must have them all as they were.
+    """
+    data, inputs = config.data, model.encoder.inputs
+    asked = {"target": data.target, "task": data.task, "labels": list(data.labels)}
+    other = [*manifest.differences(model.identity, asked).values()]
+    types = {name: column.type for name, column in config.columns.items()}
+    before = {name: column.type for name, column in column_specs(model).items()}
+    absent = [f"column {name!r}, which is not in columns" for name in inputs if name not in types]
+    retyped = [
+        f"column {name!r} of type {before[name]}, not {types[name]}"
+        for name in inputs
+        if name in types and not any({before[name], types[name]} <= kinds for kinds in READ_ALIKE)
+    ]
+    if whole or 2 * len(absent + retyped) > len(inputs):
+        other += [f"{found[0]} ({len(found):,} such)" for found in (absent, retyped) if found]
+    if other:
+        raise InputError(
+            f"champion {model.digest[:16]} is of another table than {CONFIG_FILE} describes: "
+            f"{'; '.join(other)}: `make run` and `make promote` make a champion of this table, or "
+            f"restore {CONFIG_FILE} from git (make adopt kept it as {CONFIG_FILE}.bak)"
+        )
 
 
-def _schedule(now: Now) -> str | None:
-    record, days = champion.read(CHAMPION), now.config.monitoring.retrain.every_days
-    if record is None or days is None:
-        return None
-    age = _now() - datetime.fromisoformat(record["since"])
-    return f"champion for {age.days} days, {days} are the most" if age.days >= days else None
+def _served(
+    settings: dict[str, str], model: artifact.Model, config: Config
+) -> tuple[list[window.Window], Facts, Left]:
+    if settings.get("DATA"):
+        there = config.data.model_copy(update={"path": settings["DATA"]})
+        data = table.read_raw(config.model_copy(update={"data": there}))
+        return window.of_table(table.columns_of(data), model, config), {}, Left()
+    log = window.read_log(prediction_log.folder(settings), model)
+    return window.of_log(log, model, config), window.health(log), log.left
 
 
-def _code(now: Now) -> str | None:
-    changed = [key for key in ("code", "config", "lock") if now.made_of[key] != now.current[key]]
-    return f"{', '.join(changed)} changed after the champion was trained" if changed else None
+def _judge(part: window.Window, model: artifact.Model, config: Config) -> Facts:
+    """One window: every column and answer next to the profile that is kept with the model."""
+    there = part.inputs or {}
+    named = {*model.identity["known_answers"]["types"], *there} if part.inputs is not None else ()
+    reference = {name: f for name, f in model.profile["columns"].items() if name in named}
+    reference |= {f"answer {name}": facts for name, facts in model.profile["answers"].items()}
+    columns = there | {f"answer {name}": values for name, values in part.answers.items()}
+    results = drift.compare(reference, columns, config.monitoring, config.report.min_cell)
+    return {
+        "from": part.first,
+        "to": part.last,
+        "rows": part.rows,
+        "inputs": part.inputs is not None,
+        "results": results,
+        "drifting": [result["column"] for result in results if result["verdict"] == "drift"],
+    }
 
 
-def _new_data(now: Now) -> str | None:
-    changed = now.made_of["data"] != now.current["data"]
-    return f"{now.config.data.path} changed after the champion was trained" if changed else None
+def _persistent(judged: list[Facts], config: Config) -> dict[str, str]:
+    """Columns that drift in N of the M windows (in all, where there are fewer than N), and how."""
+    needed = min(config.monitoring.alarms, len(judged))
+    drifts = [r for part in judged for r in part["results"] if r["verdict"] == "drift"]
+    reasons = {result["column"]: result["reason"] for result in drifts}
+    return {
+        name: f"{reasons[name]} ({count} of {len(judged)} windows)"
+        for name, count in Counter(result["column"] for result in drifts).items()
+        if count >= needed
+    }
 
 
-def _drift(now: Now) -> str | None:
-    found = now.seen["drifting"] if now.seen else {}
-    return "; ".join(f"{name}: {reason}" for name, reason in found.items()) or None
+def page(found: Facts) -> str:
+    """The page of one look (the content of reports/monitoring.json)."""
+    strongest = partial(sorted, key=lambda result: -(result["psi"] or 0.0))
+    title = f"Monitoring of model {found['model'][:16]}"
+    values = {"found": found, "strongest": strongest, "reason": _reason, "number": _number}
+    return html.page("operations/monitor.html", title=title, **values)
 
 
-def _quality(now: Now) -> str | None:
-    dropped = now.seen is not None and now.seen["quality"]["verdict"] == "dropped"
-    return now.seen["quality"]["reason"] if now.seen and dropped else None
+def _reason(result: Facts) -> str:
+    return ": ".join(filter(None, [result["reason"], ", ".join(map(repr, result["values"]))]))
 
 
-def _volume(now: Now) -> str | None:
-    share, trained = now.config.monitoring.retrain.new_rows, now.model.identity["data"]["train"]
-    came = now.seen["quality"]["rows"] if now.seen else 0
-    if share is None or came < share * trained:
-        return None
-    return f"{came:,} labels came, the champion learned from {trained:,} rows"
-
-
-def _event(now: Now) -> str | None:
-    return now.why or None
-
-
-def _nothing_new(now: Now) -> str | None:
-    same = now.made_of == now.current
-    return "data, code, configuration and locks are those of the champion" if same else None
-
-
-def _taken_back(now: Now) -> str | None:
-    """A trigger is no reason to try again what was rolled back: a person gives one, to `start`."""
-    for known, said in withdrawn.taken_back().items():
-        path = champion.folder(known) / manifest.FILE
-        if (
-            path.exists()
-            and _made_of(manifest.read(path.parent, known)[0]["identity"]) == now.current
-        ):
-            return f"these data, code and configuration made model {known[:16]}, which was {said}"
-    return None
-
-
-def _cooldown(now: Now) -> str | None:
-    days = now.config.monitoring.retrain.cooldown_days
-    recent = any(days_since(entry) < days for entry in done(now.journal))
-    return f"the last one was less than {days:g} days ago" if recent else None
-
-
-def _duplicate(now: Now) -> str | None:
-    same = [entry for entry in done(now.journal) if entry["asked"] == now.asked]
-    if not same:
-        return None
-    place = f", by {same[-1]['place']}: start it there again" if "place" in same[-1] else ""
-    return f"the same data, code and configuration were tried {same[-1]['time']}{place}"
-
-
-def _budget(now: Now) -> str | None:
-    """One that failed was paid for as well."""
-    most = now.config.monitoring.retrain.budget
-    count = sum(days_since(entry) < 30 for entry in begun(now.journal))
-    return f"{count} in 30 days, {most} are the most" if count >= most else None
-
-
-TRIGGERS: dict[str, Callable[[Now], str | None]] = {
-    "schedule": _schedule,
-    "code": _code,
-    "data": _new_data,
-    "drift": _drift,
-    "quality": _quality,
-    "volume": _volume,
-    "event": _event,
-}
-BRAKES: dict[str, Callable[[Now], str | None]] = {
-    "nothing new": _nothing_new,
-    "taken back": _taken_back,
-    "cooldown": _cooldown,
-    "duplicate": _duplicate,
-    "budget": _budget,
-}
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return "" if value is None else str(value)

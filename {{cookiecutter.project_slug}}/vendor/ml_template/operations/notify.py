@@ -39,17 +39,14 @@ def run(settings: dict[str, str]) -> None:
     result = settings.get("RESULT", "")
     if result not in ("success", "failure"):
         raise InputError("notify: RESULT=success or RESULT=failure is needed")
-    text = f"run ended with {result} ({_why(settings)})"
+    why = line(settings.get("WHY") or "no reason given")[:200]
+    text = f"run ended with {result} ({why})"
     if result == "success" and load_config().notification.runs == "failures":
         print(f"notify: {text}: only failures are sent (notification in model_config.yaml)")
     else:
         send(f"{_project()}: {text}")
     if os.environ.get("JENKINS_URL") and os.environ.get("GITHUB_REPOSITORY"):
         _commit_status(result, text)
-
-
-def _why(settings: dict[str, str]) -> str:
-    return line(settings.get("WHY") or "no reason given")[:200]
 
 
 def _commit_status(result: str, text: str) -> None:

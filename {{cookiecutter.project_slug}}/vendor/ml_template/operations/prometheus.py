@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +16,6 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from ..outside import web
 from ..settings.config import InputError
 
-Sample = tuple[str, dict[str, str], float]
 PUSHGATEWAY = "PUSHGATEWAY_URL"
 
 
@@ -48,63 +46,48 @@ def push(address: str, exposition: str) -> bool:
 
 
 def text(found: dict[str, Any]) -> str:
-    """The exposition format of the samples of one look."""
-    registry, gauges = CollectorRegistry(), dict[str, Gauge]()
-    for name, labels, value in samples(found):
-        if name not in gauges:
-            gauges[name] = Gauge(name, HELP[name], list(labels), registry=registry)
-        (gauges[name].labels(**labels) if labels else gauges[name]).set(value)
+    """The exposition format of one look; what is not known is left out."""
+    registry = CollectorRegistry()
+    for name, about, value in _gauges(found):
+        samples = value if isinstance(value, list) else [({}, value)]
+        samples = [(labels, number) for labels, number in samples if number is not None]
+        if samples:
+            gauge = Gauge(name, about, [*samples[0][0]], registry=registry)
+        for labels, number in samples:
+            (gauge.labels(**labels) if labels else gauge).set(number)
     return generate_latest(registry).decode()
 
 
-HELP = {
-    "monitor_last_run_timestamp_seconds": "When monitoring last ended well",
-    "monitor_alarm": "1 where drift or a drop of quality was found",
-    "monitor_champion_since_timestamp_seconds": "When the champion became champion",
-    "monitor_judged": "0 where there was too little data to judge",
-    "monitor_window_rows": "Rows of the newest window",
-    "monitor_drift": "1 where the column drifts in N of M windows",
-    "monitor_psi": "Population stability index of the newest window",
-    "monitor_missing_ratio": "Share of missing values in the newest window",
-    "monitor_quality": "Headline metric of the labelled answers, with its 95 % interval",
-    "monitor_quality_dropped": "1 where the labels say that the model got worse",
-    "monitor_labels": "Labelled answers of the champion",
-    "monitor_log_silent_seconds": "Since the last logged prediction",
-    "monitor_log_p99_milliseconds": "99th percentile of logged answers",
-}
-
-
-def samples(found: dict[str, Any]) -> Iterator[Sample]:
-    """Every sample, those of one name together."""
-    yield (
-        "monitor_last_run_timestamp_seconds",
-        {},
-        datetime.fromisoformat(found["time"]).timestamp(),
-    )
-    since = datetime.fromisoformat(found["since"]).timestamp()
-    yield "monitor_champion_since_timestamp_seconds", {}, since
-    yield "monitor_alarm", {}, float(found["state"] == "alarm")
-    yield "monitor_judged", {}, float(found["state"] != "not enough data")
-    newest: dict[str, Any] = {"rows": 0, "results": []}
-    if found["windows"]:
-        newest = found["windows"][-1]
-    yield "monitor_window_rows", {}, float(newest["rows"])
-    for result in newest["results"]:
-        column = {"column": result["column"]}
-        yield "monitor_drift", column, float(result["column"] in found["drifting"])
-    for name, key in (("monitor_psi", "psi"), ("monitor_missing_ratio", "missing")):
-        for result in newest["results"]:
-            if result[key] is not None:
-                yield name, {"column": result["column"]}, result[key]
-    quality = found["quality"]
-    for bound in ("value", "low", "high"):
-        if bound in quality:
-            yield "monitor_quality", {"metric": quality["metric"], "bound": bound}, quality[bound]
-    yield "monitor_quality_dropped", {}, float(quality["verdict"] == "dropped")
-    yield "monitor_labels", {}, float(quality["rows"])
-    for name, key in (
-        ("monitor_log_silent_seconds", "silent_seconds"),
-        ("monitor_log_p99_milliseconds", "p99_ms"),
-    ):
-        if found["health"].get(key) is not None:
-            yield name, {}, found["health"][key]
+def _gauges(found: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """Name, help, and value of each gauge; or its values, each behind its labels."""
+    quality, health, state = found["quality"], found["health"], found["state"]
+    since, last = (datetime.fromisoformat(found[key]).timestamp() for key in ("since", "time"))
+    none: dict[str, Any] = {"rows": 0, "results": []}
+    newest = found["windows"][-1] if found["windows"] else none
+    columns = [({"column": result["column"]}, result) for result in newest["results"]]
+    drifts = [(column, result["column"] in found["drifting"]) for column, result in columns]
+    sizes = [(column, result["psi"]) for column, result in columns]
+    missing = [(column, result["missing"]) for column, result in columns]
+    bounds = [bound for bound in ("value", "low", "high") if bound in quality]
+    headline = [({"metric": quality["metric"], "bound": bound}, quality[bound]) for bound in bounds]
+    judged, dropped = state != "not enough data", quality["verdict"] == "dropped"
+    silent, p99 = health.get("silent_seconds"), health.get("p99_ms")
+    return [
+        ("monitor_last_run_timestamp_seconds", "When monitoring last ended well", last),
+        ("monitor_champion_since_timestamp_seconds", "When the champion became champion", since),
+        ("monitor_alarm", "1 where drift or a drop of quality was found", state == "alarm"),
+        ("monitor_judged", "0 where there was too little data to judge", judged),
+        ("monitor_window_rows", "Rows of the newest window", newest["rows"]),
+        ("monitor_drift", "1 where the column drifts in N of M windows", drifts),
+        ("monitor_psi", "Population stability index of the newest window", sizes),
+        ("monitor_missing_ratio", "Share of missing values in the newest window", missing),
+        (
+            "monitor_quality",
+            "Headline metric of the labelled answers, with its 95 % interval",
+            headline,
+        ),
+        ("monitor_quality_dropped", "1 where the labels say that the model got worse", dropped),
+        ("monitor_labels", "Labelled answers of the champion", quality["rows"]),
+        ("monitor_log_silent_seconds", "Since the last logged prediction", silent),
+        ("monitor_log_p99_milliseconds", "99th percentile of logged answers", p99),
+    ]

@@ -18,8 +18,8 @@ from ..registry.champion import folder
 from ..settings.config import Config, InputError, load_config
 from ..storage.places import LABELLED
 from .evidence import Range
-from .labels import is_time
 from .lines import Left, records
+from .prediction_log import moment
 
 Both = tuple[Range | None, Range | None]  # of stable, of the one that is tried
 
@@ -47,26 +47,26 @@ def measure(model: Model, kept: Verdict, config: Config, path: Path = LABELLED) 
     """
     name = measures.headline(config)
     before = kept["metrics"].get(name)
-    found: dict[str, Any] = {"metric": name, "before": before and before["value"]}
+    found: dict[str, Any] = {"metric": name, "before": before and before["value"], "rows": 0}
+    found["verdict"] = "not enough data"
     if not path.exists():
-        return found | {"verdict": "not enough data", "rows": 0, "reason": "no labels were joined"}
+        return found | {"reason": "no labels were joined"}
     answered, others, left = _read(path, model.digest, config.data.labels)
-    count, least = len(answered.truth), config.monitoring.min_rows
-    found["rows"] = count
-    if count < least:
-        reason = f"{count} labels, {least} are needed{left}"
-        if others and not count:
-            reason = f"{path} has labels, none of an answer of this champion{left}"
-            if not any((folder(name) / manifest.FILE).is_file() for name in others):
-                raise InputError(
-                    f"{reason}, nor of any model that is kept here: run `make join` with the log "
-                    f"of this project, or remove the file"
-                )
-        return found | {"verdict": "not enough data", "reason": reason}
+    found["rows"] = count = len(answered.truth)
+    if others and not count:
+        reason = f"{path} has labels, none of an answer of this champion{left}"
+        if not any((folder(name) / manifest.FILE).is_file() for name in others):
+            raise InputError(
+                f"{reason}, nor of any model that is kept here: run `make join` with the log "
+                f"of this project, or remove the file"
+            )
+        return found | {"reason": reason}
+    if count < config.monitoring.min_rows:
+        return found | {"reason": f"{count} labels, {config.monitoring.min_rows} are needed{left}"}
     estimate = _headline(answered, config)
     if not all(map(math.isfinite, estimate)) or before is None:
         reason = "the labels are of one class only, or the model has no kept metrics"
-        return found | {"verdict": "not enough data", "reason": reason}
+        return found | {"reason": reason}
     found |= estimate._asdict()
     allowed = before["value"] - config.monitoring.max_drop
     dropped = estimate.value < allowed and estimate.high < before["value"]
@@ -123,14 +123,12 @@ def _read(path: Path, digest: str, labels: tuple[str, ...]) -> tuple[Answered, s
         if line["model"] != digest:
             others.add(line["model"])
             continue
-        label = line["label"] if labels else _finite(line["label"])
-        output = [_finite(line[name]) for name in names]
-        if (
-            None in output
-            or label is None
-            or (labels and label not in labels)
-            or not is_time(line["time"])
-        ):
+        try:
+            moment(line["time"])
+            text = line["label"]
+            label = labels[labels.index(text)] if labels else _finite(text)
+            output = [_finite(line[name]) for name in names]
+        except ValueError:
             left.note(where, "its answer or label is none of the task")
             continue
         outputs.append(output)
@@ -138,14 +136,12 @@ def _read(path: Path, digest: str, labels: tuple[str, ...]) -> tuple[Answered, s
         times.append(line["time"])
     kind = object if labels else np.float64
     numbers = np.array(outputs, dtype=np.float64).reshape(-1, len(names))
-    known = np.array(truth, dtype=kind)
     rows = numbers if labels else numbers[:, 0]
-    return Answered(np.array(times, dtype=str), known, rows), others, left
+    return Answered(np.array(times, dtype=str), np.array(truth, dtype=kind), rows), others, left
 
 
-def _finite(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("it is no number to reckon with")
+    return number

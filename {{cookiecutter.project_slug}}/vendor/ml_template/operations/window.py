@@ -22,10 +22,11 @@ from ..serving.records import column_specs
 from ..settings.config import Column, Config
 from ..tables import table
 from ..tables.table import Columns
-from . import labels
+from . import prediction_log
 from .lines import Left
 
 KEYS = {"model", "time", "output"}  # of an entry, as far as windows need it
+KINDS = {"numeric": "f8", "boolean": "f8", "datetime": "M8[us]"}  # of all other types object
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def read_log(folder: Path, model: artifact.Model) -> Log:
     """
     columns, names = column_specs(model), set(model.outputs)
     found, others, left = [], 0, Left()
-    for where, entry in labels.entries(folder, KEYS, left):
+    for where, entry in prediction_log.entries(folder, KEYS, left):
         if entry["model"] != model.digest:
             others += 1
             continue
@@ -77,16 +78,11 @@ def of_log(log: Log, model: artifact.Model, config: Config) -> list[Window]:
     """
     specs = column_specs(model)
     columns = {name: specs[name] for name in model.encoder.inputs}
-    return [
-        Window(
-            first=part[0]["time"],
-            last=part[-1]["time"],
-            rows=len(part),
-            inputs=_inputs(part, columns),
-            answers=_answers(part, model),
-        )
-        for part in _parts(log.entries, config)
-    ]
+    windows = []
+    for part in _parts(log.entries, config):
+        span = part[0]["time"], part[-1]["time"]
+        windows.append(Window(*span, len(part), _inputs(part, columns), _answers(part, model)))
+    return windows
 
 
 def of_table(columns: Columns, model: artifact.Model, config: Config) -> list[Window]:
@@ -110,13 +106,13 @@ def _parts(entries: Any, config: Config) -> list[Any]:
 
 def _inputs(part: list[dict[str, Any]], columns: Mapping[str, Column]) -> Columns | None:
     kept = [entry["features"] for entry in part if entry.get("features")]
-    if not kept:
-        return None
-    return {
+    there = {name for record in kept for name in record}
+    inputs = {
         name: _typed([record.get(name) for record in kept], column)
         for name, column in columns.items()
-        if any(name in record for record in kept)
+        if name in there
     }
+    return inputs if kept else None
 
 
 def _fits(value: Any, column: Column) -> bool:
@@ -134,12 +130,9 @@ def _fits(value: Any, column: Column) -> bool:
 
 
 def _typed(values: list[Any], column: Column) -> np.ndarray:
-    if column.type in ("numeric", "boolean"):
-        return np.array([np.nan if value is None else float(value) for value in values])
     if column.type == "datetime":
-        moments = [table.parse_datetime(v, None) if v else None for v in values]
-        return np.array([moment or "NaT" for moment in moments], dtype="M8[us]")
-    return np.array(values, dtype=object)
+        values = [table.parse_datetime(v, None) if v else None for v in values]
+    return np.array(values, KINDS.get(column.type, object))
 
 
 def _answers(part: list[dict[str, Any]], model: artifact.Model) -> Columns:
@@ -150,14 +143,13 @@ def _answers(part: list[dict[str, Any]], model: artifact.Model) -> Columns:
 
 def health(log: Log) -> dict[str, Any]:
     """Rows, span and milliseconds of the entries, and seconds since the last one."""
+    left_out = str(log.left).removeprefix("; ")
+    found = {"rows": len(log.entries), "other_models": log.others, "left_out": left_out}
     if not log.entries:
-        return {"rows": 0, "other_models": log.others, "left_out": str(log.left).removeprefix("; ")}
+        return found
     times = [float(e["milliseconds"]) for e in log.entries if "milliseconds" in e]
     last = datetime.fromisoformat(log.entries[-1]["time"])
-    return {
-        "rows": len(log.entries),
-        "other_models": log.others,
-        "left_out": str(log.left).removeprefix("; "),
+    return found | {
         "first": log.entries[0]["time"],
         "last": log.entries[-1]["time"],
         "silent_seconds": max(0.0, (datetime.now(UTC) - last).total_seconds()),

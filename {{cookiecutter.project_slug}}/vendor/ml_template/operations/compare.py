@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..registry import champion
 from ..settings.config import InputError
 from ..storage.files import write_json
-from .labels import KEYS, Key, entries
+from . import prediction_log
 from .lines import Left
+from .prediction_log import KEYS, Key, entries
 
 COMPARED = Path("reports/compare.json")
 Output = Mapping[str, Any]
-Answer = tuple[str, Output] | None  # where it is logged, and it; None: of several requests
+# where it is logged, and it; None: of several requests
+Answers = dict[Key, tuple[str, Output] | None]
 
 
 class Difference(NamedTuple):
@@ -33,30 +35,22 @@ def run(settings: dict[str, str]) -> None:
     Writes reports/compare.json: {first 16 of the digest: Difference}. Raises InputError where no
     request was answered by both.
     """
-    folder = Path(settings.get("LOG") or "predictions")
+    folder = prediction_log.folder(settings)
     record = champion.read(champion.CHAMPION)
     if record is None:
         raise InputError("there is no champion: run `make run` first")
     left, again = Left(), 0
-    models: dict[str, dict[Key, Answer]] = {record["digest"]: {}}
+    models: dict[str, Answers] = {record["digest"]: {}}
     for where, entry in entries(folder, KEYS, left):
         answers = models.setdefault(entry["model"], {})
         # Each service makes an id of its own: what was sent to both is the same. Anyone may send
         # it, so it only pairs answers where it stands once, and joins no label.
-        key = (entry.get("sent", entry["id"]), entry["row"])
+        key: Key = (({"sent": entry["id"]} | entry)["sent"], entry["row"])
         again += key in answers
         answers[key] = None if key in answers else (where, entry["output"])
     usual, found = models.pop(record["digest"]), {}
     for model, answers in sorted(models.items()):
-        both = []
-        for key, answer in answers.items():
-            if answer is None or (one := usual.get(key)) is None:
-                continue
-            if _comparable(one[1], answer[1]):
-                both.append((one[1], answer[1]))
-            else:
-                left.note(f"{one[0]} and {answer[0]}", "their answers cannot be compared")
-        if both:
+        if both := _pairs(usual, answers, left):
             found[model[:16]] = difference(both)
     if not found:
         raise InputError(
@@ -75,6 +69,19 @@ def run(settings: dict[str, str]) -> None:
         print(f"compare: {again:,} answers repeat an x-request-id, which pairs nothing{left}")
 
 
+def _pairs(usual: Answers, answers: Answers, left: Left) -> list[tuple[Output, Output]]:
+    """Outputs of both models for what both answered; those that cannot be compared are `left`."""
+    both = []
+    for key, answer in answers.items():
+        if answer is None or (one := usual.get(key)) is None:
+            continue
+        if _comparable(one[1], answer[1]):
+            both.append((one[1], answer[1]))
+        else:
+            left.note(f"{one[0]} and {answer[0]}", "their answers cannot be compared")
+    return both
+
+
 def _comparable(one: Output, other: Output) -> bool:
     """Whether two outputs have the same names, and numbers with a difference that is a number."""
     return one.keys() == other.keys() and all(
@@ -82,19 +89,14 @@ def _comparable(one: Output, other: Output) -> bool:
     )
 
 
-def difference(pairs: Iterable[tuple[Output, Output]]) -> Difference:
-    """How the outputs of one model differ from those of another; raises InputError where they have
-    other names: they are of another task.
-    """
-    rows = changed = 0
+def difference(pairs: Sequence[tuple[Output, Output]]) -> Difference:
+    """How the outputs of one model differ from those of another, which have the same names."""
+    changed = 0
     mean = largest = 0.0
-    for one, other in pairs:
-        if one.keys() != other.keys():
-            raise InputError(f"answers with {sorted(one)} and {sorted(other)} are of other tasks")
+    for rows, (one, other) in enumerate(pairs, 1):
         names = [name for name in one if name != "label"]
         apart = [abs(float(one[name]) - float(other[name])) for name in names]
-        rows += 1
         changed += one.get("label") != other.get("label")
         mean += (sum(gap / len(apart) for gap in apart) - mean) / rows  # a sum may be too large
         largest = max(largest, *apart)
-    return Difference(rows, largest, mean, changed / max(rows, 1))
+    return Difference(len(pairs), largest, mean, changed / len(pairs))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ml_template.operations import effects, experiment, exposure
+from ml_template.operations import abtest, effects, experiment_plan
 from ml_template.operations.lines import Left
 from ml_template.settings.config import InputError
 from scipy.stats import binom, ttest_ind
@@ -37,9 +37,9 @@ def write(path: str, lines: list[list[Any]]) -> None:
 
 def exposed(units: int = 1200) -> list[list[str]]:
     """Plan, assign so many units; the lines of the exposure log."""
-    experiment.run(PLANNED)
+    abtest.run(PLANNED)
     write("units.csv", [["unit"], *([f"u{n}"] for n in range(units))])
-    experiment.run({"UNITS": "units.csv", "LOG": "log.csv"})
+    abtest.run({"UNITS": "units.csv", "LOG": "log.csv"})
     with Path("log.csv").open(newline="") as file:
         return list(csv.reader(file))[1:]
 
@@ -57,8 +57,8 @@ def observed(log: list[list[str]], **change: float) -> None:
 
 
 def judged() -> tuple[int, dict[str, Any]]:
-    code = experiment.run({"DATA": "outcomes.csv", "LOG": "log.csv"})
-    return code, json.loads(experiment.REPORT.read_text())
+    code = abtest.run({"DATA": "outcomes.csv", "LOG": "log.csv"})
+    return code, json.loads(abtest.REPORT.read_text())
 
 
 def test_the_planned_size_finds_the_effect_as_often_as_planned() -> None:
@@ -150,7 +150,7 @@ def test_an_arm_is_the_published_formula() -> None:
 def test_a_unit_that_comes_again_stays_where_it_was() -> None:
     log = exposed(50)
     write("units.csv", [["unit"], ["u3"], ["new"], ["new"]])
-    experiment.run({"UNITS": "units.csv", "LOG": "log.csv"})
+    abtest.run({"UNITS": "units.csv", "LOG": "log.csv"})
     with Path("log.csv").open(newline="") as file:
         again = list(csv.reader(file))[1:]
     assert again[:50] == log
@@ -160,11 +160,11 @@ def test_a_unit_that_comes_again_stays_where_it_was() -> None:
 def test_a_planted_effect_is_found() -> None:
     observed(exposed(), converted=0.2, spent=1.0)
     code, found = judged()
-    assert (code, found["state"]) == (experiment.BETTER, "better")
+    assert (code, found["state"]) == (abtest.BETTER, "better")
     assert [row["verdict"] for row in found["metrics"]] == ["higher", "higher"]
     assert found["metrics"][0]["low"] < 0.2 < found["metrics"][0]["high"]
     assert [row["verdict"] for row in found["guard"]] == ["holds", "holds"]
-    page = experiment.PAGE.read_text(encoding="utf-8")
+    page = abtest.PAGE.read_text(encoding="utf-8")
     assert "<script" not in page
     assert "Better" in page
     assert "converted, spent" in page
@@ -174,14 +174,14 @@ def test_a_planted_effect_is_found() -> None:
 def test_without_a_gain_a_stays(change: float, state: str) -> None:
     observed(exposed(), converted=change)
     assert judged()[1]["state"] == state
-    assert judged()[0] == experiment.STAY
+    assert judged()[0] == abtest.STAY
 
 
 @pytest.mark.parametrize(("metric", "change"), [("complained", 0.15), ("stayed", -0.2)])
 def test_a_broken_guardrail_refuses_what_is_better(metric: str, change: float) -> None:
     observed(exposed(), converted=0.2, **{metric: change})
     code, found = judged()
-    assert (code, found["state"]) == (experiment.STAY, "refused")
+    assert (code, found["state"]) == (abtest.STAY, "refused")
     (reason,) = found["reasons"]
     assert metric in reason
 
@@ -189,48 +189,48 @@ def test_a_broken_guardrail_refuses_what_is_better(metric: str, change: float) -
 def test_before_the_planned_size_no_effect_is_told() -> None:
     observed(exposed(100), converted=0.5)
     code, found = judged()
-    assert (code, found["state"], found["metrics"]) == (experiment.TOO_EARLY, "too early", [])
+    assert (code, found["state"], found["metrics"]) == (abtest.TOO_EARLY, "too early", [])
 
 
 def test_arms_of_few_units_are_judged_and_their_figures_are_not_shown() -> None:
-    experiment.run({"EXPERIMENT": "few", "METRICS": "spent", "SD": "1", "EFFECT": "5"})
+    abtest.run({"EXPERIMENT": "few", "METRICS": "spent", "SD": "1", "EFFECT": "5"})
     write("units.csv", [["unit"], *([f"u{n}"] for n in range(12))])
-    experiment.run({"UNITS": "units.csv", "LOG": "log.csv"})
-    seen = exposure.exposures(Path("log.csv"), Left())
+    abtest.run({"UNITS": "units.csv", "LOG": "log.csv"})
+    seen = experiment_plan.exposures(Path("log.csv"), Left())
     rows = [[unit, 20 * (each.arm == "b") + n % 3] for n, (unit, each) in enumerate(seen.items())]
     write("outcomes.csv", [["unit", "spent"], *rows])
     known = {str(unit): [float(spent)] for unit, spent in rows}
-    every = experiment.judge(experiment.load_plan(), seen, known)
+    every = abtest.judge(experiment_plan.load_plan(), seen, known)
     code, shown = judged()
-    assert (code, shown["state"], every["state"]) == (experiment.BETTER, "better", "better")
+    assert (code, shown["state"], every["state"]) == (abtest.BETTER, "better", "better")
     (told,), (kept,) = every["metrics"], shown["metrics"]
     assert told["effect"] > 15
     assert {kept[key] for key in ("a", "b", "effect", "low", "high", "p")} == {None}
     assert set(shown["exposed"].values()) <= {"fewer than 10", 10, 11}
-    assert "fewer than 10 exposed" in experiment.PAGE.read_text(encoding="utf-8")
+    assert "fewer than 10 exposed" in abtest.PAGE.read_text(encoding="utf-8")
 
 
 def test_the_first_verdict_stands_whatever_comes_later(capsys: pytest.CaptureFixture[str]) -> None:
     log = exposed()
     observed(log)
     assert judged()[1]["state"] == "no difference"
-    report, plan = experiment.REPORT.read_bytes(), experiment.load_plan()
+    report, plan = abtest.REPORT.read_bytes(), experiment_plan.load_plan()
     assert "experiment.json: commit it" in capsys.readouterr().out
     observed(log, converted=0.2)
-    assert judged()[0] == experiment.STAY
+    assert judged()[0] == abtest.STAY
     said = capsys.readouterr().out
     assert "no difference: this stands, judging again with more data is no new evidence" in said
-    assert experiment.REPORT.read_bytes() == report
-    experiment.run(PLANNED)  # the same plan again does not forget it
-    assert experiment.load_plan() == plan
+    assert abtest.REPORT.read_bytes() == report
+    abtest.run(PLANNED)  # the same plan again does not forget it
+    assert experiment_plan.load_plan() == plan
 
 
 def test_a_look_that_showed_no_effect_is_no_verdict() -> None:
     log = exposed()
     observed(log[:100], converted=0.2)
-    assert judged()[0] == experiment.TOO_EARLY
+    assert judged()[0] == abtest.TOO_EARLY
     observed(log, converted=0.2)
-    assert judged()[0] == experiment.BETTER
+    assert judged()[0] == abtest.BETTER
 
 
 @pytest.mark.parametrize("values", [(1e200, -3e200), (1e-170, 2e-170)])
@@ -240,8 +240,8 @@ def test_values_that_cannot_be_compared_are_no_verdict(values: tuple[float, floa
     write("outcomes.csv", [["unit", "converted", "spent", "complained", "stayed"], *rows])
     with pytest.raises(InputError, match="values of 'spent' are too large or too small"):
         judged()
-    assert not experiment.REPORT.exists()
-    assert experiment.load_plan().judged is None
+    assert not abtest.REPORT.exists()
+    assert experiment_plan.load_plan().judged is None
 
 
 def test_units_that_two_processes_add_at_once_are_all_kept(
@@ -252,8 +252,8 @@ def test_units_that_two_processes_add_at_once_are_all_kept(
     write("more.csv", [["unit"], *([f"m{n}"] for n in range(10))])
     write("units.csv", [["unit"], *([f"n{n}"] for n in range(10))])
     settings = {"UNITS": "more.csv", "LOG": "log.csv"}
-    second = threading.Thread(target=lambda: experiment.run(settings))
-    kept = exposure.new_file
+    second = threading.Thread(target=lambda: abtest.run(settings))
+    kept = experiment_plan.new_file
 
     def meanwhile(path: Path) -> Any:
         if not second.ident:
@@ -261,10 +261,10 @@ def test_units_that_two_processes_add_at_once_are_all_kept(
             second.join(0.5)  # without a lock it is through by then
         return kept(path)
 
-    monkeypatch.setattr(exposure, "new_file", meanwhile)
-    experiment.run({"UNITS": "units.csv", "LOG": "log.csv"})
+    monkeypatch.setattr(experiment_plan, "new_file", meanwhile)
+    abtest.run({"UNITS": "units.csv", "LOG": "log.csv"})
     second.join()
-    assert len(exposure.exposures(Path("log.csv"), Left())) == 30
+    assert len(experiment_plan.exposures(Path("log.csv"), Left())) == 30
 
 
 @pytest.mark.parametrize("lost", ["log.csv", "outcomes.csv"])
@@ -276,7 +276,7 @@ def test_an_arm_that_loses_units_is_refused(lost: str) -> None:
         lines = list(csv.reader(file))
     write(lost, [line for line in lines if line[0] not in gone])
     code, found = judged()
-    assert (code, found["state"], found["metrics"]) == (experiment.STAY, "refused", [])
+    assert (code, found["state"], found["metrics"]) == (abtest.STAY, "refused", [])
     assert "not the planned share 0.5" in found["reasons"][0]
 
 
@@ -299,7 +299,7 @@ def test_too_many_units_that_saw_both_arms_are_refused() -> None:
     both = [[unit, {"a": "b", "b": "a"}[arm], "2100-01-01T00:00:00"] for unit, arm, _ in log[:10]]
     write("log.csv", [["unit", "arm", "time"], *both, *log[:500]])
     code, found = judged()
-    assert (code, found["state"]) == (experiment.STAY, "refused")
+    assert (code, found["state"]) == (abtest.STAY, "refused")
     assert "10 of 500 units saw both arms" in found["reasons"][0]
 
 
@@ -311,39 +311,39 @@ def test_outcomes_of_units_that_were_not_exposed_do_not_count() -> None:
 
 
 def test_a_plan_does_not_change_but_may_be_repeated() -> None:
-    experiment.run(PLANNED)
-    before = experiment.PLAN.read_bytes()
-    experiment.run(PLANNED)
-    assert experiment.PLAN.read_bytes() == before
+    abtest.run(PLANNED)
+    before = abtest.PLAN.read_bytes()
+    abtest.run(PLANNED)
+    assert abtest.PLAN.read_bytes() == before
     with pytest.raises(InputError, match=r"experiment\.json: 'offer' has another plan"):
-        experiment.run(PLANNED | {"EFFECT": "0.2"})
-    assert experiment.PLAN.read_bytes() == before
-    experiment.run(PLANNED | {"EFFECT": "0.2", "EXPERIMENT": "offer-2"})
-    assert experiment.load_plan().experiment == "offer-2"
+        abtest.run(PLANNED | {"EFFECT": "0.2"})
+    assert abtest.PLAN.read_bytes() == before
+    abtest.run(PLANNED | {"EFFECT": "0.2", "EXPERIMENT": "offer-2"})
+    assert experiment_plan.load_plan().experiment == "offer-2"
 
 
 def test_one_that_has_begun_is_judged_before_another_is_planned_and_no_name_is_used_twice() -> None:
-    experiment.run(PLANNED)
-    before = experiment.PLAN.read_bytes()
-    begun = experiment.log(experiment.load_plan())
+    abtest.run(PLANNED)
+    before = abtest.PLAN.read_bytes()
+    begun = experiment_plan.load_plan().log
     begun.parent.mkdir(exist_ok=True)
     begun.write_text("unit,arm,time\n", encoding="utf-8")
     with pytest.raises(InputError, match="'offer' has begun and is not judged"):
-        experiment.run(PLANNED | {"EXPERIMENT": "offer-2"})
-    assert experiment.PLAN.read_bytes() == before
-    experiment.PLAN.unlink()
+        abtest.run(PLANNED | {"EXPERIMENT": "offer-2"})
+    assert abtest.PLAN.read_bytes() == before
+    abtest.PLAN.unlink()
     with pytest.raises(InputError, match="units were exposed by that name before"):
-        experiment.run(PLANNED)
-    assert not experiment.PLAN.exists()
+        abtest.run(PLANNED)
+    assert not abtest.PLAN.exists()
 
 
 def test_more_metrics_need_more_units() -> None:
-    experiment.run(PLANNED)
-    two = experiment.load_plan().units
-    experiment.run(PLANNED | {"METRICS": "converted", "EXPERIMENT": "one"})
-    assert experiment.load_plan().units["a"] < two["a"]
-    experiment.run(PLANNED | {"BASE": "", "SD": "2", "EXPERIMENT": "mean"})
-    assert experiment.load_plan().units["a"] > 2
+    abtest.run(PLANNED)
+    two = experiment_plan.load_plan().units
+    abtest.run(PLANNED | {"METRICS": "converted", "EXPERIMENT": "one"})
+    assert experiment_plan.load_plan().units["a"] < two["a"]
+    abtest.run(PLANNED | {"BASE": "", "SD": "2", "EXPERIMENT": "mean"})
+    assert experiment_plan.load_plan().units["a"] > 2
 
 
 @pytest.mark.parametrize(
@@ -373,8 +373,8 @@ def test_more_metrics_need_more_units() -> None:
 )
 def test_a_plan_that_cannot_be_is_refused(change: dict[str, str], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        experiment.run(PLANNED | change)
-    assert not experiment.PLAN.exists()
+        abtest.run(PLANNED | change)
+    assert not abtest.PLAN.exists()
 
 
 @pytest.mark.parametrize(
@@ -395,7 +395,7 @@ def test_a_fault_in_a_file_is_named(name: str, old: str, new: str, message: str)
     path.write_text(path.read_text().replace(old, new, 1))
     with pytest.raises(InputError, match=message):
         judged()
-    assert not experiment.REPORT.exists()
+    assert not abtest.REPORT.exists()
 
 
 WRONG = [
@@ -430,7 +430,7 @@ def test_a_wrong_line_is_left_out_and_named_and_many_refuse_a_verdict(
     assert sum(found["outcomes"].values()) == units - 1
     assert f"1 of {units:,} lines were left out, the first is {message}" in capsys.readouterr().out
     assert (found["state"] == "refused") == (units == 60)
-    assert code == experiment.STAY
+    assert code == abtest.STAY
 
 
 @pytest.mark.parametrize(
@@ -451,7 +451,7 @@ def test_outcomes_that_may_be_thousands_are_refused_and_not_left_out(
     Path("outcomes.csv").write_text("unit,converted,spent,complained,stayed\n" + "".join(lines))
     with pytest.raises(InputError, match=message):
         judged()
-    assert not experiment.REPORT.exists()
+    assert not abtest.REPORT.exists()
 
 
 @pytest.mark.parametrize("values", [("1.234", "1234"), ("1.2340", "9"), ("1234", "950")])
@@ -476,7 +476,7 @@ def test_outcomes_of_which_no_unit_was_exposed_are_an_error(form: str, remedy: s
     with pytest.raises(InputError, match=r"none of its 50 units .* 50 in log\.csv") as error:
         judged()
     assert remedy in str(error.value)
-    assert not experiment.REPORT.exists()
+    assert not abtest.REPORT.exists()
 
 
 @pytest.mark.parametrize(
@@ -488,7 +488,7 @@ def test_outcomes_of_which_hardly_a_unit_was_exposed_are_an_error(form: str, rem
     observed([first, *([form.format(unit[1:]), arm, ""] for unit, arm, _ in others)])
     with pytest.raises(InputError, match=rf"only 1 of its 1,200 units .* in log\.csv: .*{remedy}"):
         judged()
-    assert not experiment.REPORT.exists()
+    assert not abtest.REPORT.exists()
 
 
 @pytest.mark.parametrize("name", ["outcomes.csv", "log.csv"])
@@ -501,20 +501,20 @@ def test_a_file_with_nothing_but_its_header_is_an_error(name: str) -> None:
 
 def test_outcomes_of_many_who_were_not_exposed_are_no_error() -> None:
     observed([*exposed(20), *([f"s{n}", "b", ""] for n in range(2500))])
-    assert judged()[0] == experiment.TOO_EARLY
+    assert judged()[0] == abtest.TOO_EARLY
 
 
 def test_a_few_outcomes_without_exposure_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     observed([*exposed(50), ["stranger", "b", ""]])
-    assert judged()[0] == experiment.TOO_EARLY
+    assert judged()[0] == abtest.TOO_EARLY
     assert "1 units with an outcome were not exposed" in capsys.readouterr().out
 
 
 def test_a_file_of_units_without_one_is_refused() -> None:
-    experiment.run(PLANNED)
+    abtest.run(PLANNED)
     Path("units.csv").write_bytes(b"unit\n\xff\n")
     with pytest.raises(InputError, match=r"units\.csv has no unit; 1 of 1 lines"):
-        experiment.run({"UNITS": "units.csv", "LOG": "log.csv"})
+        abtest.run({"UNITS": "units.csv", "LOG": "log.csv"})
     assert not Path("log.csv").exists()
 
 

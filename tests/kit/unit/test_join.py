@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ml_template.model import artifact
-from ml_template.operations import labels, lines, window
+from ml_template.operations import join, lines, prediction_log, window
 from ml_template.settings.config import InputError, load_config
 
 from ..conftest import ROOT, Trained
@@ -39,13 +39,13 @@ def log(lines: list[Any], end: bytes = b"\n") -> Path:
 def label(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A label of the task."""
     config = load_config(ROOT / "model_config.yaml")
-    monkeypatch.setattr(labels, "load_config", lambda: config)
+    monkeypatch.setattr(join, "load_config", lambda: config)
     return config.data.labels[0] if config.data.labels else "1.5"
 
 
 def joined() -> list[tuple[str, str]]:
     """Model and id of each joined answer."""
-    with labels.LABELLED.open(newline="") as file:
+    with join.LABELLED.open(newline="") as file:
         return [(row["model"], row["id"]) for row in csv.DictReader(file)]
 
 
@@ -56,13 +56,13 @@ def test_a_label_counts_for_every_model_that_logged_its_id(
     answers = [ENTRY | {"id": f"r{n}", "model": m} for n in range(3) for m in (SHADOW, STABLE)]
     folder = log([*answers, answers[0]])
     Path("labels.csv").write_text(f"id,label\nr0,{label}\nr2,{label}\nnever,{label}\n")
-    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    join.run({"LABELS": "labels.csv", "LOG": str(folder)})
     assert joined() == [(SHADOW, "r0"), (STABLE, "r0"), (SHADOW, "r2"), (STABLE, "r2")]
     said = capsys.readouterr().out
     assert "4 predictions of 2 models have their label now" in said
     assert "; 1 have no logged prediction" in said
     assert "replaced" not in said
-    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    join.run({"LABELS": "labels.csv", "LOG": str(folder)})
     assert "those joined before are replaced" in capsys.readouterr().out
 
 
@@ -70,7 +70,7 @@ def test_what_a_client_sent_joins_nothing(label: str) -> None:
     """Of the first answer the id was sent along with the second one."""
     folder = log([ENTRY | {"id": "b", "sent": "a"}, ENTRY | {"id": "a"}])
     Path("labels.csv").write_text(f"id,label\na,{label}\n")
-    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    join.run({"LABELS": "labels.csv", "LOG": str(folder)})
     assert joined() == [(STABLE, "a")]
 
 
@@ -80,7 +80,7 @@ def test_an_id_of_two_answers_gets_no_label_and_is_counted(
     other = {"output": {"probability_no": 0.5, "probability_yes": 0.5, "label": "yes"}}
     folder = log([ENTRY | other, ENTRY, ENTRY | {"id": "y"}, ENTRY | {"id": "y", "row": 1}])
     Path("labels.csv").write_text(f"id,label\nx,{label}\ny,{label}\n")
-    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    join.run({"LABELS": "labels.csv", "LOG": str(folder)})
     assert joined() == [(STABLE, "y")]
     assert "; 1 have an id that several predictions share" in capsys.readouterr().out
 
@@ -103,10 +103,10 @@ def test_ids_of_which_none_is_logged_are_an_error_that_says_what_they_are(
     folder = log([ENTRY | {"id": "ab12", "sent": "sent-1"}])
     Path("labels.csv").write_text(f"id,label\n{given},{label}\nother,{label}\n")
     with pytest.raises(InputError, match=r"labels\.csv: none of its 2 ids .*1 answer") as error:
-        labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+        join.run({"LABELS": "labels.csv", "LOG": str(folder)})
     assert remedy in str(error.value)
     assert "Ann" not in str(error.value)
-    assert not labels.LABELLED.exists()
+    assert not join.LABELLED.exists()
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_ids_of_which_hardly_one_is_logged_are_an_error(
     names = ["x0", *(f"{prefix}{n}" for n in range(1, 3000))]
     Path("labels.csv").write_text("id,label\n" + "".join(f"{name},{label}\n" for name in names))
     with pytest.raises(InputError, match=rf"only 1 of its 3,000 ids is .*{remedy}"):
-        labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
-    assert not labels.LABELLED.exists()
+        join.run({"LABELS": "labels.csv", "LOG": str(folder)})
+    assert not join.LABELLED.exists()
 
 
 @pytest.mark.parametrize(("answers", "given"), [(30, 3000), (3000, 30), (3000, 3000)])
@@ -131,7 +131,7 @@ def test_labels_of_a_short_log_and_the_first_of_a_long_one_are_joined(
     folder = log([ENTRY | {"id": f"x{n}"} for n in range(answers)])
     ids = range(answers - 30, answers - 30 + given)
     Path("labels.csv").write_text("id,label\n" + "".join(f"x{n},{label}\n" for n in ids))
-    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    join.run({"LABELS": "labels.csv", "LOG": str(folder)})
     assert len(joined()) == 30
 
 
@@ -139,13 +139,13 @@ def test_rows_that_are_not_those_of_the_request_are_an_error(label: str) -> None
     folder = log([ENTRY])
     Path("labels.csv").write_text(f"id,row,label\nx,1,{label}\n")
     with pytest.raises(InputError, match="count from 0"):
-        labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+        join.run({"LABELS": "labels.csv", "LOG": str(folder)})
 
 
 @pytest.mark.parametrize("given", ["x", " x ", '"x"'])
 def test_an_id_may_stand_in_quotes_and_spaces(given: str, label: str) -> None:
     Path("labels.csv").write_text(f"id,label\n{given},{label}\n")
-    labels.join({"LABELS": "labels.csv", "LOG": str(log([ENTRY]))})
+    join.run({"LABELS": "labels.csv", "LOG": str(log([ENTRY]))})
     assert joined() == [(STABLE, "x")]
 
 
@@ -157,17 +157,17 @@ def test_a_line_that_is_no_label_is_left_out_and_named(
 ) -> None:
     folder = log([ENTRY, ENTRY | {"id": "y"}])
     Path("labels.csv").write_text(f"id,label,row\n{line.format(label)}\ny,{label},0\n")
-    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    join.run({"LABELS": "labels.csv", "LOG": str(folder)})
     assert joined() == [(STABLE, "y")]
     assert "1 of 2 lines were left out, the first is labels.csv: line 2" in capsys.readouterr().out
 
 
 def test_an_id_with_two_labels_has_none(label: str, capsys: pytest.CaptureFixture[str]) -> None:
-    config = labels.load_config()
+    config = join.load_config()
     other = config.data.labels[1] if config.data.labels else "2.5"
     folder = log([ENTRY, ENTRY | {"id": "y"}])
     Path("labels.csv").write_text(f"id,label\nx,{label}\nx,{other}\ny,{label}\ny,{label}\n")
-    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    join.run({"LABELS": "labels.csv", "LOG": str(folder)})
     assert joined() == [(STABLE, "y")]
     assert "line 3: its id has another label" in capsys.readouterr().out
 
@@ -176,8 +176,8 @@ def test_a_logged_text_of_any_length_is_joined_and_read_again(label: str) -> Non
     features = {"name": "x" * 200_000, "why": 'two\nlines and "quotes"'}
     folder = log([ENTRY | {"features": features}, ENTRY | {"id": "y", "features": features}])
     Path("labels.csv").write_text(f"id,label\nx,{label}\ny,{label}\n")
-    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
-    read = [line for _, line in lines.records(labels.LABELLED, ["id"], lines.Left())]
+    join.run({"LABELS": "labels.csv", "LOG": str(folder)})
+    read = [line for _, line in lines.records(join.LABELLED, ["id"], lines.Left())]
     assert [(line["id"], line["feature_name"]) for line in read] == [
         ("x", features["name"]),
         ("y", features["name"]),
@@ -190,8 +190,8 @@ def test_what_only_some_requests_sent_or_some_services_logged_is_empty_elsewhere
     logged = [ENTRY, ENTRY | {"id": "y", "features": {"a": 1}}]
     folder = log([*logged, ENTRY | {"id": "z", "features": {"b": "t", "a": 2}}])
     Path("labels.csv").write_text(f"id,label\nx,{label}\ny,{label}\nz,{label}\n")
-    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
-    with labels.LABELLED.open(newline="") as file:
+    join.run({"LABELS": "labels.csv", "LOG": str(folder)})
+    with join.LABELLED.open(newline="") as file:
         found = [(row["feature_a"], row["feature_b"]) for row in csv.DictReader(file)]
     assert found == [("", ""), ("1", ""), ("2", "t")]
 
@@ -202,7 +202,7 @@ def test_an_answer_with_other_names_than_those_of_its_model_is_left_out_and_coun
     folder = log([*(ENTRY | {"id": f"y{n}"} for n in range(9)), ENTRY | {"output": {"odd": 1.0}}])
     given = "".join(f"{name},{label}\n" for name in ("x", *(f"y{n}" for n in range(9))))
     Path("labels.csv").write_text("id,label\n" + given)
-    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
+    join.run({"LABELS": "labels.csv", "LOG": str(folder)})
     assert len(joined()) == 9
     assert "1 of 10 lines were left out" in capsys.readouterr().out
 
@@ -217,9 +217,9 @@ def test_one_answer_of_a_model_with_other_names_is_left_out_and_several_are_an_e
     settings = {"LABELS": "labels.csv", "LOG": str(log(answers))}
     if odd > 1:
         with pytest.raises(InputError, match="the log holds models with other answers"):
-            labels.join(settings)
+            join.run(settings)
         return
-    labels.join(settings)
+    join.run(settings)
     assert joined() == [(STABLE, f"r{n}") for n in range(1, 5)]
     assert "1 of 5 lines were left out, the first is log: an answer" in capsys.readouterr().out
 
@@ -229,18 +229,18 @@ def test_no_line_inside_a_text_that_a_client_sent_becomes_an_answer(label: str) 
     features = {"name": "a" + "\n" * 1001 + f"{forged}\r\n" * 76, "path": "C:\\new"}
     folder = log([ENTRY | {"features": features}, ENTRY | {"id": "y", "features": features}])
     Path("labels.csv").write_text(f"id,label\nx,{label}\ny,{label}\n")
-    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
-    read = [line for _, line in lines.records(labels.LABELLED, ["id"], lines.Left())]
+    join.run({"LABELS": "labels.csv", "LOG": str(folder)})
+    read = [line for _, line in lines.records(join.LABELLED, ["id"], lines.Left())]
     assert [line["id"] for line in read] == ["x", "y"]
-    assert len(labels.LABELLED.read_text(encoding="utf-8").splitlines()) == 3
+    assert len(join.LABELLED.read_text(encoding="utf-8").splitlines()) == 3
 
 
 def test_a_feature_takes_the_place_of_no_other_column(label: str) -> None:
     features = {"label": "of the record", "time": "noon", "predicted_label": "maybe"}
     folder = log([ENTRY | {"features": features}])
     Path("labels.csv").write_text(f"id,label\nx,{label}\n")
-    labels.join({"LABELS": "labels.csv", "LOG": str(folder)})
-    with labels.LABELLED.open(newline="") as file:
+    join.run({"LABELS": "labels.csv", "LOG": str(folder)})
+    with join.LABELLED.open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["label"] == label
     assert (row["time"], row["predicted_label"]) == (ENTRY["time"], "no")
@@ -281,7 +281,7 @@ def test_a_field_of_another_form_is_left_out_and_named_with_its_line(
     texts = [json.dumps(line) for line in (ENTRY, ENTRY | {field: value}, ENTRY)]
     Path("log/1.jsonl").write_text("\n".join(texts) + "\n")
     left = lines.Left()
-    assert len(list(labels.entries(Path("log"), labels.KEYS, left))) == 2
+    assert len(list(prediction_log.entries(Path("log"), prediction_log.KEYS, left))) == 2
     assert str(left).startswith("; 1 of 3 lines were left out, the first is log/1.jsonl: line 2: ")
     assert f"its {field} is not of the form" in str(left)
     assert str(value) not in str(left).partition(": its ")[2] or len(str(value)) < 4
@@ -290,11 +290,11 @@ def test_a_field_of_another_form_is_left_out_and_named_with_its_line(
 @pytest.mark.parametrize("line", [5, None, [], {"id": "x"}])
 def test_a_log_without_an_entry_is_refused(line: Any, in_folder: Path) -> None:
     with pytest.raises(InputError, match=r"no line of a prediction log; 1 of 1 .*line 1"):
-        list(labels.entries(log([line]), labels.KEYS, lines.Left()))
+        list(prediction_log.entries(log([line]), prediction_log.KEYS, lines.Left()))
 
 
 def test_a_whole_entry_is_taken_as_it_is(in_folder: Path) -> None:
-    ((where, found),) = labels.entries(log([ENTRY]), labels.KEYS, lines.Left())
+    ((where, found),) = prediction_log.entries(log([ENTRY]), prediction_log.KEYS, lines.Left())
     assert where == "log/1.jsonl: line 1"
     assert found.keys() == ENTRY.keys()
 
@@ -305,7 +305,7 @@ def test_a_last_line_that_is_cut_is_left_out(cut: int, in_folder: Path) -> None:
     last = json.dumps(ENTRY | {"features": {"n": "Zoë"}}, ensure_ascii=False).encode()
     left = lines.Left()
     folder = log([ENTRY], b"\n" + last[:cut])
-    assert len(list(labels.entries(folder, labels.KEYS, left))) == 1
+    assert len(list(prediction_log.entries(folder, prediction_log.KEYS, left))) == 1
     assert left.out == 1
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import math
 import re
-import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +15,16 @@ from ..settings.config import Data, InputError, load_config
 from ..storage.files import new_file
 from ..storage.places import LABELLED
 from ..tables import numerals
-from .lines import MOST_OUT, Left, is_text, objects, records
+from . import prediction_log
+from .lines import MOST_OUT, Left, records
+from .prediction_log import KEYS, Entry, Key, entries
 
 CHANCE = 0.01  # share of the fewer names, in labels or in the log, that must be in both
 ENOUGH = 100  # of them are no chance, whatever their share
-KEYS = {"id", "row", "time", "model", "output"}
-Key = tuple[str, int]  # request id, row of the request
+Found = dict[tuple[str, Key], Entry]  # by model and key
 
 
-def join(settings: dict[str, str]) -> None:
+def run(settings: dict[str, str]) -> None:
     """LABELS=labels.csv (id, label, row where a request had several), LOG=folder of the log.
 
     The id is the one the service made for its answer. What a client sent joins nothing: others can
@@ -34,19 +33,17 @@ def join(settings: dict[str, str]) -> None:
     A line that is no label is counted, named and left out; raises InputError where none is left, or
     where hardly an id is one of the log (see `hardly`).
     """
-    source = Path(settings.get("LABELS") or "")
-    folder = Path(settings.get("LOG") or "predictions")
     if not settings.get("LABELS"):
         raise InputError("LABELS is missing: make join LABELS=labels.csv LOG=folder")
+    source, folder = Path(settings["LABELS"]), prediction_log.folder(settings)
     labels, wrong = _labels(source, load_config().data)
     damaged, again = Left(), LABELLED.exists()
     found, unclear = _found(entries(folder, KEYS, damaged), labels)
-    joined, models = {key for _, key in found}, {name for name, _ in found}
-    matched = joined | unclear
+    matched, models = {key for _, key in found} | unclear, {name for name, _ in found}
     if not found or hardly(len(matched), len(labels), damaged.lines - damaged.out):
         raise _unmatched(source, folder, set(labels), matched, damaged)
     found = _of_one_form(folder, found, damaged)
-    _write(folder, found, labels)
+    _write(found, labels)
     left = len(labels) - len(matched)
     note = f"; {left:,} have no logged prediction" if left else ""
     if unclear:
@@ -60,20 +57,19 @@ def join(settings: dict[str, str]) -> None:
     )
 
 
-def _found(
-    logged: Iterable[tuple[str, dict[str, Any]]], labels: dict[Key, str]
-) -> tuple[dict[tuple[str, Key], dict[str, Any]], set[Key]]:
+def _found(logged: Iterable[tuple[str, Entry]], labels: dict[Key, str]) -> tuple[Found, set[Key]]:
     """The entry of each model and labelled key; the keys of which a model has other answers too.
 
     Ids of earlier versions could be sent by anyone: of two answers nobody knows which is meant.
     """
-    found: dict[tuple[str, Key], dict[str, Any]] = {}
-    unclear: set[Key] = set()
+    found: Found = {}
+    unclear = set()
     for _, entry in logged:
         key = (category(entry["id"]), entry["row"])
-        if key in labels and found.setdefault((entry["model"], key), entry) != entry:
-            same = found[(entry["model"], key)]["output"] == entry["output"]
-            unclear |= set() if same else {key}
+        if key in labels:
+            first = found.setdefault((entry["model"], key), entry)
+            if first["output"] != entry["output"]:
+                unclear.add(key)
     return {name: entry for name, entry in found.items() if name[1] not in unclear}, unclear
 
 
@@ -122,40 +118,42 @@ def _bare(name: str) -> str:
     return name.strip(" \t'\"").casefold().lstrip("0").removesuffix(".0")
 
 
-def _of_one_form(
-    folder: Path, found: dict[tuple[str, Key], dict[str, Any]], left: Left
-) -> dict[tuple[str, Key], dict[str, Any]]:
+def _of_one_form(folder: Path, found: Found, left: Left) -> Found:
     """Without answers that have other names than most of their model: such lines are damaged.
 
-    So are those of few, of models that have other names than most of the log.
+    So are those of few, of models that have other names than most of the log; of more it is no
+    damage, and raises InputError.
     """
-    forms: dict[str, Counter[tuple[str, ...]]] = {}
+    forms: defaultdict[str, Counter[tuple[str, ...]]] = defaultdict(Counter)
     for (model, _), entry in found.items():
-        forms.setdefault(model, Counter())[tuple(entry["output"])] += 1
-    kept, usual = {}, {model: form.most_common(1)[0][0] for model, form in forms.items()}
-    for (model, key), entry in found.items():
-        if tuple(entry["output"]) == usual[model]:
-            kept[model, key] = entry
-        else:
-            left.note(str(folder), "an answer has other names than those of its model")
+        forms[model][tuple(entry["output"])] += 1
+    usual = {model: form.most_common(1)[0][0] for model, form in forms.items()}
+    kept = _only(usual, found, "its model", folder, left)
     of_all = Counter(tuple(entry["output"]) for entry in kept.values())
-    most = of_all.most_common(1)[0]
-    if 0 < len(kept) - most[1] <= max(MOST_OUT * len(kept), 1) < most[1]:
-        for name in [name for name, entry in kept.items() if tuple(entry["output"]) != most[0]]:
-            del kept[name]
-            left.note(str(folder), "an answer has other names than those of the log")
-    return kept
-
-
-def _write(
-    folder: Path, found: dict[tuple[str, Key], dict[str, Any]], labels: dict[Key, str]
-) -> None:
-    """A feature that only some requests sent, or only some services logged, is empty elsewhere."""
-    if len({tuple(entry["output"]) for entry in found.values()}) > 1:
+    most, rows = of_all.most_common(1)[0]
+    if not (rows == len(kept) or len(kept) - rows <= max(MOST_OUT * len(kept), 1) < rows):
         raise InputError(
             f"{folder}: the log holds models with other answers: move the files of the older one "
             f"to a folder of their own and join each"
         )
+    return _only(dict.fromkeys(usual, most), kept, "the log", folder, left)
+
+
+def _only(
+    form: Mapping[str, tuple[str, ...]], found: Found, of: str, folder: Path, left: Left
+) -> Found:
+    """The answers whose names are those in `form`, by model."""
+    kept: Found = {}
+    for name, entry in found.items():
+        if tuple(entry["output"]) == form[name[0]]:
+            kept[name] = entry
+        else:
+            left.note(str(folder), f"an answer has other names than those of {of}")
+    return kept
+
+
+def _write(found: Found, labels: dict[Key, str]) -> None:
+    """A feature that only some requests sent, or only some services logged, is empty elsewhere."""
     rows = [_row(entry, labels[key]) for (_, key), entry in found.items()]
     names = dict.fromkeys(name for row in rows for name in row)
     with new_file(LABELLED) as new, new.open("w", encoding="utf-8", newline="") as file:
@@ -167,9 +165,7 @@ def _write(
 def _labels(source: Path, data: Data) -> tuple[dict[Key, str], Left]:
     if not source.is_file():
         raise InputError(f"LABELS={source}: there is no such file")
-    labels: dict[Key, str] = {}
-    unclear: set[Key] = set()
-    left = Left()
+    labels, unclear, left = dict[Key, str](), set[Key](), Left()
     doubt = numerals.Thousands(numerals.decimal_sign(".", data.thousands))
     for where, given in records(source, ["id", "label"], left):
         key, label, fault = _label(given, data)
@@ -217,86 +213,7 @@ def _number(text: str, thousands: str | None) -> str:
     return repr(value) if thousands in numerals.OTHER else text
 
 
-def entries(folder: Path, keys: set[str], left: Left) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Where it is, and it, of each entry of the log with `keys`; other lines are counted in `left`.
-
-    Services that share a volume write a folder each. Every field that is there is of its form:
-    `id`, `sent` and `model` text, `row` a whole number, `time` with its offset, `milliseconds`
-    finite, `output` finite numbers and perhaps a label, `features` numbers, texts, booleans, null.
-    Raises InputError where there is no log, or where not one line of it can be read.
-    """
-    paths = sorted(folder.rglob("*.jsonl"))
-    if not paths:
-        raise InputError(f"LOG={folder} holds no prediction log: serve with SERVE_LOG={folder}")
-    before = left.lines - left.out
-    for path in paths:
-        for where, entry in objects(path, left):
-            fault = _fault(entry, keys)
-            if fault is None:
-                yield where, entry
-            else:
-                left.note(where, fault)
-    if left.out and left.lines - left.out == before:
-        raise InputError(f"LOG={folder} holds no line of a prediction log{left}")
-
-
-def _fault(entry: dict[str, Any], keys: set[str]) -> str | None:
-    """Why `entry` is none; None where it is one."""
-    absent = keys - entry.keys()
-    if absent:
-        return f"it has no {min(absent)}"
-    wrong = [
-        name for name, is_right in FORMS.items() if name in entry and not is_right(entry[name])
-    ]
-    return f"its {wrong[0]} is not of the form of the log" if wrong else None
-
-
-def _is_finite(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) <= sys.float_info.max
-
-
-def _is_row(value: Any) -> bool:
-    return type(value) is int and value >= 0
-
-
-def is_time(value: Any) -> bool:
-    """Whether it is a time with its offset, as the log has it."""
-    try:
-        return datetime.fromisoformat(value).tzinfo is not None
-    except (TypeError, ValueError):
-        return False
-
-
-def _is_output(value: Any) -> bool:
-    if not isinstance(value, dict) or not value.keys() - {"label"}:
-        return False
-    return all(
-        is_text(name) and (is_text(v) if name == "label" else _is_finite(v))
-        for name, v in value.items()
-    )
-
-
-def _is_record(value: Any) -> bool:
-    plain = (int, float, bool, type(None))
-    return isinstance(value, dict) and all(
-        is_text(name) and (is_text(v) if isinstance(v, str) else isinstance(v, plain))
-        for name, v in value.items()
-    )
-
-
-FORMS: dict[str, Callable[[Any], bool]] = {
-    "id": is_text,
-    "sent": is_text,
-    "row": _is_row,
-    "time": is_time,
-    "model": is_text,
-    "milliseconds": _is_finite,
-    "output": _is_output,
-    "features": _is_record,
-}
-
-
-def _row(entry: dict[str, Any], label: str) -> dict[str, Any]:
+def _row(entry: Entry, label: str) -> dict[str, Any]:
     answer = {f"predicted_{name}": value for name, value in entry["output"].items()}
     row = {name: entry[name] for name in ("id", "row", "time", "model")} | answer
     features = {f"feature_{name}": _flat(v) for name, v in entry.get("features", {}).items()}
