@@ -306,12 +306,12 @@ def test_argo_takes_the_steps_of_the_gates(project: Path, bundles: dict[str, Obj
 
 
 def test_jobs_run_stages_that_there_are(project: Path, bundles: dict[str, Objects]) -> None:
-    stages = (project / bake.KIT / "command_line.py").read_text(encoding="utf-8")
+    stages = (project / bake.KIT / "words.py").read_text(encoding="utf-8")
     for name, kind in JOBS.items():
         (job,) = manifest_rules.of_kind(bundles[name], kind)
         (container,) = manifest_rules.template(job)["spec"]["containers"]
         for word in container["args"]:
-            assert "=" in word or word == "run" or f'"{word}": (' in stages
+            assert "=" in word or word == "run" or f'"{word}": Word(' in stages
 
 
 class Restricted(Handler):

@@ -113,7 +113,7 @@ def test_a_table_without_a_column_that_the_model_needs_is_refused(sheet: Sheet) 
         sheet.score(DATA=str(sheet.folder / "less.csv"))
 
 
-@pytest.mark.parametrize("wrong", [{"DATA": "no.csv"}, {"OUT": ""}, {"BAD": "perhaps"}])
+@pytest.mark.parametrize("wrong", [{"DATA": "no.csv"}, {"OUT": ""}])
 def test_a_wrong_word_is_refused(wrong: dict[str, str], sheet: Sheet) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):
         sheet.score(**wrong)

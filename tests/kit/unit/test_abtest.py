@@ -19,8 +19,8 @@ PLANNED = {
     "EXPERIMENT": "offer",
     "METRICS": "converted,spent",
     "GUARD": "complained:0.05,stayed:-0.05",
-    "BASE": "0.3",
-    "EFFECT": "0.15",
+    "BASE": 0.3,
+    "EFFECT": 0.15,
 }
 
 
@@ -193,7 +193,7 @@ def test_before_the_planned_size_no_effect_is_told() -> None:
 
 
 def test_arms_of_few_units_are_judged_and_their_figures_are_not_shown() -> None:
-    abtest.run({"EXPERIMENT": "few", "METRICS": "spent", "SD": "1", "EFFECT": "5"})
+    abtest.run({"EXPERIMENT": "few", "METRICS": "spent", "SD": 1, "EFFECT": 5})
     write("units.csv", [["unit"], *([f"u{n}"] for n in range(12))])
     abtest.run({"UNITS": "units.csv", "LOG": "log.csv"})
     seen = experiment_plan.exposures(Path("log.csv"), Left())
@@ -316,9 +316,9 @@ def test_a_plan_does_not_change_but_may_be_repeated() -> None:
     abtest.run(PLANNED)
     assert abtest.PLAN.read_bytes() == before
     with pytest.raises(InputError, match=r"experiment\.json: 'offer' has another plan"):
-        abtest.run(PLANNED | {"EFFECT": "0.2"})
+        abtest.run(PLANNED | {"EFFECT": 0.2})
     assert abtest.PLAN.read_bytes() == before
-    abtest.run(PLANNED | {"EFFECT": "0.2", "EXPERIMENT": "offer-2"})
+    abtest.run(PLANNED | {"EFFECT": 0.2, "EXPERIMENT": "offer-2"})
     assert experiment_plan.load_plan().experiment == "offer-2"
 
 
@@ -342,25 +342,24 @@ def test_more_metrics_need_more_units() -> None:
     two = experiment_plan.load_plan().units
     abtest.run(PLANNED | {"METRICS": "converted", "EXPERIMENT": "one"})
     assert experiment_plan.load_plan().units["a"] < two["a"]
-    abtest.run(PLANNED | {"BASE": "", "SD": "2", "EXPERIMENT": "mean"})
+    given = {key: value for key, value in PLANNED.items() if key != "BASE"}
+    abtest.run(given | {"SD": 2, "EXPERIMENT": "mean"})
     assert experiment_plan.load_plan().units["a"] > 2
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"EFFECT": "much"}, "EFFECT: 'much' is not a number"),
-        ({"EFFECT": "0"}, "must not be 0"),
-        ({"EFFECT": "1e-170"}, "too small"),
-        ({"EFFECT": "1e-7"}, "effect 1e-07 needs more than 10,000,000,000 units"),
-        ({"SHARE": "1e-320"}, "needs more than"),
-        ({"EFFECT": "0.8"}, r"base \+ effect is 1.1"),
-        ({"BASE": ""}, "give base= .* or sd="),
-        ({"SD": "1"}, "give base= .* or sd="),
-        ({"BASE": "1.5"}, "abtest: base: "),
-        ({"POWER": "1"}, "abtest: power: "),
-        ({"ALPHA": "nan"}, "ALPHA: 'nan' is not a number"),
-        ({"SHARE": "0"}, "abtest: share: "),
+        ({"EFFECT": 0}, "must not be 0"),
+        ({"EFFECT": 1e-170}, "too small"),
+        ({"EFFECT": 1e-7}, "effect 1e-07 needs more than 10,000,000,000 units"),
+        ({"SHARE": 1e-320}, "needs more than"),
+        ({"EFFECT": 0.8}, r"base \+ effect is 1.1"),
+        ({"BASE": None}, "give base= .* or sd="),
+        ({"SD": 1}, "give base= .* or sd="),
+        ({"BASE": 1.5}, "abtest: base: "),
+        ({"POWER": 1}, "abtest: power: "),
+        ({"SHARE": 0}, "abtest: share: "),
         ({"EXPERIMENT": "../x"}, "abtest: experiment: "),
         ({"METRICS": ""}, "abtest: metrics: must not be empty"),
         ({"METRICS": "stayed"}, "different columns"),

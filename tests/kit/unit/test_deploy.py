@@ -173,7 +173,7 @@ def test_another_release_ends_one_that_is_tried_only_when_told_so(home: Path) ->
 def test_pods_that_are_never_ready_are_said(home: Path) -> None:
     (home / "broken").touch()
     with pytest.raises(InputError, match=r"credit was not ready after 1 s: kubectl"):
-        bring(WAIT="1")
+        bring(WAIT=1)
 
 
 def test_status_says_what_runs_where(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -214,13 +214,10 @@ def test_the_last_signed_image_is_the_one_that_is_deployed(home: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"ENV": "test"}, "ENV=test: must be staging or production"),
         ({"STRATEGY": "slow"}, "STRATEGY=slow: must be one of canary, bluegreen"),
         ({"IMAGE": "credit:1"}, "IMAGE=credit:1: name it by digest"),
         ({"IMAGE": "other@sha256:" + "9" * 64}, "name MODEL=models/"),
         ({"MODEL": "models/" + "9" * 16}, "model 9999999999999999 is neither challenger nor"),
-        ({"WAIT": "soon"}, "WAIT=soon: must be a whole number"),
-        ({"JOB": "dance"}, "JOB=dance: must be train or rollout"),
         ({"JOB": "train"}, "WORK is missing"),
     ],
 )

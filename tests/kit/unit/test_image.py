@@ -89,12 +89,6 @@ def test_a_model_that_was_changed_gets_into_no_image(calls: Path) -> None:
     assert not calls.exists()
 
 
-def test_another_image_than_of_the_service_or_of_jobs_is_refused(calls: Path) -> None:
-    with pytest.raises(InputError, match="FOR=train: must be service or work"):
-        build(FOR="train")
-    assert not calls.exists()
-
-
 def test_in_ci_the_image_of_jobs_has_both_bases_by_digest(
     calls: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

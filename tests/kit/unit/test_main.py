@@ -1,6 +1,8 @@
 import errno
+import importlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from ml_template import command_line as command
+from ml_template import words
 from ml_template.operations import abtest
 from ml_template.pipeline.adoption import adopt
 from ml_template.pipeline.judgement import register
@@ -143,8 +146,8 @@ def test_an_unknown_stage_is_named_with_the_list(capsys: pytest.CaptureFixture[s
     assert "there is no stage 'trian'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("names", [["adopt"], ["abtest"], ["register"], ["register", "adopt"]])
-def test_a_word_is_given_what_was_typed_and_nothing_else(
+@pytest.mark.parametrize("names", [["adopt"], ["abtest"], ["register", "adopt"], ["register"]])
+def test_a_word_is_given_the_keys_it_takes_and_nothing_else(
     names: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[object] = []
@@ -152,9 +155,111 @@ def test_a_word_is_given_what_was_typed_and_nothing_else(
     monkeypatch.setattr(abtest, "run", lambda settings: given.append(settings))
     monkeypatch.setattr(register, "run", lambda alone: given.append(alone))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert command.run([*names, "DATA=x.csv"]) == 0
+    typed = [] if names == ["register"] else ["DATA=x.csv", "TARGET="]
+    assert command.run([*names, *typed]) == 0
     expected = [len(names) == 1 if name == "register" else {"DATA": "x.csv"} for name in names]
     assert given == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["serve", "PROT=8001"], "serve: PROT= is not known: did you mean PORT=?"),
+        (["serve", "port=8001"], "serve: port= is not known: did you mean PORT=?"),
+        (["register", "DATA=x.csv"], "register: DATA= is not known: it takes no key"),
+        (["verify", "ZZZ=1"], "verify: ZZZ= is not known: it takes IMAGE="),
+        (["run", "DATA=x.csv"], "DATA= is not known"),
+        (["summary", "--fast"], "No such option"),
+    ],
+)
+def test_what_a_word_does_not_take_is_refused_before_it_begins(
+    words: list[str],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(command, "_run", lambda name, *_: begun.append(name) or 0)
+    assert (command.run(words), begun) == (2, [])
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("PORT", "8001", 8001),
+        ("WAIT", "0", 0),
+        ("MEMORY_GB", "2.5", 2.5),
+        ("EFFECT", "-0.02", -0.02),
+        ("BAD", "skip", "skip"),
+        ("LOG", "a folder/log", "a folder/log"),
+        ("WHY", "12", "12"),
+    ],
+)
+def test_a_key_is_read_as_its_kind(key: str, text: str, value: object) -> None:
+    assert words.typed(key, text) == value
+    assert type(words.typed(key, text)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "must"),
+    [
+        ("PORT", "abc", "a whole number, 1 to 65535"),
+        ("PORT", "0", "a whole number, 1 to 65535"),
+        ("PORT", "65536", "a whole number, 1 to 65535"),
+        ("PORT", "80.5", "a whole number, 1 to 65535"),
+        ("USERS", "0", "a whole number, 1 or more"),
+        ("WAIT", "-1", "a whole number, 0 or more"),
+        ("WAIT", "soon", "a whole number, 0 or more"),
+        ("MEMORY_GB", "0", "a number above 0"),
+        ("MEMORY_GB", "inf", "a number above 0"),
+        ("MEMORY_GB", "nan", "a number above 0"),
+        ("SHARE", "half", "a number"),
+        ("BAD", "drop", "refuse or skip"),
+        ("FOR", "train", "service or work"),
+        ("ENV", "Production", "staging or production"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_with_what_it_must_be(
+    key: str, text: str, must: str
+) -> None:
+    with pytest.raises(InputError, match=f"^{key}={text}: must be {must}$"):
+        words.typed(key, text)
+
+
+@pytest.mark.parametrize("word", words.WORDS)
+def test_a_word_is_the_function_run_of_the_module_of_its_name(word: str) -> None:
+    module = importlib.import_module(f"ml_template.{words.WORDS[word].room}.{word}")
+    assert callable(module.run)
+
+
+def test_the_makefile_gives_each_word_the_keys_that_it_takes() -> None:
+    """A key of one that the other does not know is refused, or cannot be given by `make`."""
+    makefile = Path(words.__file__).parents[2] / "Makefile"
+    text = makefile.read_text(encoding="utf-8").replace("\\\n", " ")
+    recipes = re.findall(
+        r"(?m)^([a-z][a-z ]*):[^\n]*##[^\n]*\n\t@(?:exec )?\$\(STAGE\)([^\n]*)", text
+    )
+    assert len(recipes) > 20
+    given = {
+        word: set(re.findall(r'"([A-Z_]+)=', recipe))
+        for names, recipe in recipes
+        for word in names.split()
+        if word in words.WORDS and "reproduce" not in recipe
+    }
+    inner = {"MODEL_DIGEST"}  # between processes
+    assert given == {word: set(words.WORDS[word].keys.split()) - inner for word in given}
+
+
+def test_the_help_of_a_word_shows_its_keys_and_no_other_word(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command.run(["score", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert re.findall(r"(?m)^    ([A-Z]+)= +(.+)$", said) == [
+        ("DATA", "a path"), ("OUT", "a path"), ("BAD", "refuse or skip"), ("MODEL", "text")
+    ]  # fmt: skip
+    assert "serve" not in said
 
 
 def test_help_imports_no_package_that_takes_long() -> None:

@@ -114,10 +114,10 @@ def test_a_champion_that_was_judged_by_new_gates_can_be_promoted_again(
     write_gates(**LOOSE, determinism="{max_difference: 0.1}")
     if not waiting:
         with pytest.raises(InputError, match="run `make gate register`"):
-            release.promote({"WHY": "still good"})
+            promote.run({"WHY": "still good"})
     assert judge_and_register()
     assert champion.read(CHAMPION) == before
-    assert release.promote({"WHY": "still good"})
+    assert promote.run({"WHY": "still good"})
     now = champion.read(CHAMPION) or {}
     assert (now["digest"], now["why"]) == (before["digest"], "still good")
     assert now["verdict"] != before["verdict"]

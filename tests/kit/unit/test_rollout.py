@@ -236,21 +236,6 @@ def test_a_rollback_while_stable_is_moved_wins(
     assert (route.read(SPACE).state or STATE).phase == "aborted"
 
 
-@pytest.mark.parametrize("text", ["soon", "nan", "-5", "1e3"])
-def test_a_time_to_wait_that_is_none_is_refused_before_anything_moves(
-    text: str, passed: Server
-) -> None:
-    for go in (lambda: stable.finish({"ENV": "staging", "WAIT": text}, STATE.model), restore(text)):
-        with pytest.raises(InputError, match="must be a whole number of seconds"):
-            go()
-    assert passed.patched == []
-
-
-def restore(text: str) -> Callable[[], None]:
-    record: Any = {"image": OLD_IMAGE, "digest": OLD.model, "verdict": "5" * 64, "commit": None}
-    return lambda: stable.restore({"ENV": "staging", "WAIT": text}, record)
-
-
 def test_what_does_not_verify_is_not_made_stable_by_promote_or_rollback(
     passed: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,7 +246,9 @@ def test_what_does_not_verify_is_not_made_stable_by_promote_or_rollback(
         raise InputError("no signatures found")
 
     monkeypatch.setattr(signatures, "serves", refuse)
-    for go in (lambda: stable.finish({"ENV": "staging"}, STATE.model), restore("3")):
+    record: Any = {"image": OLD_IMAGE, "digest": OLD.model, "verdict": "5" * 64, "commit": None}
+    where = {"ENV": "staging"}
+    for go in (lambda: stable.finish(where, STATE.model), lambda: stable.restore(where, record)):
         with pytest.raises(InputError, match="no signatures found"):
             go()
     assert asked == [(RELEASE.image, STATE.model), (OLD_IMAGE, OLD.model)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import inspect
 import os
@@ -10,65 +9,24 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
 
+import click
+
+from .explain import explain
 from .outside import surroundings
 from .outside.screen import install
 from .project import Project, hand_over, handed, misnamed, named
+from .words import WORDS, kind, shape, typed, unknown
 
-# stage: (module, function, what it does)
-STAGES = {
-    "sample": ("pipeline.data.sample", "run", "make the SYNTHETIC starter table"),
-    "reproduce": ("registry.reproduce", "run", "run a stage of dvc.yaml where it changed"),
-    "adopt": ("pipeline.adoption.adopt", "run", "write model_config.yaml for your own table"),
-    "prepare": ("pipeline.data.prepare", "run", "read the data file, set the hold-out apart"),
-    "validate": ("pipeline.data.validate", "run", "check the data against model_config.yaml"),
-    "search": ("pipeline.training.search", "run", "look for better parameters on training folds"),
-    "train": ("pipeline.training.train", "run", "fit the model"),
-    "measure": ("pipeline.judgement.measure", "run", "size, speed, memory of MODEL=, for the gate"),
-    "evaluate": ("pipeline.evaluation.evaluate", "run", "measure it on the hold-out"),
-    "gate": ("pipeline.judgement.gate", "run", "say yes or no, and why"),
-    "kit": ("pipeline.judgement.kit", "run", "name files of the kit that were changed here"),
-    "register": ("pipeline.judgement.register", "run", "record it; what passed becomes challenger"),
-    "report": ("pipeline.reporting.report", "run", "write reports/report.html and model_card.md"),
-    "summary": ("pipeline.reporting.summary", "run", "say which model is champion"),
-    "canary": ("kubernetes.canary", "run", "a release's share of the requests, step by step"),
-    "decide": ("kubernetes.decide", "run", "what canary would do now"),
-    "compare": ("operations.shadow", "run", "a shadow's logged answers next to the champion's"),
-    "offer": ("operations.offer", "run", "say what this run of CI may release, or nothing"),
-    "promote": ("operations.promote", "run", "make the challenger champion (ENV=: stable too)"),
-    "rollback": ("operations.rollback", "run", "go back to the last champion that verifies"),
-    "serve": ("serving.serve", "run", "answer over HTTP with the champion"),
-    "score": ("serving.score", "run", "answer a whole table with the champion"),
-    "load": ("serving.load", "run", "a load test of the service, judged by gates.yaml"),
-    "image": ("operations.image", "run", "build the container image of the champion"),
-    "scan": ("operations.scan", "run", "look for known vulnerabilities of what it holds"),
-    "sign": ("operations.sign", "run", "push the image and sign it by its digest"),
-    "verify": ("operations.verify", "run", "check who signed an image and what it serves"),
-    "manifests": ("kubernetes.manifests", "run", "print what a deployment applies (ENV=)"),
-    "deploy": ("kubernetes.deploy", "run", "bring a release to Kubernetes (ENV=, STRATEGY=)"),
-    "status": ("kubernetes.status", "run", "what runs in ENV"),
-    "abtest": ("operations.experiment", "run", "plan an experiment, assign its units, judge it"),
-    "join": ("operations.labels", "join", "put labels that came later to logged predictions"),
-    "monitor": ("operations.monitor", "run", "drift, quality and health of what is served"),
-    "retrain": ("operations.monitor", "retrain", "train again, if a trigger asks for it"),
-    "history": ("operations.history", "run", "what was champion when, by whom, why"),
-    "doctor": ("operations.doctor", "run", "what is ready, what is missing, what to set"),
-    "pull": ("registry.pull", "run", "data and results from the DVC remote"),
-    "push": ("registry.push", "run", "data and results to the DVC remote"),
-    "notify": ("operations.notify", "run", "tell how a run of CI ended"),
-    "start": ("operations.start", "run", "have CI train"),
-    "moved": ("operations.moved", "run", "your edits of files that an update moved; old imports"),
-    "secrets": ("operations.secrets", "run", "look for secrets in every file that git holds"),
-}
 # (stage, exit code): what people are told of, see operations/notify.py
 EVENTS = {
     ("summary", 0): "run finished",
     ("gate", 1): "gate refused",
     ("monitor", 3): "drift found",
 }
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)  # the disk, a quota
 RUN = [
     "sample",
     "prepare",
@@ -80,6 +38,17 @@ RUN = [
     "report",
     "summary",
 ]
+
+
+PARSER = click.Command(
+    None,
+    params=[
+        click.Argument(["words"], nargs=-1),
+        click.Option(["-v", "verbose"], is_flag=True),
+        click.Option(["-h", "--help", "help"], is_flag=True),
+    ],
+    add_help_option=False,
+)
 
 
 def main(words: Sequence[str], project: Project) -> int:
@@ -95,19 +64,18 @@ def run(words: Sequence[str]) -> int:
     `monitor`, `canary`, `decide` and `abtest` also say 3 for an alarm, an aborted rollout or an
     experiment whose b is not better, and 4 for too little data to judge.
     """
-    verbose = "-v" in words
-    names = [word for word in words if "=" not in word and word != "-v"]
-    if not names or {"-h", "--help"} & set(names):
-        print(_help())
-        return 0 if names else 2
-    settings = dict(word.split("=", 1) for word in words if "=" in word)
-    if fault := misnamed({*STAGES, "run"}):
-        print(f"ERROR: {fault}", file=sys.stderr)
-        return 2
-    unknown = [name for name in names if name not in {*STAGES, *handed().stages, "run"}]
-    if unknown:
-        print(f"ERROR: there is no stage {unknown[0]!r}\n{_help()}", file=sys.stderr)
-        return 2
+    try:
+        asked = PARSER.make_context("", [*words]).params
+    except click.UsageError as error:
+        return _misuse(error.format_message())
+    names = [word for word in asked["words"] if "=" not in word]
+    if asked["help"] or not names:
+        print(_help(names))
+        return 0 if asked["help"] else 2
+    texts = dict(word.split("=", 1) for word in asked["words"] if "=" in word)
+    texts = {key: text for key, text in texts.items() if text}
+    if fault := misnamed({*WORDS, "run"}) or _unknown(names, texts):
+        return _misuse(fault)
     surroundings.settle()
     for number in (signal.SIGTERM, signal.SIGHUP):  # they leave nothing half-written either
         if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
@@ -115,19 +83,35 @@ def run(words: Sequence[str]) -> int:
     if "DVC_STAGE" in os.environ:
         threading.Thread(target=_end_after, args=(os.getppid(),), daemon=True).start()
     try:
+        settings = {key: typed(key, text) for key, text in texts.items()}
         return max(_run(name, settings, names == [name]) for name in _expand(names))
     except BaseException as error:
         if _interrupted(error):
             said = "interrupted: no half-written result was kept; run again to go on"
             print(f"\n{said}", file=sys.stderr)
             return 130
-        if verbose or not isinstance(error, Exception):
+        if asked["verbose"] or not isinstance(error, Exception):
             raise
-        message = _explain(error)
+        message = explain(error)
         if message is None:
             raise
         print(f"ERROR: {message}", file=sys.stderr)
         return 1
+
+
+def _misuse(fault: str) -> int:
+    print(f"ERROR: {fault}", file=sys.stderr)
+    return 2
+
+
+def _unknown(names: Sequence[str], keys: Iterable[str]) -> str | None:
+    """Which of what was typed nobody knows; a stage of the project's own takes any key."""
+    own = handed().stages
+    for name in names:
+        if name not in {*WORDS, *own, "run"}:
+            return f"there is no stage {name!r}\n{_help([])}"
+    kit = {name: WORDS[name] for name in _expand(names) if name in WORDS}
+    return None if own.keys() & set(names) else unknown(keys, kit)
 
 
 def _end_after(parent: int) -> None:
@@ -151,7 +135,7 @@ def _expand(names: Sequence[str]) -> list[str]:
     return [word for stage in stages for word in (*before.get(stage, ()), stage)]
 
 
-def _run(name: str, settings: dict[str, str], alone: bool) -> int:
+def _run(name: str, settings: dict[str, Any], alone: bool) -> int:
     """Run one stage; it takes `settings`, and `alone`, when its function has such a parameter.
 
     Alone: no other word was given with it. It may say False, or an exit code of its own.
@@ -163,8 +147,8 @@ def _run(name: str, settings: dict[str, str], alone: bool) -> int:
     if name in handed().stages:
         stage = named(f"stages: {name}", handed().stages[name])
     else:
-        module, function, _ = STAGES[name]
-        stage = getattr(importlib.import_module(f".{module}", __package__), function)
+        stage = importlib.import_module(f".{WORDS[name].room}.{name}", __package__).run
+        settings = {key: settings[key] for key in WORDS[name].keys.split() if key in settings}
     known = inspect.signature(stage).parameters.keys()
     arguments = [settings] if known - {"alone"} else []
     how = {"alone": alone} if "alone" in known else {}
@@ -200,46 +184,14 @@ def _limit_threads(name: str) -> None:
         os.environ[f"{library}_NUM_THREADS"] = threads
 
 
-def _explain(error: Exception) -> str | None:
-    """The message for a fault that a person can put right; None for a fault of the code."""
-    from .settings.config import InputError
-
-    if isinstance(error, InputError):
-        return str(error)
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}: line {error.lineno}: {error.msg}: correct it"
-    if isinstance(error, ModuleNotFoundError):
-        if str(error.name).startswith(f"{__package__}."):
-            return (
-                f"this project was made without {error.name}: where it is needed, "
-                f"`copier update -d deployment=kubernetes` brings it"
-            )
-        return (
-            f"{error}: packages of yours go to requirements/extra.in, then `make lock` and "
-            f"`make setup`; {handed().package}'s own modules are read from src/"
-        )
-    if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
-        return f"{error.object[:200]!r} is not UTF-8 text: give it as UTF-8"
-    if isinstance(error, OSError) and error.errno in NO_SPACE:
-        return (
-            f"no space left on the disk ({error.filename or 'while writing'}): free some, run again"
-        )
-    if isinstance(error, OSError) and error.errno == errno.EFBIG:
-        return f"{error.filename or 'a file'} is larger than your limit allows: see `ulimit -f`"
-    if isinstance(error, PermissionError) or (
-        isinstance(error, OSError) and error.errno == errno.EROFS
-    ):
-        place = str(error.filename or "a file")
-        if not os.path.lexists(place):  # a new file: its folder is what lacks the right
-            place = os.path.dirname(place) or place
-        return f"{place}: permission denied: make it writable for you"
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return None
-
-
-def _help() -> str:
-    lines = [f"  {name:<10} {text}" for name, (_, _, text) in STAGES.items()]
-    lines += [f"  {name:<10} yours: {where}" for name, where in handed().stages.items()]
-    lines.append(f"  {'run':<10} {', '.join(RUN)}")
+def _help(names: Sequence[str]) -> str:
+    """The list of words, or the keys of those that were named with --help."""
+    asked = {name: WORDS[name] for name in names if name in WORDS} or WORDS
+    lines = [f"  {name:<10} {word.does}" for name, word in asked.items()]
+    if asked is WORDS:
+        lines += [f"  {name:<10} yours: {where}" for name, where in handed().stages.items()]
+        lines.append(f"  {'run':<10} {', '.join(RUN)}")
+    else:
+        keys = dict.fromkeys(key for word in asked.values() for key in word.keys.split())
+        lines += [f"    {key + '=':<12} {shape(kind(key))}" for key in keys]
     return "\n".join([(__doc__ or "").strip(), "", *lines])

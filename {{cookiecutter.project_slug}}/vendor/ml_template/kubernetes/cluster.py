@@ -19,7 +19,6 @@ from typing import Any
 from ..outside.text import line
 from ..settings.config import InputError
 
-ENVIRONMENTS = ("staging", "production")
 SECONDS = 30.0  # for all that one word asks the API server
 LONGEST = 8 << 20  # bytes of an answer
 TRIES = 20  # at an object that others change as well
@@ -94,15 +93,12 @@ def _named(folder: Path) -> str:
 
 
 def namespace(settings: dict[str, str]) -> str:
-    """Namespace of ENV; raises InputError where ENV is neither staging nor production."""
+    """Namespace of ENV; raises InputError without ENV."""
     if not OVERLAYS.is_dir():
         raise InputError(f"{OVERLAYS} is missing: this project was made with deployment: none")
-    env = settings.get("ENV") or ""
-    if not env:
-        raise InputError(f"ENV is missing: ENV={' or ENV='.join(ENVIRONMENTS)}")
-    if env not in ENVIRONMENTS:
-        raise InputError(f"ENV={env}: must be {' or '.join(ENVIRONMENTS)}")
-    return f"{project()}-{env}"
+    if "ENV" not in settings:
+        raise InputError("ENV is missing: ENV=staging or ENV=production")
+    return f"{project()}-{settings['ENV']}"
 
 
 def ask(*words: str, stdin: str | None = None, seconds: float | None = None) -> str:

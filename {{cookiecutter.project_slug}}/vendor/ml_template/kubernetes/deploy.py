@@ -17,7 +17,7 @@ from .releases import Release
 ROLLING = "rolling"
 
 
-def run(settings: dict[str, str]) -> None:
+def run(settings: dict[str, Any]) -> None:
     """ENV, STRATEGY, IMAGE: stable where nothing runs yet, else the track that is tried; or JOB.
 
     STRATEGY=rolling, in staging only, replaces the pods of stable one by one: nothing judges it.
@@ -39,7 +39,7 @@ def run(settings: dict[str, str]) -> None:
         manifests.checked(strategy)
     elif env != "staging":
         raise InputError(f"STRATEGY={ROLLING}: only in staging: nothing judges the release there")
-    seconds = releases.patience(settings)
+    seconds = settings.get("WAIT", releases.WAIT_SECONDS)
     release, now = releases.wanted(settings), releases.running(space)
     signatures.serves(release.image, release.model)
     if work:

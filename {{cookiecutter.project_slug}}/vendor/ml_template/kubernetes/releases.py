@@ -108,14 +108,6 @@ def tried(space: str) -> Release:
     return release_of(found)
 
 
-def patience(settings: dict[str, str]) -> float:
-    """WAIT in seconds; raises InputError where it is no whole number."""
-    text = settings.get("WAIT") or f"{WAIT_SECONDS:g}"
-    if not text.isdecimal():
-        raise InputError(f"WAIT={text}: must be a whole number of seconds")
-    return float(text)
-
-
 def wait(space: str, track: str, seconds: float) -> None:
     """Until every pod of `track` is of its newest template and ready; raises InputError after
     `seconds`.

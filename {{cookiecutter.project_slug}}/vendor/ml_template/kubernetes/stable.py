@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 from ..operations import signatures
 from ..outside.screen import say
@@ -14,14 +15,14 @@ from .releases import Release
 from .route import State
 
 
-def finish(settings: dict[str, str], digest: str) -> str:
+def finish(settings: dict[str, Any], digest: str) -> str:
     """Make the release that passed stable, then everyone goes there; returns its image.
 
     Killed in between, everyone is at the canary or at stable, both of the new release; the same
     call again goes on from there. Raises InputError where model `digest` did not pass, and for an
     image that `verify` refuses.
     """
-    space, seconds = cluster.namespace(settings), releases.patience(settings)
+    space, seconds = cluster.namespace(settings), settings.get("WAIT", releases.WAIT_SECONDS)
     now, state = releases.running(space), route.read(space).state
     other = state is None or state.model != digest
     if state and state.model == digest and state.phase == "passed":
@@ -60,7 +61,7 @@ def _widen(space: str) -> None:
         cluster.ask("scale", "deployment", name, f"--replicas={counts[1]}", "--namespace", space)
 
 
-def image(settings: dict[str, str], record: Record) -> str | None:
+def image(settings: dict[str, Any], record: Record) -> str | None:
     """The image that serves the model of `record` as stable now; None where another one does."""
     serving = releases.running(cluster.namespace(settings))["stable"]
     return serving.image if serving and serving.model == record["digest"] else None
@@ -81,7 +82,7 @@ def _patch(space: str, release: Release) -> None:
     cluster.ask("patch", "deployment", name, "--namespace", space, f"--patch={change}")
 
 
-def withdraw(settings: dict[str, str]) -> State | None:
+def withdraw(settings: dict[str, Any]) -> State | None:
     """End the rollout that runs, or has passed and was not promoted; None where there is none.
 
     Everyone goes to stable first; its model goes out again for a reason only. One whose end was not
@@ -112,13 +113,13 @@ def withdraw(settings: dict[str, str]) -> State | None:
     return state
 
 
-def restore(settings: dict[str, str], record: Record) -> None:
+def restore(settings: dict[str, Any], record: Record) -> None:
     """Stable serves the release of `record` again: its image, with model and configuration inside.
 
     Raises InputError where its image is not recorded, where `verify` refuses it, or its pods do
     not get ready; the pods that answered until now go on then.
     """
-    space, seconds = cluster.namespace(settings), releases.patience(settings)
+    space, seconds = cluster.namespace(settings), settings.get("WAIT", releases.WAIT_SECONDS)
     if not record["image"]:
         raise InputError("its image is not recorded")
     commit = record["commit"] or "none"

@@ -42,13 +42,13 @@ STYLES = {"better": "steady", "holds": "steady"} | dict.fromkeys(
 Values = dict[str, np.ndarray]  # by metric, of one arm: (n,)
 
 
-def run(settings: dict[str, str]) -> int:
+def run(settings: dict[str, Any]) -> int:
     """EFFECT=... plans, UNITS=units.csv assigns, DATA=outcomes.csv judges.
 
     Exit code of the last: BETTER; STAY (worse, no difference, not comparable, a guardrail that does
     not hold); TOO_EARLY. Raises InputError naming file, column or key, and the remedy.
     """
-    given = {name for name, value in settings.items() if value}
+    given = settings.keys()
     words = given & set(WORDS)
     if len(words) != 1:
         raise InputError("abtest needs EFFECT= (plan), UNITS= (assign) or DATA= (judge), one")
@@ -59,14 +59,14 @@ def run(settings: dict[str, str]) -> int:
     return {"EFFECT": _plan, "UNITS": _assign, "DATA": _judge}[word](settings)
 
 
-def _plan(settings: dict[str, str]) -> int:
+def _plan(settings: dict[str, Any]) -> int:
     plan = experiment_plan.write_plan(settings)
     a, b = plan.units.values()
     print(f"abtest: {plan.experiment}: needs {a:,} units of a and {b:,} of b -> {PLAN}: commit it")
     return DONE
 
 
-def _assign(settings: dict[str, str]) -> int:
+def _assign(settings: dict[str, Any]) -> int:
     """Add units that are not in the exposure log yet to it: they are exposed from now on."""
     plan, source = experiment_plan.load_plan(), Path(settings["UNITS"])
     path, left, damaged = Path(settings.get("LOG") or plan.log), Left(), Left()
@@ -84,7 +84,7 @@ def _assign(settings: dict[str, str]) -> int:
     return DONE
 
 
-def _judge(settings: dict[str, str]) -> int:
+def _judge(settings: dict[str, Any]) -> int:
     plan = experiment_plan.load_plan()
     if plan.judged:
         print(

@@ -129,7 +129,7 @@ def write_plan(settings: dict[str, str]) -> Plan:
     return plan
 
 
-def _of(settings: dict[str, str]) -> Plan:
+def _of(settings: dict[str, Any]) -> Plan:
     fields: dict[str, Any] = {"experiment": settings.get("EXPERIMENT", "")}
     fields["metrics"] = tuple(_split(settings.get("METRICS")))
     guards = [text.rpartition(":") for text in _split(settings.get("GUARD"))]
@@ -137,8 +137,8 @@ def _of(settings: dict[str, str]) -> Plan:
     if len(fields["guard"]) < len(guards):
         raise InputError("GUARD names a column twice: give it one margin")
     for key in ("EFFECT", "BASE", "SD", "POWER", "ALPHA", "SHARE"):
-        if settings.get(key):
-            fields[key.lower()] = number(key, settings[key])
+        if key in settings:
+            fields[key.lower()] = settings[key]
     return _plan(Path("abtest"), fields)
 
 

@@ -90,20 +90,18 @@ def _other(record: Record, present: Record) -> str:
     after `adopt`; empty where it does not, or where the present one cannot be read.
     """
     try:
-        asked = _question(present)
+        asked = _identity(present)
     except (InputError, OSError):
         return ""
-    mine = _question(record)
-    keys = [key for key in mine if key in asked and mine[key] != asked[key]]
-    other = [f"{key} {mine[key]!r}, not {asked[key]!r}" for key in keys]
+    other = manifest.differences(_identity(record), asked).values()
     return f"is of another table than the champion: {'; '.join(other)}" if other else ""
 
 
-def _question(record: Record) -> Record:
-    """Target, task and classes of a kept version; raises InputError where it is damaged."""
+def _identity(record: Record) -> Record:
+    """Identity of a kept version; raises InputError where it is damaged."""
     found, _ = manifest.read(champion.folder(record["digest"]), record["digest"])
-    known = found["identity"]
-    return {key: known[key] for key in ("target", "task", "labels") if key in known}
+    known: Record = found["identity"]
+    return known
 
 
 def _forward(env: str | None) -> str:

@@ -35,9 +35,7 @@ def run(settings: dict[str, str]) -> None:
     """
     source, target = Path(_given(settings, "DATA")), Path(_given(settings, "OUT"))
     refused = target.with_suffix(".refused.csv")
-    bad = settings.get("BAD") or "refuse"
-    if bad not in ("refuse", "skip"):
-        raise InputError(f"BAD={bad}: choose refuse or skip")
+    bad = settings.get("BAD", "refuse")
     if target.suffix.lower() in PARQUET:
         raise InputError(f"OUT: {target}: answers are written as CSV: name it so, OUT=out.csv")
     for path in (target, refused):

@@ -11,6 +11,7 @@ import socket
 import tempfile
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import uvicorn
@@ -29,14 +30,13 @@ BACKLOG = 2048  # connections that wait to be accepted
 GRACE_SECONDS = 30  # for requests that are being answered when the service stops
 
 
-def run(settings: dict[str, str]) -> None:
+def run(settings: dict[str, Any]) -> None:
     """HOST, PORT, WORKERS, MODEL (a folder), MODEL_DIGEST: that model and no other.
 
     Raises InputError unless the model answers its known answers.
     """
     host = settings.get("HOST") or "127.0.0.1"
-    port = _whole("PORT", settings.get("PORT") or "8000", 65535)
-    workers = _whole("WORKERS", settings.get("WORKERS") or "1", 64)
+    port, workers = settings.get("PORT", 8000), settings.get("WORKERS", 1)
     folder, expected = which(settings)
     limits = read_settings(os.environ)
     if limits.log:
@@ -165,9 +165,3 @@ def application(model: artifact.Model) -> FastAPI:
     gc.collect()
     gc.freeze()  # what is loaded stays: looking through it would halt answers for 30 ms
     return service
-
-
-def _whole(name: str, text: str, most: int) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= most:
-        raise InputError(f"{name}={text}: must be a whole number from 1 to {most}")
-    return int(text)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import shutil
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from ...model.contract import CONTRACT
 from ...registry import versioning
@@ -20,25 +20,26 @@ from . import config_text, source
 from .proposal import MOST_SHOWN, Proposal, propose
 
 DATA = Path("data")
-KEYS = ("DATA", "TARGET", "SENSITIVE", "TASK", "ENCODING", "MEMORY_GB")
 USAGE = (
     "make adopt DATA=my.csv TARGET=column [SENSITIVE=a,b] [TASK=...] [ENCODING=...] [MEMORY_GB=...]"
 )
 
 
-def run(arguments: dict[str, str]) -> None:
+def run(settings: dict[str, Any]) -> None:
     """Copy DATA into data/, track it, and write model_config.yaml; the old one is kept as .bak.
 
     Raises InputError for whatever a person must put right first; nothing is written then.
     """
-    given = _arguments(arguments)
-    path = Path(given["DATA"]).expanduser()
-    if re.match(r"[a-z0-9]+://", given["DATA"], re.IGNORECASE):
-        raise InputError(f"DATA={given['DATA']} is an address: download the file first")
-    table = source.read(path, given["ENCODING"], _memory(given["MEMORY_GB"]))
+    for key in ("DATA", "TARGET"):
+        if not settings.get(key):
+            raise InputError(f"{key} is not given: {USAGE}")
+    path = Path(settings["DATA"].strip()).expanduser()
+    if re.match(r"[a-z0-9]+://", settings["DATA"], re.IGNORECASE):
+        raise InputError(f"DATA={settings['DATA']} is an address: download the file first")
+    table = source.read(path, settings.get("ENCODING", "").strip(), settings.get("MEMORY_GB"))
     place = _place(path)
     kept, lost = config_text.kept()
-    proposal = propose(table, place, given, kept)
+    proposal = propose(table, place, settings, kept)
     text = config_text.render(proposal, config_text.kept_text(kept))
     _bring_in(path, place)
     _replace_config(text)
@@ -48,30 +49,6 @@ def run(arguments: dict[str, str]) -> None:
     if CONTRACT.exists():
         CONTRACT.unlink()
         print(f"  {CONTRACT} is removed: the next champion answers other requests")
-
-
-def _arguments(arguments: Mapping[str, str]) -> dict[str, str]:
-    for key in arguments:
-        if key not in KEYS:
-            raise InputError(f"{key}: unknown; use {USAGE}")
-    given = {key: arguments.get(key, "").strip() for key in KEYS}
-    given["TARGET"] = arguments.get("TARGET", "")
-    for key in ("DATA", "TARGET"):
-        if not given[key]:
-            raise InputError(f"{key} is not given: {USAGE}")
-    return given
-
-
-def _memory(given: str) -> float | None:
-    """GB that the table may need; None where nothing is said."""
-    if not given:
-        return None
-    try:
-        if 0 < float(given) < math.inf:
-            return float(given)
-    except ValueError:
-        pass  # said below
-    raise InputError(f"MEMORY_GB={given}: must be a number of GB above 0")
 
 
 def _place(path: Path) -> Path:

@@ -56,16 +56,16 @@ class Proposal:
 
 
 def propose(
-    table: Source, place: Path, given: Mapping[str, str], kept: Mapping[str, Any]
+    table: Source, place: Path, given: Mapping[str, Any], kept: Mapping[str, Any]
 ) -> Proposal:
     """The configuration for `table`, whose file will stand at `place`; `kept` goes into it."""
     name = _named(table, "TARGET", given["TARGET"])
     if name == ROW:
         raise InputError(f"TARGET={name}: its name is the one of the row numbers here: rename it")
-    sensitive = _sensitive(table, name, given["SENSITIVE"])
+    sensitive = _sensitive(table, name, given.get("SENSITIVE", ""))
     _require_header(table, name)
     missing = markers(table, name)
-    wanted = target.decide(name, table, missing, given["TASK"])
+    wanted = target.decide(name, table, missing, given.get("TASK", "").strip())
     found = {key: infer(key, table, missing) for key in table.columns if key != name}
     left_out = {key: column.reason for key, column in found.items() if column.column is None}
     for key in sensitive:
