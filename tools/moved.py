@@ -24,7 +24,7 @@ from ml_template.operations import moved  # noqa: E402
 
 LISTED = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", TREE)
 NAMED = "{{ cookiecutter.package_name }}"  # in a text; in a path it is PACKAGE
-ALIKE = 0.5  # share of the text that a file of another name must have in common
+ALIKE = 0.4  # share of the text that a file of another name must have in common
 
 
 def git(*words: str) -> str:
