@@ -347,7 +347,6 @@ def test_a_hopeless_file_is_refused_and_nothing_is_written(content: bytes, messa
         ({"ENCODING": "utf-16"}, "is not utf-16 text"),
         ({"DATA": "missing.csv"}, "missing.csv is missing"),
         ({"DATA": ""}, "DATA is not given"),
-        ({"COLOUR": "red"}, "COLOUR: unknown"),
     ],
 )
 def test_a_wrong_argument_is_named(arguments: dict[str, str], message: str) -> None:

@@ -154,7 +154,7 @@ def test_labels_and_ids_that_pandas_made_floats_are_joined(
 
 
 def test_a_unit_that_pandas_made_a_float_is_the_unit_that_was_exposed(in_folder: Path) -> None:
-    plan = {"EXPERIMENT": "offer", "METRICS": "spent", "BASE": "0.3", "EFFECT": "0.15"}
+    plan = {"EXPERIMENT": "offer", "METRICS": "spent", "BASE": 0.3, "EFFECT": 0.15}
     abtest.run(plan)
     for units in ("1\n2\n", "1.0\n2.0\n3.0\n"):
         Path("units.csv").write_text(f"unit\n{units}")

@@ -166,9 +166,9 @@ def test_a_word_is_given_the_keys_it_takes_and_nothing_else(
     [
         (["serve", "PROT=8001"], "serve: PROT= is not known: did you mean PORT=?"),
         (["serve", "port=8001"], "serve: port= is not known: did you mean PORT=?"),
-        (["register", "DATA=x.csv"], "register: DATA= is not known: it takes no key"),
-        (["verify", "ZZZ=1"], "verify: ZZZ= is not known: it takes IMAGE="),
-        (["run", "DATA=x.csv"], "DATA= is not known"),
+        (["register", "DATA=x.csv"], "register: DATA= is not known: what it takes: no key"),
+        (["verify", "ZZZ=1"], "verify: ZZZ= is not known: what it takes: IMAGE="),
+        (["run", "DATA=x.csv"], "run: DATA= is not known"),
         (["summary", "--fast"], "No such option"),
     ],
 )

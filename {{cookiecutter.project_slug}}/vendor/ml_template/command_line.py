@@ -110,8 +110,9 @@ def _unknown(names: Sequence[str], keys: Iterable[str]) -> str | None:
     for name in names:
         if name not in {*WORDS, *own, "run"}:
             return f"there is no stage {name!r}\n{_help([])}"
-    kit = {name: WORDS[name] for name in _expand(names) if name in WORDS}
-    return None if own.keys() & set(names) else unknown(keys, kit)
+    words = _expand(names)
+    fault = None if own.keys() & set(words) else unknown(keys, words)
+    return f"{' '.join(names)}: {fault}" if fault else None
 
 
 def _end_after(parent: int) -> None:
@@ -193,5 +194,5 @@ def _help(names: Sequence[str]) -> str:
         lines.append(f"  {'run':<10} {', '.join(RUN)}")
     else:
         keys = dict.fromkeys(key for word in asked.values() for key in word.keys.split())
-        lines += [f"    {key + '=':<12} {shape(kind(key))}" for key in keys]
+        lines += [f"    {key + '=':<13} {shape(kind(key))}" for key in keys]
     return "\n".join([(__doc__ or "").strip(), "", *lines])

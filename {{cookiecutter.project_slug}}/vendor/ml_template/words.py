@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import click
@@ -144,13 +144,13 @@ def shape(kind: click.ParamType[Any]) -> str:
     return {"float": "a number", "path": "a path"}.get(kind.name, kind.name)
 
 
-def unknown(given: Iterable[str], words: Mapping[str, Word]) -> str | None:
-    """Why a key cannot be given to these words; None where one of them takes it."""
-    taken = [key for word in words.values() for key in word.keys.split()]
+def unknown(given: Iterable[str], names: Iterable[str]) -> str | None:
+    """Which key none of these words takes; None where each has one that does."""
+    taken = [key for name in names for key in WORDS[name].keys.split()]
     for key in given:
         if key not in taken:
             near = difflib.get_close_matches(key.upper(), taken, 1)
-            hint = f": did you mean {near[0]}=?" if near else ""
             takes = ", ".join(f"{name}=" for name in taken) or "no key"
-            return f"{' '.join(words)}: {key}= is not known{hint or f': it takes {takes}'}"
+            hint = f"did you mean {near[0]}=?" if near else f"what it takes: {takes}"
+            return f"{key}= is not known: {hint}"
     return None
