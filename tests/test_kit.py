@@ -32,6 +32,7 @@ ARROWS = {
     "serving": "outside settings storage tables model registry project",
     "kubernetes": "outside settings storage model registry operations project",
     "operations": "outside settings storage tables model registry serving project",
+    "testing": "outside settings storage tables model pipeline serving project",
 }
 # Stage of dvc.yaml: the module that it runs, below pipeline/.
 STAGES = {

@@ -21,18 +21,18 @@ import pytest
 import uvicorn
 import yaml
 
-from .model import artifact, bootstrap, forms, measures, metrics
-from .outside import surroundings
-from .pipeline.data import prepare, sample, validate
-from .pipeline.training import fit, train
-from .project import Project, hand_over
-from .serving.api import create
-from .serving.predict import Predict
-from .serving.protocol import Guarded
-from .serving.settings import Settings
-from .settings.config import Config, load_config
-from .storage import places
-from .tables import schema, table
+from ..model import artifact, bootstrap, forms, measures, metrics
+from ..outside import surroundings
+from ..pipeline.data import prepare, sample, validate
+from ..pipeline.training import fit, train
+from ..project import Project, hand_over
+from ..serving.api import create
+from ..serving.predict import Predict
+from ..serving.protocol import Guarded
+from ..serving.settings import Settings
+from ..settings.config import Config, load_config
+from ..storage import places
+from ..tables import schema, table
 
 ROWS = 4000
 PARTS = ("train", "test")
