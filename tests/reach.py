@@ -107,6 +107,13 @@ def modules(name: str, code: ast.Module, package: str) -> Iterator[str]:
             yield f"ml_template.{node.value}"
             if ":" in node.value:  # what a project hands over: "module:function"
                 yield f"{package}.{node.value.partition(':')[0]}"
+        elif isinstance(node, ast.Dict):  # words.py: a word is the module of its name in a room
+            for word, made in zip(node.keys, node.values, strict=True):
+                match word, made:
+                    case ast.Constant(value=str(name)), ast.Call(
+                        args=[ast.Constant(value=str(room)), *_]
+                    ):
+                        yield f"ml_template.{room}.{name}"
 
 
 def paths_of(module: str) -> Iterator[str]:
