@@ -80,6 +80,19 @@ def test_a_secret_that_the_scanner_passes_over_is_found_or_let_pass_by_a_reviewe
     assert secrets.run()
 
 
+@pytest.mark.parametrize("name", ["gone.txt", "a folder/gone.py", "gone.png"])
+def test_a_file_that_is_gone_here_is_looked_at_as_git_holds_it(
+    name: str, held: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after an update that moved files: to commit it is the next step."""
+    (held / name).parent.mkdir(exist_ok=True)
+    for text, passes in ((PLANTED, False), ("nothing to hide\n", True)):
+        add(held / name, text.encode())
+        (held / name).unlink()
+        assert secrets.run() == passes
+    assert f"Location:    {name}:1" in capsys.readouterr().out
+
+
 def test_a_secret_that_the_baseline_holds_passes(held: Path) -> None:
     add(held / "a.txt", PLANTED.encode())
     words = ("scan", "--slim", "--plugin", "requirements/secret_words.py", "a.txt")
@@ -185,6 +198,12 @@ def gone(held: Path) -> None:
     (held / "gone.txt").unlink()
 
 
+def gone_from_git_too(held: Path) -> None:
+    gone(held)
+    shutil.rmtree(held / ".git/objects")
+    (held / ".git/objects").mkdir()
+
+
 def unreadable(held: Path) -> None:
     if not os.getuid():
         pytest.skip("root can read everything")
@@ -203,7 +222,7 @@ def unreadable(held: Path) -> None:
         (a_pipe, "git holds gone.txt, .*it is no file any more"),
         (a_folder, "git holds gone.txt, .*it is no file any more"),
         (a_link, "git holds gone.txt, .*it is no file any more"),
-        (gone, "git holds gone.txt, which cannot be read"),
+        (gone_from_git_too, "git holds gone.txt, which cannot be read"),
         (unreadable, "git holds closed.txt, which cannot be read"),
     ],
 )

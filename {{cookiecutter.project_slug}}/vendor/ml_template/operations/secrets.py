@@ -49,7 +49,7 @@ def run() -> bool:
         return True
     read = {name: _read(name, mode) for name, mode in held.items()}
     contents = {name: content for name, content in read.items() if content is not None}
-    if main(["--baseline", BASELINE, "--", *contents]) != 0:
+    if main(["--baseline", BASELINE, "--", *filter(os.path.exists, contents)]) != 0:
         return False
     return not _hidden(contents)
 
@@ -86,7 +86,7 @@ def _committed() -> bool:
 
 def _read(name: str, mode: str) -> bytes | None:
     """What git holds of `name`, None of a link or a repository; raises InputError where it cannot
-    be read here.
+    be read. Of a file that is gone, as after an update that is not committed yet, git itself has it.
     """
     if mode == _REPOSITORY or (mode == _LINK and Path(name).is_symlink()):
         return None
@@ -94,6 +94,12 @@ def _read(name: str, mode: str) -> bytes | None:
         if stat.S_ISREG(Path(name).lstat().st_mode):
             return Path(name).read_bytes()
         why = "it is no file any more"
+    except FileNotFoundError as error:
+        try:
+            held = lineage.git("cat-file", "blob", f":./{name}", errors="surrogateescape")
+            return held.encode("utf-8", "surrogateescape")
+        except subprocess.SubprocessError:
+            why = str(error.strerror)
     except OSError as error:
         why = str(error.strerror)
     raise InputError(
@@ -142,6 +148,7 @@ def _copies(name: str, content: bytes, folder: Path) -> list[Path]:
     read the letters, a second copy is of the kind of the file.
     """
     text, as_it_is = _text(content)
+    as_it_is = as_it_is and Path(name).exists()
     if as_it_is and not _passed_over(name):
         return []
     copies = [folder / "copy.txt", *([] if as_it_is else [folder / f"copy{Path(name).suffix}"])]
