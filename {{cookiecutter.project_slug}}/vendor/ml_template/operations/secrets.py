@@ -86,7 +86,7 @@ def _committed() -> bool:
 
 def _read(name: str, mode: str) -> bytes | None:
     """What git holds of `name`, None of a link or a repository; raises InputError where it cannot
-    be read. Of a file that is gone, as after an update that is not committed yet, git itself has it.
+    be read. A file that is gone, as after an update that is not committed yet, git itself has.
     """
     if mode == _REPOSITORY or (mode == _LINK and Path(name).is_symlink()):
         return None
