@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ml_template.operations import secrets
+from ml_template.operations import moved, secrets
 from ml_template.settings.config import InputError
 
-from ..conftest import ROOT
+from ..conftest import PACKAGE, ROOT
 from .test_lineage import git
 
 PLANTED = f'login = "password={"q7Xv2" * 5}"\n'  # made here: no file holds it
@@ -91,6 +91,19 @@ def test_a_file_that_is_gone_here_is_looked_at_as_git_holds_it(
         (held / name).unlink()
         assert secrets.run() == passes
     assert f"Location:    {name}:1" in capsys.readouterr().out
+
+
+def test_what_an_update_took_away_and_nobody_edited_is_no_secret_of_yours(
+    held: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "moved.txt"
+    table.write_text(f"gone.txt - {moved.digest(PLANTED, PACKAGE)}\n", encoding="utf-8")
+    monkeypatch.setattr(moved, "TABLE", table)
+    for text, passes in ((PLANTED, True), (f"{PLANTED}# ours\n", False)):
+        add(held / "gone.txt", text.encode())
+        assert not secrets.run()
+        (held / "gone.txt").unlink()
+        assert secrets.run() == passes
 
 
 def test_a_secret_that_the_baseline_holds_passes(held: Path) -> None:

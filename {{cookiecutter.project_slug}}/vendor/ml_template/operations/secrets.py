@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..model import lineage
 from ..settings.config import InputError
+from . import moved
 
 BASELINE = ".secrets.baseline"
 _MARKS = {  # a file that begins so is text in that encoding
@@ -85,8 +86,10 @@ def _committed() -> bool:
 
 
 def _read(name: str, mode: str) -> bytes | None:
-    """What git holds of `name`, None of a link or a repository; raises InputError where it cannot
-    be read. A file that is gone, as after an update that is not committed yet, git itself has.
+    """What git holds of `name`; raises InputError where it cannot be read.
+
+    A file that is gone, as after an update that is not committed yet, git itself has. None of a
+    link, a repository, and of what is the template's own words and gone.
     """
     if mode == _REPOSITORY or (mode == _LINK and Path(name).is_symlink()):
         return None
@@ -97,7 +100,8 @@ def _read(name: str, mode: str) -> bytes | None:
     except FileNotFoundError as error:
         try:
             held = lineage.git("cat-file", "blob", f":./{name}", errors="surrogateescape")
-            return held.encode("utf-8", "surrogateescape")
+            known = moved.of_a_release(name, held)
+            return None if known else held.encode("utf-8", "surrogateescape")
         except subprocess.SubprocessError:
             why = str(error.strerror)
     except OSError as error:
