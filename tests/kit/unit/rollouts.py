@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from ml_template.kubernetes import steps as rules
 from ml_template.operations import evidence as rates
-from ml_template.operations import steps as rules
 from ml_template.settings.gates import Gates
 
 RUNS = 20_000

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from ml_template.kubernetes import steps as rules
+from ml_template.kubernetes.steps import decide
 from ml_template.model.artifact import Model
 from ml_template.model.profile import column_profile
 from ml_template.operations import evidence as rates
 from ml_template.operations import outputs
-from ml_template.operations import steps as rules
 from ml_template.operations.evidence import Counts, evidence
-from ml_template.operations.steps import decide
 from ml_template.serving.metrics import edges
 from ml_template.settings.gates import Ratios
 from scipy.stats import binom

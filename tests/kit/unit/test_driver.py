@@ -19,8 +19,8 @@ from ml_template.kubernetes import cluster, counts, driver, ending, releases, ro
 from ml_template.kubernetes.cluster import ConflictError, NoAnswerError
 from ml_template.kubernetes.ending import ABORTED
 from ml_template.kubernetes.route import State
+from ml_template.kubernetes.steps import Decision
 from ml_template.operations import notify
-from ml_template.operations.steps import Decision
 from ml_template.registry import withdrawn
 from ml_template.settings.config import InputError
 

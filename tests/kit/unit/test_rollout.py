@@ -16,9 +16,9 @@ from ml_template.kubernetes.cluster import ConflictError
 from ml_template.kubernetes.ending import ABORTED, ended
 from ml_template.kubernetes.releases import Release
 from ml_template.kubernetes.route import State
+from ml_template.kubernetes.steps import Decision
 from ml_template.operations import signatures
 from ml_template.operations.evidence import Counts
-from ml_template.operations.steps import Decision
 from ml_template.registry import withdrawn
 from ml_template.settings.config import InputError
 from ml_template.settings.gates import Gates

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from ..operations.steps import Decision, decide
 from ..settings.gates import Gates, load_gates
 from . import cluster, counts, driver, ending, releases, route
 from .route import State
+from .steps import Decision, decide
 
 HELD = 4  # exit code
 PAUSE = 5.0  # seconds between two looks

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from ..operations import notify
 from ..operations.evidence import Counts
-from ..operations.steps import Decision, decide
 from ..outside.screen import say
 from ..settings.config import InputError
 from ..settings.gates import Gates, Rollout
 from . import cluster, counts, ending, route
 from .ending import said, unhindered
 from .route import Route, Shares, State
+from .steps import Decision, decide
 
 MIRROR_EFFECT = 2.0  # seconds until a gateway has read a changed route
 MIRROR_SECONDS = 5.0  # without any answer of stable after which a mirror is taken away again

@@ -11,9 +11,18 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from ..operations.evidence import (
+    ANSWERS,
+    Counts,
+    comparable,
+    evidence,
+    few,
+    needed,
+    slow,
+    slow_under_load,
+)
+from ..operations.outputs import LEAST, by_bucket, by_class, chance, psi
 from ..settings.gates import Gates
-from .evidence import ANSWERS, Counts, comparable, evidence, few, needed, slow, slow_under_load
-from .outputs import LEAST, by_bucket, by_class, chance, psi
 
 TESTS = 4  # failed, refused, slow, each output: what alpha is divided by, with the steps
 LOOKS = 1000  # at the outputs in one step: their test is not sequential by itself
