@@ -310,6 +310,14 @@ def test_own_stages_run_before_every_gate_in_their_order(extend: Extend) -> None
     assert command._expand(["letters", "gate"]) == ["letters", "costs", "gate"]
 
 
+def test_a_stage_of_ones_own_gets_what_was_typed(extend: Extend) -> None:
+    """A key may have another kind with the kit's words."""
+    given: list[dict[str, str]] = []
+    extend(stages={"costs": lambda settings: given.append(settings)})
+    assert command.run(["costs", "PORT=none", "WAIT=5"]) == 0
+    assert given == [{"PORT": "none", "WAIT": "5"}]
+
+
 def test_an_own_stage_takes_keys_and_its_fault_stops_the_run_before_the_gate(
     extend: Extend, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

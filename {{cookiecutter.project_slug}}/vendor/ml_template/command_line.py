@@ -83,8 +83,7 @@ def run(words: Sequence[str]) -> int:
     if "DVC_STAGE" in os.environ:
         threading.Thread(target=_end_after, args=(os.getppid(),), daemon=True).start()
     try:
-        settings = {key: typed(key, text) for key, text in texts.items()}
-        return max(_run(name, settings, names == [name]) for name in _expand(names))
+        return max(_run(name, texts, names == [name]) for name in _expand(names))
     except BaseException as error:
         if _interrupted(error):
             said = "interrupted: no half-written result was kept; run again to go on"
@@ -139,7 +138,8 @@ def _expand(names: Sequence[str]) -> list[str]:
 def _run(name: str, settings: dict[str, Any], alone: bool) -> int:
     """Run one stage; it takes `settings`, and `alone`, when its function has such a parameter.
 
-    Alone: no other word was given with it. It may say False, or an exit code of its own.
+    A word of the kit gets the keys it takes, each of its kind; a stage of the project's own gets
+    what was typed. Alone: no other word was given with it. It may say False, or an exit code.
     """
     from .storage.changes import settle
 
@@ -149,7 +149,8 @@ def _run(name: str, settings: dict[str, Any], alone: bool) -> int:
         stage = named(f"stages: {name}", handed().stages[name])
     else:
         stage = importlib.import_module(f".{WORDS[name].room}.{name}", __package__).run
-        settings = {key: settings[key] for key in WORDS[name].keys.split() if key in settings}
+        taken = settings.keys() & WORDS[name].keys.split()
+        settings = {key: typed(key, settings[key]) for key in taken}
     known = inspect.signature(stage).parameters.keys()
     arguments = [settings] if known - {"alone"} else []
     how = {"alone": alone} if "alone" in known else {}

@@ -39,14 +39,14 @@ WORDS = {
     "report": Word("pipeline.reporting", "write reports/report.html and model_card.md"),
     "summary": Word("pipeline.reporting", "say which model is champion"),
     "canary": Word("kubernetes", "a release's share of the requests, step by step", "ENV WHY"),
-    "decide": Word("kubernetes", "what canary would do now", "ENV WHY"),
+    "decide": Word("kubernetes", "what canary would do now", "ENV"),
     "compare": Word("operations", "a shadow's logged answers next to the champion's", "LOG"),
     "offer": Word("operations", "say what this run of CI may release, or nothing", "WHY"),
     "promote": Word(
-        "operations", "make the challenger champion (ENV=: stable too)", "ENV WHY IMAGE WAIT APPLY"
+        "operations", "make the challenger champion (ENV=: stable too)", "ENV WHY IMAGE WAIT"
     ),
     "rollback": Word(
-        "operations", "go back to the last champion that verifies", "ENV WHY IMAGE WAIT APPLY"
+        "operations", "go back to the last champion that verifies", "ENV WHY WAIT APPLY"
     ),
     "serve": Word(
         "serving", "answer over HTTP with the champion", "HOST PORT WORKERS MODEL MODEL_DIGEST"
