@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from ml_template.model import encoder
+from ml_template.model.encoder import Encoder, Encoding
+from ml_template.pipeline.training import encoding as fitting
 
 COLUMNS = {
     "size": np.array([1.0, 3.0, np.nan, 5.0]),
@@ -10,14 +11,14 @@ COLUMNS = {
 
 
 def test_ordinal_keeps_numbers_and_makes_codes() -> None:
-    fitted = encoder.fit(COLUMNS, list(COLUMNS), set(), "ordinal")
+    fitted = fitting.fit(COLUMNS, list(COLUMNS), set(), "ordinal")
     expected = [[1, 0, 1], [3, 1, 2], [np.nan, 0, np.nan], [5, np.nan, 1]]
     np.testing.assert_array_equal(fitted.apply(COLUMNS), expected)
     assert fitted.categorical == [1]
 
 
 def test_onehot_standardises_and_imputes_the_median() -> None:
-    fitted = encoder.fit(COLUMNS, ["size", "kind"], set(), "onehot")
+    fitted = fitting.fit(COLUMNS, ["size", "kind"], set(), "onehot")
     matrix = fitted.apply(COLUMNS)
     np.testing.assert_array_equal(matrix[:, 1:], [[1, 0], [0, 1], [1, 0], [0, 0]])
     np.testing.assert_allclose(matrix[:, 0].mean(), 0, atol=1e-12)
@@ -25,8 +26,8 @@ def test_onehot_standardises_and_imputes_the_median() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ordinal", "onehot"])
-def test_one_row_is_encoded_as_in_the_batch(encoding: encoder.Encoding) -> None:
-    fitted = encoder.fit(COLUMNS, list(COLUMNS), set(), encoding)
+def test_one_row_is_encoded_as_in_the_batch(encoding: Encoding) -> None:
+    fitted = fitting.fit(COLUMNS, list(COLUMNS), set(), encoding)
     batch = fitted.apply(COLUMNS)
     for at in range(4):
         row = {name: values[at : at + 1] for name, values in COLUMNS.items()}
@@ -34,46 +35,46 @@ def test_one_row_is_encoded_as_in_the_batch(encoding: encoder.Encoding) -> None:
 
 
 def test_an_unseen_category_is_missing() -> None:
-    fitted = encoder.fit(COLUMNS, ["kind"], set(), "ordinal")
+    fitted = fitting.fit(COLUMNS, ["kind"], set(), "ordinal")
     assert np.isnan(fitted.apply({"kind": np.array(["z"], dtype=object)}))[0, 0]
 
 
 def test_rare_categories_share_a_code() -> None:
     many = np.array([f"k{at}" for at in range(300)] + ["common"] * 50, dtype=object)
-    fitted = encoder.fit({"kind": many}, ["kind"], set(), "ordinal")
+    fitted = fitting.fit({"kind": many}, ["kind"], set(), "ordinal")
     codes = fitted.state[0]["codes"]
     assert len(codes) == 301
-    assert len(set(codes.values())) == encoder.MAX_CATEGORIES["ordinal"]
+    assert len(set(codes.values())) == fitting.MAX_CATEGORIES["ordinal"]
     assert list(codes.values()).count(codes["common"]) == 1
 
 
 def test_the_state_survives_json() -> None:
     import json
 
-    fitted = encoder.fit(COLUMNS, list(COLUMNS), set(), "onehot")
-    again = encoder.Encoder(**json.loads(json.dumps(fitted.to_json())))
+    fitted = fitting.fit(COLUMNS, list(COLUMNS), set(), "onehot")
+    again = Encoder(**json.loads(json.dumps(fitted.to_json())))
     np.testing.assert_array_equal(again.apply(COLUMNS), fitted.apply(COLUMNS))
 
 
 def test_a_feature_of_the_wrong_length_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder, "function", lambda _: lambda columns: {"mean": np.array([1.0])})
+    monkeypatch.setattr(fitting, "function", lambda _: lambda columns: {"mean": np.array([1.0])})
     with pytest.raises(ValueError, match=r"features\.py: 'mean' must be an array"):
-        encoder.fit(COLUMNS, ["size"], set(), "ordinal")
+        fitting.fit(COLUMNS, ["size"], set(), "ordinal")
 
 
 def test_a_feature_that_looks_at_other_rows_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     rank = lambda columns: {"rank": np.argsort(np.argsort(columns["size"])) * 1.0}  # noqa: E731
-    monkeypatch.setattr(encoder, "function", lambda _: rank)
+    monkeypatch.setattr(fitting, "function", lambda _: rank)
     with pytest.raises(ValueError, match="'rank' of a row depends on the other rows"):
-        encoder.fit(COLUMNS, ["size"], set(), "ordinal")
+        fitting.fit(COLUMNS, ["size"], set(), "ordinal")
 
 
 def test_a_fault_in_features_is_named_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder, "function", lambda _: lambda columns: {"a": columns["sise"]})
+    monkeypatch.setattr(fitting, "function", lambda _: lambda columns: {"a": columns["sise"]})
     with pytest.raises(ValueError, match=r"features\.py: line \d+: KeyError: 'sise'"):
-        encoder.fit(COLUMNS, ["size"], set(), "ordinal")
+        fitting.fit(COLUMNS, ["size"], set(), "ordinal")
 
 
 def test_a_column_that_is_empty_in_all_rows_is_named() -> None:
     with pytest.raises(ValueError, match="'size' is empty in all training rows"):
-        encoder.fit({"size": np.array([np.nan, np.nan])}, ["size"], set(), "ordinal")
+        fitting.fit({"size": np.array([np.nan, np.nan])}, ["size"], set(), "ordinal")

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from ml_template.model.encoder import Encoding, fit
+from ml_template.model.encoder import Encoding
+from ml_template.pipeline.training.encoding import fit
 
 RANDOM = np.random.default_rng(0)
 N = 200

@@ -7,13 +7,15 @@ from typing import Any
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 
-from ...model import encoder, metrics
+from ...model import metrics
+from ...model.encoder import Encoder, Encoding
 from ...project import function
 from ...settings.config import CONFIG_FILE, Config, InputError
 from ...tables.table import Columns
+from . import encoding
 
 
-def fit(config: Config, columns: Columns, **changes: Any) -> tuple[encoder.Encoder, Any]:
+def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]:
     """Encoder and estimator fitted on `columns`; `changes` go on top of model.params.
 
     Raises InputError for parameters scikit-learn refuses and for a fault of features.py.
@@ -21,7 +23,7 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[encoder.Encod
     estimator = function("build")(config, **changes)
     texts = {name for name, column in config.features.items() if column.type == "text"}
     try:
-        fitted = encoder.fit(columns, list(config.features), texts, encoding(config, estimator))
+        fitted = encoding.fit(columns, list(config.features), texts, chosen(config, estimator))
     except ValueError as error:
         raise InputError(str(error)) from error
     if "categorical_features" in estimator.get_params():
@@ -34,7 +36,7 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[encoder.Encod
     return fitted, estimator
 
 
-def encoding(config: Config, estimator: Any) -> encoder.Encoding:
+def chosen(config: Config, estimator: Any) -> Encoding:
     """`auto` is ordinal for trees that take missing values, else onehot."""
     if config.model.encoding != "auto":
         return config.model.encoding
