@@ -67,6 +67,8 @@ def engine(folder: Path) -> Iterator[None]:
         del os.environ["DOCKER_HOST"]
         daemon.terminate()
         daemon.wait(60)
+        for left in (folder / "exec" / "netns").glob("*"):  # it outlives the daemon: an undeletable
+            subprocess.run(["umount", "--lazy", str(left)], check=True)  # folder for later tests
 
 
 def base_image(folder: Path) -> str:

@@ -77,6 +77,30 @@ def test_a_lock_that_its_process_left_says_its_remedy_or_is_taken_over(
         assert "rm -rf .dvc/tmp/rwlock" in attempt(project, "doctor").stdout
 
 
+@pytest.mark.slow
+def test_what_nobody_may_remove_in_the_temporary_folder_turns_no_test_red(
+    lived: Path, tmp_path: Path
+) -> None:
+    project = twin(lived, tmp_path / "project")
+    place = "tests/unit/test_temporary.py"
+    (project / place).write_text("def test_a_folder(tmp_path):\n    assert tmp_path.is_dir()\n")
+    temporary = tmp_path / "temporary"
+    for number in range(6):  # pytest keeps three, and removes the oldest at its end
+        (temporary / f"pytest-of-root/pytest-{number}/busy").mkdir(parents=True)
+    (temporary / "pytest-of-root").chmod(0o700)
+    busy = temporary / "pytest-of-root/pytest-0/busy"
+    mounted = f'mount --bind "{tmp_path}" "{busy}" && exec "$@"'
+    python = project / ".venv/bin/python"
+    done = bake.run(
+        *isolated("sh", "-c", mounted, "sh", str(python), "-m", "pytest", place),
+        cwd=project,
+        PYTHONPATH=bake.code_of(project),
+        PYTEST_DEBUG_TEMPROOT=str(temporary),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [*temporary.glob("pytest-of-root/garbage-*")], "nothing was left: the test sees nothing"
+
+
 def test_a_checkout_with_line_ends_of_windows_is_the_same_project(
     project: Path, tmp_path: Path
 ) -> None:
