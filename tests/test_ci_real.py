@@ -35,7 +35,7 @@ def said(steps: list[dict[str, Any]]) -> str:
     [
         (CHANGE, {"ci.yml": ["check", "model"]}),
         (MAIN, {"ci.yml": ["check", "model"], "train.yml": ["check", "train", "notify"]}),
-        (BRANCH, {"ci.yml": ["check", "model"]}),
+        pytest.param(BRANCH, {"ci.yml": ["check", "model"]}, marks=pytest.mark.full),
     ],
     ids=["change", "main", "branch"],
 )
@@ -59,7 +59,7 @@ def test_the_first_day_is_green_on_github(
         assert (tmp_path / "artifacts" / "model" / "models" / "champion.json").is_file()
 
 
-@pytest.mark.parametrize("name", ["main", "branch", "change"])
+@pytest.mark.parametrize("name", ["main", pytest.param("branch", marks=pytest.mark.full), "change"])
 def test_the_first_day_is_green_on_jenkins(name: str, born: Path, tmp_path: Path) -> None:
     empty = {**CREDENTIALS, "notify": "", "github": ""}
     done = pipelines.groovy(asked(born, tmp_path, {**BUILDS[name], "credentials": empty}))

@@ -63,7 +63,7 @@ def edit(project: Path) -> dict[str, list[str]]:
     return kept
 
 
-# Every release by one engine, in turn; by the other in `make test-full` (test_update.py has both).
+# Every release by one engine, in turn; by the other in `make test-full`.
 BIRTHS = [
     pytest.param(engine, tag, marks=[pytest.mark.full] if (at + turn) % 2 else [])
     for turn, tag in enumerate(bake.releases())
