@@ -16,8 +16,9 @@ setup: .venv/.ready  ## install the template's own tools into .venv (on demand)
 	@command -v $(PYTHON) > /dev/null || { echo "Python 3.11 or newer is needed and $(PYTHON) is not found; name one: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed and $(PYTHON) is " + sys.version.split()[0] + "; name another: make $(MAKECMDGOALS) PYTHON=python3.12")'
 	@echo "Setting up .venv"
+	@$(BIN)/python -c "" 2> /dev/null || rm -rf .venv
 	@if command -v uv > /dev/null; then \
-	  uv venv --quiet --clear --python $(PYTHON) .venv && \
+	  { [ -d .venv ] || uv venv --quiet --python $(PYTHON) .venv; } && \
 	  uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt; \
 	else \
 	  $(PYTHON) -m venv --clear .venv && \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -123,3 +124,23 @@ def test_what_is_skipped_is_said_at_the_end_with_the_package_to_install(tmp_path
     done = bake.run(sys.executable, *words, cwd=tmp_path, **(alone | {"NO_SKIPS": "1"}))
     assert done.returncode == 1
     assert "3 failed" in done.stdout
+
+
+def test_setup_keeps_the_uv_that_stands_in_the_environment_itself(tmp_path: Path) -> None:
+    """Where .venv is activated, the uv on the PATH is the one that `make setup` renews."""
+    shutil.copy2(bake.ROOT / "Makefile", tmp_path)
+    for name in ("requirements/dev.txt", "tests/ci/package-lock.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    made = bake.run(sys.executable, "-m", "venv", "--without-pip", ".venv", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    uv = tmp_path / ".venv/bin/uv"
+    clear = 'case "$*" in venv*--clear*) rm -rf .venv ;; esac'
+    uv.write_text(f'#!/bin/sh\n{clear}\necho "$1 $2" >> said\n')
+    uv.chmod(0o755)
+    (tmp_path / ".venv/bin/npm").symlink_to("/bin/true")
+    path = f"{uv.parent}{os.pathsep}{os.environ['PATH']}"
+    done = bake.run("make", "setup", cwd=tmp_path, PATH=path)
+    assert done.returncode == 0, done.stderr
+    assert uv.exists()
+    assert "pip sync" in (tmp_path / "said").read_text(encoding="utf-8")
