@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from .categories import spellings
+from .hold_out import Split as Split
 from .oversight import Checks, Monitoring, Notification, Report
 from .strict import InputError as InputError
 from .strict import Names as Names
@@ -102,20 +103,6 @@ class Column(Strict):
     def is_text(self) -> bool:
         """Whether its values are texts as they were sent."""
         return self.type in ("categorical", "text")
-
-
-class Split(Strict):
-    """The hold-out: a share of the rows; the newest ones by `time`, whole groups by `group`."""
-
-    test: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    time: str | None = None
-    group: str | None = None
-
-    @model_validator(mode="after")
-    def _one_rule(self) -> Split:
-        if self.time and self.group:
-            raise ValueError("name time or group, not both")
-        return self
 
 
 class Metrics(Strict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ from ...storage import pins
 from ...storage.files import digest, new_folder, write_json
 from ...storage.places import PREPARED
 from ...tables import table
-from . import own, split
-from .repeats import repeated
+from . import alike, own, split
+from .repeats import by_nature, repeated
 
 
 def run() -> None:
@@ -52,11 +53,47 @@ def run() -> None:
         write_json(folder / "data.json", record)
     note = f", {unlabelled:,} left out: they have no {config.data.target}" if unlabelled else ""
     if again:
-        note += f", {again:,} repeat another row (equal rows are kept on one side of the split)"
+        note += f", {again:,} repeat another row{_where(config)}"
     print(
         f"prepare: {total:,} rows, {len(config.columns)} columns of {path}{note} -> {PREPARED} "
         f"(train {record['train']:,}, test {record['test']:,})"
     )
+    print(f"prepare: hold-out: {alike.said(config, columns[config.data.target], test)}")
+    for warning in _unlike(config, columns, test):
+        print(f"prepare: warning: {warning}")
+
+
+def _by_rows(config: Config) -> bool:
+    """Whether rows are held out by what they are, which split.repeats and split.draw are about."""
+    return not (handed().split or config.split.time or config.split.group)
+
+
+def _where(config: Config) -> str:
+    """Where equal rows stand."""
+    if not _by_rows(config):
+        return ""
+    side = "on both sides" if config.split.repeats == "apart" else "kept on one side"
+    return f" (equal rows are {side} of the split)"
+
+
+def _unlike(config: Config, columns: table.Columns, test: np.ndarray) -> Iterator[str]:
+    """What makes the hold-out another table than the one it is of, and what to do."""
+    target = columns[config.data.target]
+    if _by_rows(config) and config.split.repeats == "together":
+        plain = {name: columns[name] for name in config.columns}
+        if why := by_nature(plain, target, config.split.test):
+            yield (
+                f"{why}: the hold-out is whole kinds of rows, none of which is learned from; set "
+                f"repeats: apart under split in {CONFIG_FILE} to hold out a share of each kind"
+            )
+    if handed().split or config.split.time:
+        return
+    if (far := alike.distance(target, test)) > alike.UNLIKE:
+        yield (
+            f"the hold-out is not like the table: {config.data.target} differs by {far:.1f} "
+            f"standard errors; set draw: {config.split.draw + 1} under split in {CONFIG_FILE} for "
+            f"others"
+        )
 
 
 def _check_target(config: Config, data: pa.Table) -> None:

@@ -13,9 +13,11 @@ import pandas as pd
 
 from ...settings.config import CONFIG_FILE, Config, InputError
 from ...storage.files import digest_json
+from ...storage.places import PREPARED
 from ...tables import table
+from ...tables.arrays import missing
 from ...tables.table import Columns
-from .repeats import hashes
+from .repeats import hashes, spread
 
 Cut = float | str | None  # what is held out: draws up to it; moments from it on; nothing
 
@@ -26,6 +28,8 @@ def rule(config: Config) -> str:
     columns = config.columns.values()
     if any(c.type == "categorical" and c.values is None for c in columns):
         full["categories"] = "one form"  # where no list spells them, 1.0 was hashed as it stood
+    if config.split.group and config.columns[config.split.group].missing:
+        full["no group"] = "by row"  # all of them were one group
     return digest_json(full | {"pandas": pd.__version__.split(".")[:2]})  # it hashes the rows
 
 
@@ -45,6 +49,21 @@ def held(config: Config, columns: Columns, where: list[Cut]) -> np.ndarray:
     return _held(config, columns, draws(config, columns), where)
 
 
+def held_before(config: Config, test: Columns, where: list[Cut]) -> np.ndarray:
+    """Booleans (n,): the prepared hold-out rows `test` that the cuts `where` hold out as well.
+
+    The place of a row among its equals, which it may draw by, is that in the whole table.
+    """
+    if config.split.repeats == "together":
+        return held(config, test, where)
+    train = table.read_parquet(PREPARED / "train.parquet")
+    both = {name: np.concatenate([train[name], values]) for name, values in test.items()}
+    order = np.argsort(both[table.ROW])
+    out = np.empty(len(order), dtype=bool)
+    out[order] = held(config, table.take(both, order), where)
+    return out[table.rows(train) :]
+
+
 def _held(config: Config, columns: Columns, drawn: np.ndarray, where: list[Cut]) -> np.ndarray:
     test = np.zeros(len(drawn), dtype=bool)
     for rows, cut in zip(_strata(config, columns), where, strict=True):
@@ -58,8 +77,9 @@ def _held(config: Config, columns: Columns, drawn: np.ndarray, where: list[Cut])
 def draws(config: Config, columns: Columns) -> np.ndarray:
     """A number (n,) in [0, 1) for each row; equal for rows of a group, and for equal rows.
 
-    The target does not count. Where all rows of a class are equal they cannot stay together, and
-    draw by their place. By time it is the moment of the row; raises InputError where it is missing.
+    The target does not count. Equal rows of a class draw by their order too where split.repeats
+    says `apart`; where all rows of a class are equal they cannot stay together, and draw by their
+    place. By time it is the moment of the row; raises InputError where it is missing.
     """
     if config.split.time:
         moments = columns[config.split.time]
@@ -67,17 +87,29 @@ def draws(config: Config, columns: Columns) -> np.ndarray:
             table.refuse_rows(Path(config.data.path), config.split.time, absent, "is missing")
         return moments
     if config.split.group:
-        return _uniform(hashes({"": columns[config.split.group].astype(str)}), config.seed)
-    drawn = _uniform(hashes({name: columns[name] for name in config.columns}), config.seed)
+        return _uniform(_grouped(config, columns), config)
+    drawn = _uniform(hashes({name: columns[name] for name in config.columns}), config)
     for rows in _strata(config, columns):
-        if len(rows) > 1 and (drawn[rows] == drawn[rows[0]]).all():
-            drawn[rows] = _uniform(np.arange(len(rows), dtype=np.uint64), config.seed)
+        if config.split.repeats == "apart":
+            drawn[rows] = spread(drawn[rows])
+        elif len(rows) > 1 and (drawn[rows] == drawn[rows[0]]).all():
+            drawn[rows] = _uniform(np.arange(len(rows), dtype=np.uint64), config)
     return drawn
 
 
-def _uniform(codes: np.ndarray, seed: int) -> np.ndarray:
+def _grouped(config: Config, columns: Columns) -> np.ndarray:
+    """64 bits (n,) of each row's group; a row without one is alone with its equals."""
+    group = columns[str(config.split.group)]
+    codes = hashes({"": group.astype(str)})
+    if not (alone := missing(group)).any():
+        return codes
+    return np.where(alone, hashes({name: columns[name] for name in config.columns}), codes)
+
+
+def _uniform(codes: np.ndarray, config: Config) -> np.ndarray:
     """Numbers (n,) in [0, 1): the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
-    mixed = codes + np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64)
+    number = (config.split.draw << 32) + config.seed + 1
+    mixed = codes + np.uint64(number * 0x9E3779B97F4A7C15 % 2**64)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
