@@ -15,7 +15,7 @@ from ...settings.config import MAX_LENGTH, Column
 from ...tables import table
 from ...tables.arrow import UnfitError, is_moment, is_number, moments
 from ..data import wording
-from . import amounts, times
+from . import amounts, groups, times
 from .source import Source
 from .texts import Texts, as_texts, shown
 
@@ -132,10 +132,11 @@ def _typed(name: str, texts: Texts, source: Source) -> Found:
 def _number(name: str, texts: Texts, values: np.ndarray) -> Found:
     present = values[~np.isnan(values)]
     different = len(texts.values)
-    if (present == np.round(present)).all() and not wording.TIME.search(name):
+    is_time = wording.TIME.search(name) and not groups.is_named(name)
+    if (present == np.round(present)).all() and not is_time:
         if reason := _identifying(name, different, present):
             return Found(reason=reason)
-        if wording.IDENTIFIER.search(_snake(name)) and different > LISTED:
+        if groups.is_group(name, texts, numeric=True):
             return _group(texts)
         if wording.CODE.search(_snake(name)) and 2 < different <= LISTED:
             note = "numbers that look like codes: type: numeric if they count"
@@ -204,7 +205,7 @@ def _category(name: str, texts: Texts, dressed: str = "", note: str = "") -> Fou
         return Found(reason="it holds names or addresses of people")
     if every_row and not _words(texts):
         return Found(reason=dressed or "it is an identifier: nearly every row has its own")
-    if wording.IDENTIFIER.search(_snake(name)) and different > LISTED and repeated:
+    if groups.is_group(name, texts, numeric=False):
         return _group(texts)
     if different > ENOUGH and dressed:
         return Found(reason=dressed)

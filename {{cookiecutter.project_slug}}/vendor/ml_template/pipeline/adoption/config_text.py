@@ -83,8 +83,7 @@ def render(proposal: Proposal, own: Mapping[str, str]) -> str:
     lines += ["", _CHECKS + "checks:", *(_entry(key, flow(v)) for key, v in _facts(config.checks))]
     compared = "compared group by group in evaluation and gates"
     lines += ["", f"sensitive: {flow(config.sensitive)}  # {compared}", ""]
-    share = flow({"test": config.split.test})
-    lines += [f"split: {share}  # share of the rows that is the hold-out", *_hints(proposal)]
+    lines += _split(proposal)
     return "\n".join([*lines, "", *_model(config), *_others(config, own), ""])
 
 
@@ -92,14 +91,21 @@ def _facts(part: BaseModel) -> Iterable[tuple[str, Any]]:
     return part.model_dump(exclude_defaults=True, mode="json").items()
 
 
-def _hints(proposal: Proposal) -> Iterable[str]:
-    """Other splits that the columns offer."""
+def _split(proposal: Proposal) -> Iterable[str]:
+    """The hold-out, why it is this one, and other splits that the columns offer."""
+    chosen = proposal.config.split
+    split = {"test": chosen.test}
+    if proposal.split:
+        yield f"# {_one_line(proposal.split)}"
+    if chosen.draw:
+        yield "# draw: of those tried, the one whose hold-out is like the table"
+    facts = split | chosen.model_dump(exclude_defaults=True, mode="json")
+    yield f"split: {flow(facts)}  # test: share of the rows that is the hold-out"
     for name, column in proposal.config.columns.items():
-        split = {"test": proposal.config.split.test}
         if column.type == "datetime" and not column.missing:
             why = "to learn from the past and test on the newest rows"
             yield f"# {why}: split: {flow(split | {'time': name})}"
-        if proposal.found[name].is_group:
+        if proposal.found[name].is_group and name != chosen.group:
             why = "to keep the rows of one group on one side"
             yield f"# {why}: split: {flow(split | {'group': name})}"
 
