@@ -11,6 +11,8 @@ from pydantic import BaseModel
 
 from ...outside.text import shown
 from ...settings.config import CONFIG_FILE, Column, Config, InputError, load_config, read_yaml
+from ...tables.arrays import FALSE, TRUE
+from ..data import wording
 from .proposal import Proposal
 
 WIDTH = 100
@@ -108,6 +110,27 @@ def _split(proposal: Proposal) -> Iterable[str]:
         if proposal.found[name].is_group and name != chosen.group:
             why = "to keep the rows of one group on one side"
             yield f"# {why}: split: {flow(split | {'group': name})}"
+        if column.type == "datetime" and not column.missing and chosen.group:
+            why = "to test on the newest rows of groups that nothing is learned from"
+            yield f"# {why}: split: {flow(split | {'time': name, 'group': chosen.group})}"
+    for name, found in proposal.found.items():
+        if found.marks and name in proposal.config.left_out:
+            yield from _marks(name, found.marks)
+
+
+def _marks(name: str, marks: tuple[str, ...]) -> Iterable[str]:
+    """How the split that a column holds is used."""
+    column = {"type": "categorical", "feature": False, "values": marks}
+    test = [mark for mark in marks if wording.HELD.fullmatch(mark)]
+    test.sort(key=lambda mark: not mark.lower().startswith("test"))
+    if "train" in name.lower():
+        test = [mark for mark in marks if mark.lower() in FALSE]
+    elif not test and set(map(str.lower, marks)) <= TRUE | FALSE:
+        test = [mark for mark in marks if mark.lower() in TRUE]
+    yield f"# to hold out what {_one_line(scalar(name))} says: split: " + _one_line(
+        flow({"column": name, "holds": test[:1] or marks[:1]})
+    )
+    yield f"# and under columns, no longer under left_out:  {scalar(name)}: {flow(column)}"
 
 
 def kept() -> tuple[dict[str, Any], str]:

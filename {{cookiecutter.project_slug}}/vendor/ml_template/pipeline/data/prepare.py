@@ -30,13 +30,18 @@ def run() -> None:
     unlabelled = total - data.num_rows
     _check_target(config, data)
     columns = table.columns_of(data)
-    if handed().split:  # it alone knows which rows of another table it would hold out
-        test, rule, cuts = own.hold_out(config, columns), None, None
+    if handed().split:
+        test = own.hold_out(config, columns)
+        cuts, learn = None, ~test
     else:
-        (test, cuts), rule = split.hold_out(config, columns), split.rule(config)
+        test, cuts = split.hold_out(config, columns)
+        learn = split.learned(config, columns, test, cuts)
+    # an own split, and marks, alone know which rows of another table they would hold out
+    rule = None if handed().split or config.split.column else split.rule(config)
+    neither = int((~test & ~learn).sum())
     again = int(repeated({n: v for n, v in columns.items() if n != table.ROW}).sum())
     with new_folder(PREPARED) as folder:
-        table.write_parquet(folder / "train.parquet", data.filter(pa.array(~test)))
+        table.write_parquet(folder / "train.parquet", data.filter(pa.array(learn)))
         table.write_parquet(folder / "test.parquet", data.filter(pa.array(test)))
         record = {
             "path": path.as_posix(),
@@ -45,13 +50,19 @@ def run() -> None:
             "rows": total,
             "without_target": unlabelled,
             "repeated": again,
-            "train": int((~test).sum()),
+            "train": int(learn.sum()),
             "test": int(test.sum()),
             "split": rule,
-            "cuts": cuts,
+            "cuts": cuts if rule else None,
         }
+        if neither:
+            record["neither"] = neither
         write_json(folder / "data.json", record)
     note = f", {unlabelled:,} left out: they have no {config.data.target}" if unlabelled else ""
+    if neither:
+        note += (
+            f", {neither:,} left out: later rows of groups to learn from, or earlier ones to test"
+        )
     if again:
         note += f", {again:,} repeat another row{_where(config)}"
     print(
@@ -65,7 +76,8 @@ def run() -> None:
 
 def _by_rows(config: Config) -> bool:
     """Whether rows are held out by what they are, which split.repeats and split.draw are about."""
-    return not (handed().split or config.split.time or config.split.group)
+    by = config.split
+    return not (handed().split or by.time or by.group or by.column)
 
 
 def _where(config: Config) -> str:
@@ -86,8 +98,8 @@ def _unlike(config: Config, columns: table.Columns, test: np.ndarray) -> Iterato
                 f"{why}: the hold-out is whole kinds of rows, none of which is learned from; set "
                 f"repeats: apart under split in {CONFIG_FILE} to hold out a share of each kind"
             )
-    if handed().split or config.split.time:
-        return
+    if handed().split or config.split.time or config.split.column:
+        return  # another draw would change nothing
     if (far := alike.distance(target, test)) > alike.UNLIKE:
         yield (
             f"the hold-out is not like the table: {config.data.target} differs by {far:.1f} "

@@ -1,16 +1,20 @@
 """Which rows are held out: by time, by group, or by the row itself (stratified by class).
 
+By a column of marks it is what the column says; nothing is drawn then.
+
 What a row draws follows from the row alone and the seed. So it stays where it is when rows are
 added, and a later table still knows which rows an earlier model was not trained on.
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ...settings.categories import category
 from ...settings.config import CONFIG_FILE, Config, InputError
 from ...storage.files import digest_json
 from ...storage.places import PREPARED
@@ -35,18 +39,71 @@ def rule(config: Config) -> str:
 
 def hold_out(config: Config, columns: Columns) -> tuple[np.ndarray, list[Cut]]:
     """Booleans (n,), True for test rows, and where each stratum was cut; see `held`."""
-    drawn = draws(config, columns)
-    cut = _newest if config.split.time else _cut
-    where: list[Cut] = [cut(drawn[s], config.split.test) for s in _strata(config, columns)]
-    test = _held(config, columns, drawn, where)
-    if not 0 < test.sum() < len(test):
+    where: list[Cut] = []
+    if config.split.column:
+        test = _marked(config, columns)
+    elif config.split.time and config.split.group:
+        share = math.sqrt(config.split.test)  # of the moments, and of the groups
+        where = [_newest(_moments(config, columns), share)]
+        where += [_cut(_uniform(_grouped(config, columns), config), share)]
+        test = held(config, columns, where)
+    else:
+        drawn = draws(config, columns)
+        cut = _newest if config.split.time else _cut
+        where = [cut(drawn[rows], config.split.test) for rows in _strata(config, columns)]
+        test = _held(config, columns, drawn, where)
+    if not (test.any() and learned(config, columns, test, where).any()):
         raise InputError(f"{CONFIG_FILE}: split leaves no rows to learn or none to test: change it")
     return test, where
 
 
 def held(config: Config, columns: Columns, where: list[Cut]) -> np.ndarray:
     """Booleans (n,): the rows that the cuts `where`, of this or an earlier table, hold out."""
+    if config.split.time and config.split.group:
+        return np.logical_and(*_late_and_strange(config, columns, where))
     return _held(config, columns, draws(config, columns), where)
+
+
+def learned(config: Config, columns: Columns, test: np.ndarray, where: list[Cut]) -> np.ndarray:
+    """Booleans (n,): the rows to learn from beside the hold-out `test` (n,) of the cuts `where`.
+
+    By time and group neither the later rows of the same groups, nor earlier ones of the others.
+    """
+    if config.split.time and config.split.group:
+        return ~np.logical_or(*_late_and_strange(config, columns, where))
+    return ~test
+
+
+def _late_and_strange(
+    config: Config, columns: Columns, where: list[Cut]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Booleans (n,): rows from the moment of the cuts on, and rows of groups that are held out."""
+    moment, draw = where
+    late = _moments(config, columns) >= np.datetime64(str(moment))
+    if draw is None:
+        return late, np.zeros_like(late)
+    return late, _uniform(_grouped(config, columns), config) <= draw
+
+
+def _marked(config: Config, columns: Columns) -> np.ndarray:
+    """Booleans (n,): rows that split.column marks; InputError for marks that nobody listed."""
+    name = str(config.split.column)
+    marks, path = columns[name], Path(config.data.path)
+    if (absent := missing(marks)).any():
+        table.refuse_rows(path, name, absent, "is missing, so that nobody knows its side,")
+    known = config.columns[name].values
+    if known is not None and (strange := ~np.isin(marks, np.array(known, dtype=object))).any():
+        found = ", ".join(map(repr, sorted(set(marks[strange]))[:3]))
+        table.refuse_rows(path, name, strange, f"holds {found}, which its values do not list,")
+    held = {category(value) for value in config.split.holds}
+    there = {value: category(value) for value in set(marks)}
+    if absent_marks := sorted(held - set(there.values())):
+        seen = ", ".join(map(repr, sorted(there)[:10]))
+        raise InputError(
+            f"{CONFIG_FILE}: split.holds: no row of {path} has {absent_marks[0]!r} in {name!r}: "
+            f"it holds {seen}"
+        )
+    return np.array([there[mark] in held for mark in marks], dtype=bool)
 
 
 def held_before(config: Config, test: Columns, where: list[Cut]) -> np.ndarray:
@@ -82,10 +139,7 @@ def draws(config: Config, columns: Columns) -> np.ndarray:
     place. By time it is the moment of the row; raises InputError where it is missing.
     """
     if config.split.time:
-        moments = columns[config.split.time]
-        if (absent := np.isnat(moments)).any():
-            table.refuse_rows(Path(config.data.path), config.split.time, absent, "is missing")
-        return moments
+        return _moments(config, columns)
     if config.split.group:
         return _uniform(_grouped(config, columns), config)
     drawn = _uniform(hashes({name: columns[name] for name in config.columns}), config)
@@ -95,6 +149,13 @@ def draws(config: Config, columns: Columns) -> np.ndarray:
         elif len(rows) > 1 and (drawn[rows] == drawn[rows[0]]).all():
             drawn[rows] = _uniform(np.arange(len(rows), dtype=np.uint64), config)
     return drawn
+
+
+def _moments(config: Config, columns: Columns) -> np.ndarray:
+    moments = columns[str(config.split.time)]
+    if (absent := np.isnat(moments)).any():
+        table.refuse_rows(Path(config.data.path), str(config.split.time), absent, "is missing")
+    return moments
 
 
 def _grouped(config: Config, columns: Columns) -> np.ndarray:
