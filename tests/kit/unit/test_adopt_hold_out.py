@@ -147,18 +147,19 @@ def test_groups_held_out_have_nearly_the_share_of_the_classes() -> None:
     assert abs(held.mean() - 1 / 3) < 0.07  # one patient of twelve is 0.083
 
 
-def test_a_number_with_outliers_is_held_out_like_the_table() -> None:
-    columns = cells()
-    random = np.random.default_rng(8)
-    columns["y"] = [f"{value:.3f}" for value in np.exp(random.normal(0, 2, ROWS))]
+@pytest.mark.parametrize("seed", range(4))
+def test_a_number_with_outliers_is_held_out_like_the_table(seed: int) -> None:
+    columns = cells(seed)
+    random = np.random.default_rng(seed)
+    columns["y"] = [f"{value:.3f}" for value in [500, 900, *random.normal(size=ROWS - 2)]]
     adopted(columns)
     prepare.run()
     test, train = (
         np.sort(table.read_parquet(PREPARED / f"{part}.parquet")["y"]) for part in ("test", "train")
     )
     both = np.r_[test, train]
-    assert abs(test.mean() - both.mean()) < 1.5 * both.std() / np.sqrt(len(test))
-    assert abs((test > np.median(both)).mean() - 0.5) < 0.08
+    assert (test[-1], train[-1]) in ((500, 900), (900, 500))
+    assert abs((test > np.median(both)).mean() - 0.5) < 0.14
 
 
 def test_a_table_of_few_kinds_of_rows_is_held_out_row_by_row(

@@ -251,4 +251,9 @@ def test_the_distance_of_a_hold_out_counts_in_standard_errors() -> None:
     assert distance(labels, test) == pytest.approx((19 / 109 - 0.1) / 0.3 * np.sqrt(109))
     values = np.arange(1000.0)
     assert distance(values, values % 5 == 2) < 0.1
+    values[1:3] = 1e6  # both outliers are on one side, or each on its own
+    assert distance(values, values % 5 == 2) > 10
+    test = np.arange(1000) % 5 == 2
+    test[1:3] = False, True
+    assert distance(values, test) < 3
     assert distance(values, values >= 800) > 10

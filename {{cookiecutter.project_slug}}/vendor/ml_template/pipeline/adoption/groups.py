@@ -25,10 +25,10 @@ _PEOPLE = (
 )
 _THINGS = (
     "account|konto|cuenta|compte|device|gerät|geraet|machine|maschine|vehicle|fahrzeug|engine|"
-    "unit|policy|contract|vertrag(s)?|house|animal|tier|sensor|card|karte(n)?|owner|company|firma"
+    "unit|policy|contract|vertrag(s)?|animal|tier|sensor|card|karte(n)?|owner|company|firma"
 )
 _END = r"(_?(id|ids|nr|no|num|number|nummer|key|code|uuid|guid|hash|ref|kennung|codigo|código|#))"
-_START = r"((id|no|nr|num|numero|número|nummer|uuid|codigo|código|code)_?(de_|der_|du_|des_)?)"
+_START = r"((id|numero|número|numéro|nummer|uuid|codigo|código|code)_?(de_|der_|du_|des_)?)"
 _SUBJECT = re.compile(f"(.*_)?({_SUBJECTS})#?", re.IGNORECASE)
 _BARE = re.compile(f"(.*_)?({_SUBJECTS}|{_PEOPLE})#?", re.IGNORECASE)
 _ANY = f"({_SUBJECTS}|{_PEOPLE}|{_THINGS})"

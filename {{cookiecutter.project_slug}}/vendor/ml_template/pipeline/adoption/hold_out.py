@@ -30,7 +30,8 @@ def choose(config: Config, found: Mapping[str, Found], target: np.ndarray) -> Ch
     known = ~arrays.missing(target)
     columns = {name: found[name].values[known] for name in config.columns}
     columns[config.data.target] = target[known]
-    reasons: list[str] = []
+    lost = [name for name in config.left_out if name in found and found[name].is_group]
+    reasons = [f"not by {name}: it is left out" for name in lost]
     for name in _candidates(config, found, columns):
         chosen, why = _by_group(config, columns, name)
         if chosen is not None:

@@ -15,22 +15,25 @@ MOST_SHOWN = 3  # classes, the ones that differ most
 def distance(target: np.ndarray, test: np.ndarray) -> float:
     """How far the rows `test` (n,) of the target (n,) are from the table, in standard errors.
 
-    The farthest share of a class; of numbers, that of a quarter of them, or the mean. 1 is usual
-    for rows drawn at random, without regard to the target. Rows of groups differ more.
+    The farthest share of a class; of numbers, that of a quarter of them, the mean, or the spread,
+    whose third or treble counts as 3: outliers on one side only. 1 is usual for rows drawn at
+    random, without regard to the target. Rows of groups differ more.
     """
     if not 0 < test.sum() < len(test):
         return float("inf")
     parts = target
-    mean = 0.0
+    mean = spread = 0.0
     if target.dtype != object:
         parts = np.searchsorted(np.quantile(target, np.arange(1, PARTS) / PARTS), target)
-        mean = abs(target[test].mean() - target.mean()) / (target.std() or 1.0)
+        whole = target.std() or 1.0
+        mean = abs(target[test].mean() - target.mean()) / whole
+        spread = UNLIKE * abs(np.log(max(target[test].std() / whole, 1e-9))) / np.log(3)
     codes = pd.factorize(parts)[0]
     there, held = (np.bincount(c, minlength=codes.max() + 1) for c in (codes, codes[test]))
     share = there / len(codes)
-    spread = np.sqrt(np.maximum(share * (1 - share), 1e-300))
-    far = np.max(abs(held / test.sum() - share) / spread)
-    return float(max(far, mean) * np.sqrt(test.sum()))
+    error = np.sqrt(np.maximum(share * (1 - share), 1e-300))
+    far = np.max(abs(held / test.sum() - share) / error)
+    return float(max(max(far, mean) * np.sqrt(test.sum()), spread))
 
 
 def said(config: Config, target: np.ndarray, test: np.ndarray) -> str:

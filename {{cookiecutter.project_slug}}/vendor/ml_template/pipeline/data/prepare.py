@@ -102,8 +102,8 @@ def _unlike(config: Config, columns: table.Columns, test: np.ndarray) -> Iterato
         return  # another draw would change nothing
     if (far := alike.distance(target, test)) > alike.UNLIKE:
         yield (
-            f"the hold-out is not like the table: {config.data.target} differs by {far:.1f} "
-            f"standard errors; set draw: {config.split.draw + 1} under split in {CONFIG_FILE} for "
+            f"the hold-out is not like the table: {config.data.target} is {far:.1f} standard "
+            f"errors away; set draw: {config.split.draw + 1} under split in {CONFIG_FILE} for "
             f"others"
         )
 
