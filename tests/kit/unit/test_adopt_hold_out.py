@@ -65,6 +65,7 @@ def names(groups: int, form: str = "{}") -> list[str]:
         ("Household ID", "{}", 60),
         ("candidate_id", "{}", 60),
         ("store_id", "{}", 60),
+        ("ID", "{}", 40),
         ("participant", "p{}", 400),
     ],
 )

@@ -32,7 +32,7 @@ _START = r"((id|numero|número|numéro|nummer|uuid|codigo|código|code)_?(de_|de
 _SUBJECT = re.compile(f"(.*_)?({_SUBJECTS})#?", re.IGNORECASE)
 _BARE = re.compile(f"(.*_)?({_SUBJECTS}|{_PEOPLE})#?", re.IGNORECASE)
 _ANY = f"({_SUBJECTS}|{_PEOPLE}|{_THINGS})"
-_NUMBERED = re.compile(f"(.*_)?{_ANY}{_END}|{_START}{_ANY}", re.IGNORECASE)
+_NUMBERED = re.compile(f"id|(.*_)?{_ANY}{_END}|{_START}{_ANY}", re.IGNORECASE)
 _COUNTED = re.compile(
     r"(^|_)(nr|no|num|number|row|rownum|rowid|record|index|idx|serial)$|^(row|index|record)(_|$)",
     re.IGNORECASE,
