@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import bake
@@ -73,6 +74,59 @@ def test_adopting_again_changes_the_target_and_keeps_the_old_configuration(
     make(project, "adopt", "DATA=data/houses.csv", "TARGET=heating")
     assert (project / "model_config.yaml.bak").read_text(encoding="utf-8") == first
     assert config(project)["data"]["task"] == "multiclass"
+
+
+def repeating_table(path: Path) -> None:
+    """Sixteen kinds of rows, and what became of each; most in one of them."""
+    draw = random.Random(4)
+    lines = ["class,sex,age,survived"]
+    for _ in range(2200):
+        where = draw.choices(["1st", "2nd", "3rd", "crew"], [0.15, 0.13, 0.32, 0.4])[0]
+        sex, age = (
+            draw.choices("fm", [0.2, 0.8])[0],
+            draw.choices(["adult", "child"], [0.95, 0.05])[0],
+        )
+        chance = 0.2 + 0.5 * (sex == "f") + 0.15 * (where == "1st") + 0.1 * (age == "child")
+        lines.append(f"{where},{sex},{age},{'yes' if draw.random() < chance else 'no'}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def patients_table(path: Path) -> None:
+    """Eight visits of each patient, whose own level is in `scale` and says nothing of others."""
+    draw = random.Random(5)
+    lines = ["PatientID,visit,marker,scale,status"]
+    for number in range(300):
+        sick, level = draw.random() < 0.45, draw.uniform(0, 1000)
+        for visit in range(8):
+            marker, scale = draw.gauss(0.4 * sick, 1), level + draw.gauss(0, 0.1)
+            cells = f"{marker:.3f},{scale:.2f},{'sick' if sick else 'well'}"
+            lines.append(f"P{number:04},{visit},{cells}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+# What the truth allows: expected from the chances above, by far more rows than the table has.
+@pytest.mark.parametrize(
+    ("write", "target", "split", "low", "high"),
+    [
+        (repeating_table, "survived", {"test": 0.2, "repeats": "apart"}, 0.64, 0.80),
+        (patients_table, "status", {"test": 0.2, "group": "PatientID"}, 0.4, 0.7),
+    ],
+)
+def test_the_hold_out_tells_how_good_a_model_will_be(
+    write: Callable[[Path], None],
+    target: str,
+    split: dict[str, object],
+    low: float,
+    high: float,
+    lived: Path,
+    tmp_path: Path,
+) -> None:
+    project = twin(lived, tmp_path / "project")
+    write(tmp_path / "table.csv")
+    make(project, "adopt", f"DATA={tmp_path / 'table.csv'}", f"TARGET={target}", "SENSITIVE=")
+    assert config(project)["split"].items() >= split.items()
+    attempt(project, "run")  # a gate may refuse so small a hold-out
+    assert low < metrics(project)["roc_auc"]["value"] < high
 
 
 @pytest.mark.parametrize(

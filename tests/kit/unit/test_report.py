@@ -159,6 +159,29 @@ def test_the_headline_stands_with_its_interval_and_baseline(project: Path) -> No
     assert "too few rows of class &#x27;no&#x27; (0)" in page
 
 
+@pytest.mark.parametrize(
+    ("split", "more", "says"),
+    [
+        ({"test": 0.2}, {}, ""),
+        ({"group": "group"}, {}, "nor any other row of the same group"),
+        ({"repeats": "apart"}, {"repeated": 41}, "but equal ones were: 41 of 50 rows repeat"),
+        ({"repeats": "apart"}, {"repeated": 4}, "equal ones were: fewer than 10 of 50 rows"),
+    ],
+)
+def test_what_the_hold_out_is_beside_the_training_rows_is_said(
+    split: dict[str, Any], more: dict[str, int], says: str, project: Path
+) -> None:
+    write("model_config.yaml", CONFIG | {"split": split})
+    write(
+        "reports/evaluation.json",
+        EVALUATION | {"data": EVALUATION["data"] | {"split": "ab"} | more},
+    )
+    page, _ = composed()
+    assert "never seen in training (40 rows)" in page
+    assert says in page
+    assert ("equal ones were" in page) == ("repeats" in split)
+
+
 def test_texts_of_people_are_counted_not_shown(project: Path) -> None:
     page, _ = composed()
     assert "Jane Roe" not in page

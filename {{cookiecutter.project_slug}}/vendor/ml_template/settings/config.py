@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from .categories import spellings
+from .categories import category, spellings
+from .hold_out import Split as Split
 from .oversight import Checks, Monitoring, Notification, Report
 from .strict import InputError as InputError
 from .strict import Names as Names
@@ -21,6 +22,8 @@ GATES_FILE = Path("gates.yaml")
 
 MAX_LENGTH = 10_000
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
+
+SPLIT_BY = ("time", "group", "column")
 
 Task = Literal["binary", "multiclass", "regression"]
 # Left out of every dump where it is not given: older digests of a configuration stay what they are.
@@ -104,20 +107,6 @@ class Column(Strict):
         return self.type in ("categorical", "text")
 
 
-class Split(Strict):
-    """The hold-out: a share of the rows; the newest ones by `time`, whole groups by `group`."""
-
-    test: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    time: str | None = None
-    group: str | None = None
-
-    @model_validator(mode="after")
-    def _one_rule(self) -> Split:
-        if self.time and self.group:
-            raise ValueError("name time or group, not both")
-        return self
-
-
 class Metrics(Strict):
     """Which metric stands for a model, and which is measured in slices; null: that of the task."""
 
@@ -183,7 +172,7 @@ class Config(Strict):
             raise ValueError(f"columns: {self.data.target!r} is the target: remove it")
         named = {"sensitive": self.sensitive, "slices": self.slices}
         named["checks"] = tuple(sorted(self.checks.columns - {self.data.target}))
-        named |= {f"split.{key}": (getattr(self.split, key),) for key in ("time", "group")}
+        named |= {f"split.{key}": (getattr(self.split, key),) for key in SPLIT_BY}
         for key, names in named.items():
             for name in names:
                 if name is not None and name not in self.columns:
@@ -193,9 +182,20 @@ class Config(Strict):
         for key, time in times.items():
             if time and (time not in self.columns or self.columns[time].type != "datetime"):
                 raise ValueError(f"{key}: {time!r} must be a datetime column")
+        if self.split.column:
+            self._require_mark(self.columns[self.split.column])
         if not self.features:
             raise ValueError("columns: no column is a feature")
         return self
+
+    def _require_mark(self, column: Column) -> None:
+        """Refuse a split.column that the model would see, or that cannot hold split.holds."""
+        name = self.split.column
+        if column.type != "categorical" or column.feature:
+            raise ValueError(f"split.column: {name!r} must be categorical and feature: false")
+        known = spellings(column.values or self.split.holds)
+        if strange := [each for each in self.split.holds if category(each) not in known]:
+            raise ValueError(f"split.holds: {strange[0]!r} is not in values of {name!r}")
 
     def data_file(self) -> Path:
         """Where the table is; raises InputError where there is no such file."""

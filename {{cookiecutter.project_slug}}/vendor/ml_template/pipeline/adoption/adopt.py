@@ -115,6 +115,8 @@ def _summary(proposal: Proposal) -> Iterable[str]:
         yield f"  left out {name!r}: {reason}"
     if len(config.left_out) > MOST_SHOWN:
         yield f"  ... and {len(config.left_out) - MOST_SHOWN} more, see left_out in {CONFIG_FILE}"
+    if proposal.split:
+        yield f"  hold-out: {proposal.split}"
     yield from _of_few_rows(proposal)
     kept = f" (the old one is {CONFIG_FILE}.bak)" if Path(f"{CONFIG_FILE}.bak").exists() else ""
     yield f"  {CONFIG_FILE} is written{kept}: read it, then `make run`"

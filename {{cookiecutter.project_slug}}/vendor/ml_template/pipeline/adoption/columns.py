@@ -15,7 +15,7 @@ from ...settings.config import MAX_LENGTH, Column
 from ...tables import table
 from ...tables.arrow import UnfitError, is_moment, is_number, moments
 from ..data import wording
-from . import amounts, times
+from . import amounts, groups, times
 from .source import Source
 from .texts import Texts, as_texts, shown
 
@@ -27,6 +27,7 @@ ROWS_PER_CATEGORY = 5
 ENOUGH = 20
 NEARLY_ALL = 0.95
 FEWEST, NEARLY_NONE = 20, 0.02  # values, and their share: the hold-out may have them all
+MARK = "it is somebody's split mark: the hold-out is drawn anew, see split"
 _OUTWARDS = decimal.Context(prec=2, rounding=decimal.ROUND_UP)
 
 
@@ -39,6 +40,7 @@ class Found:
     reason: str = ""
     note: str = ""
     said: str = ""  # how the signs of its numbers are read, where a person must know
+    marks: tuple[str, ...] = ()  # the values of somebody's split mark
 
     @property
     def is_group(self) -> bool:
@@ -61,7 +63,7 @@ def infer(name: str, source: Source, missing: set[str]) -> Found:
         return _stored_numbers(name, stored)
     texts = as_texts(stored).without(missing)
     reason = _useless(name, texts)
-    return Found(reason=reason) if reason else _typed(name, texts, source)
+    return _unused(reason, texts) if reason else _typed(name, texts, source)
 
 
 def _stored_moments(stored: pa.ChunkedArray) -> Found:
@@ -81,7 +83,12 @@ def _stored_numbers(name: str, stored: pa.ChunkedArray) -> Found:
         return Found(reason="it holds infinite values")
     texts = as_texts(stored).without({"nan"})
     reason = _useless(name, texts)
-    return Found(reason=reason) if reason else _number(name, texts, values)
+    return _unused(reason, texts) if reason else _number(name, texts, values)
+
+
+def _unused(reason: str, texts: Texts) -> Found:
+    marks = sorted(texts.categories().values) if reason == MARK else ()
+    return Found(reason=reason, marks=tuple(marks))
 
 
 def _useless(name: str, texts: Texts) -> str:
@@ -95,7 +102,7 @@ def _useless(name: str, texts: Texts) -> str:
     words = _few_words(texts)
     by_name = words and wording.SPLIT_NAME.match(name)
     if by_name or (len(words) > 1 and words <= wording.SPLIT_WORDS):
-        return "it is somebody's split mark: the hold-out is drawn anew"
+        return MARK
     return ""
 
 
@@ -132,10 +139,11 @@ def _typed(name: str, texts: Texts, source: Source) -> Found:
 def _number(name: str, texts: Texts, values: np.ndarray) -> Found:
     present = values[~np.isnan(values)]
     different = len(texts.values)
-    if (present == np.round(present)).all() and not wording.TIME.search(name):
+    is_time = wording.TIME.search(name) and not groups.is_named(name)
+    if (present == np.round(present)).all() and not is_time:
         if reason := _identifying(name, different, present):
             return Found(reason=reason)
-        if wording.IDENTIFIER.search(_snake(name)) and different > LISTED:
+        if groups.is_group(name, texts, numeric=True):
             return _group(texts)
         if wording.CODE.search(_snake(name)) and 2 < different <= LISTED:
             note = "numbers that look like codes: type: numeric if they count"
@@ -204,7 +212,7 @@ def _category(name: str, texts: Texts, dressed: str = "", note: str = "") -> Fou
         return Found(reason="it holds names or addresses of people")
     if every_row and not _words(texts):
         return Found(reason=dressed or "it is an identifier: nearly every row has its own")
-    if wording.IDENTIFIER.search(_snake(name)) and different > LISTED and repeated:
+    if groups.is_group(name, texts, numeric=False):
         return _group(texts)
     if different > ENOUGH and dressed:
         return Found(reason=dressed)

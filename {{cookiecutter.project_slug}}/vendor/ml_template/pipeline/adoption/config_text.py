@@ -11,6 +11,8 @@ from pydantic import BaseModel
 
 from ...outside.text import shown
 from ...settings.config import CONFIG_FILE, Column, Config, InputError, load_config, read_yaml
+from ...tables.arrays import FALSE, TRUE
+from ..data import wording
 from .proposal import Proposal
 
 WIDTH = 100
@@ -83,8 +85,7 @@ def render(proposal: Proposal, own: Mapping[str, str]) -> str:
     lines += ["", _CHECKS + "checks:", *(_entry(key, flow(v)) for key, v in _facts(config.checks))]
     compared = "compared group by group in evaluation and gates"
     lines += ["", f"sensitive: {flow(config.sensitive)}  # {compared}", ""]
-    share = flow({"test": config.split.test})
-    lines += [f"split: {share}  # share of the rows that is the hold-out", *_hints(proposal)]
+    lines += _split(proposal)
     return "\n".join([*lines, "", *_model(config), *_others(config, own), ""])
 
 
@@ -92,16 +93,44 @@ def _facts(part: BaseModel) -> Iterable[tuple[str, Any]]:
     return part.model_dump(exclude_defaults=True, mode="json").items()
 
 
-def _hints(proposal: Proposal) -> Iterable[str]:
-    """Other splits that the columns offer."""
+def _split(proposal: Proposal) -> Iterable[str]:
+    """The hold-out, why it is this one, and other splits that the columns offer."""
+    chosen = proposal.config.split
+    split = {"test": chosen.test}
+    if proposal.split:
+        yield f"# {_one_line(proposal.split)}"
+    if chosen.draw:
+        yield "# draw: of those tried, the one whose hold-out is like the table"
+    facts = split | chosen.model_dump(exclude_defaults=True, mode="json")
+    yield f"split: {flow(facts)}  # test: share of the rows that is the hold-out"
     for name, column in proposal.config.columns.items():
-        split = {"test": proposal.config.split.test}
         if column.type == "datetime" and not column.missing:
             why = "to learn from the past and test on the newest rows"
             yield f"# {why}: split: {flow(split | {'time': name})}"
-        if proposal.found[name].is_group:
+        if proposal.found[name].is_group and name != chosen.group:
             why = "to keep the rows of one group on one side"
             yield f"# {why}: split: {flow(split | {'group': name})}"
+        if column.type == "datetime" and not column.missing and chosen.group:
+            why = "to test on the newest rows of groups that nothing is learned from"
+            yield f"# {why}: split: {flow(split | {'time': name, 'group': chosen.group})}"
+    for name, found in proposal.found.items():
+        if found.marks and name in proposal.config.left_out:
+            yield from _marks(name, found.marks)
+
+
+def _marks(name: str, marks: tuple[str, ...]) -> Iterable[str]:
+    """How the split that a column holds is used."""
+    column = {"type": "categorical", "feature": False, "values": marks}
+    test = [mark for mark in marks if wording.HELD.fullmatch(mark)]
+    test.sort(key=lambda mark: not mark.lower().startswith("test"))
+    if "train" in name.lower():
+        test = [mark for mark in marks if mark.lower() in FALSE]
+    elif not test and set(map(str.lower, marks)) <= TRUE | FALSE:
+        test = [mark for mark in marks if mark.lower() in TRUE]
+    yield f"# to hold out what {_one_line(scalar(name))} says: split: " + _one_line(
+        flow({"column": name, "holds": test[:1] or marks[:1]})
+    )
+    yield f"# and under columns, no longer under left_out:  {scalar(name)}: {flow(column)}"
 
 
 def kept() -> tuple[dict[str, Any], str]:

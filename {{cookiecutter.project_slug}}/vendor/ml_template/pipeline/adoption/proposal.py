@@ -16,7 +16,7 @@ from ...tables import arrays
 from ...tables.table import ROW
 from ..data import leakage, personal
 from ..data.repeats import repeated
-from . import target
+from . import hold_out, target
 from .columns import Found, infer
 from .missing import markers
 from .source import Source
@@ -41,12 +41,16 @@ SPACE = {"learning_rate": [0.02, 0.2], "max_iter": [50, 300], "max_leaf_nodes": 
 
 @dataclass(frozen=True)
 class Proposal:
-    """The configuration, and what was found in the table: its rows, its target, other columns."""
+    """The configuration, and what was found in the table: its rows, its target, other columns.
+
+    split: why these rows are held out; nothing where there is nothing to say.
+    """
 
     config: Config
     rows: int
     target: target.Target
     found: Mapping[str, Found]
+    split: str = ""
 
     @property
     def unlabelled(self) -> str:
@@ -102,7 +106,10 @@ def propose(
         "model": {"params": _params(table.rows, len(wanted.classes))},
         "search": {"space": SPACE},
     }
-    return Proposal(Config.model_validate({**config, **kept}), table.rows, wanted, found)
+    made = Config.model_validate({**config, **kept})
+    chosen, why = hold_out.choose(made, found, wanted.values)
+    made = made.model_copy(update={"split": chosen})
+    return Proposal(made, table.rows, wanted, found, why)
 
 
 def _named(table: Source, key: str, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ from ...storage import pins
 from ...storage.files import digest, new_folder, write_json
 from ...storage.places import PREPARED
 from ...tables import table
-from . import own, split
-from .repeats import repeated
+from . import alike, own, split
+from .repeats import by_nature, repeated
 
 
 def run() -> None:
@@ -29,13 +30,18 @@ def run() -> None:
     unlabelled = total - data.num_rows
     _check_target(config, data)
     columns = table.columns_of(data)
-    if handed().split:  # it alone knows which rows of another table it would hold out
-        test, rule, cuts = own.hold_out(config, columns), None, None
+    if handed().split:
+        test = own.hold_out(config, columns)
+        cuts, learn = None, ~test
     else:
-        (test, cuts), rule = split.hold_out(config, columns), split.rule(config)
+        test, cuts = split.hold_out(config, columns)
+        learn = split.learned(config, columns, test, cuts)
+    # an own split, and marks, alone know which rows of another table they would hold out
+    rule = None if handed().split or config.split.column else split.rule(config)
+    neither = int((~test & ~learn).sum())
     again = int(repeated({n: v for n, v in columns.items() if n != table.ROW}).sum())
     with new_folder(PREPARED) as folder:
-        table.write_parquet(folder / "train.parquet", data.filter(pa.array(~test)))
+        table.write_parquet(folder / "train.parquet", data.filter(pa.array(learn)))
         table.write_parquet(folder / "test.parquet", data.filter(pa.array(test)))
         record = {
             "path": path.as_posix(),
@@ -44,19 +50,62 @@ def run() -> None:
             "rows": total,
             "without_target": unlabelled,
             "repeated": again,
-            "train": int((~test).sum()),
+            "train": int(learn.sum()),
             "test": int(test.sum()),
             "split": rule,
-            "cuts": cuts,
+            "cuts": cuts if rule else None,
         }
+        if neither:
+            record["neither"] = neither
         write_json(folder / "data.json", record)
     note = f", {unlabelled:,} left out: they have no {config.data.target}" if unlabelled else ""
+    if neither:
+        note += (
+            f", {neither:,} left out: later rows of groups to learn from, or earlier ones to test"
+        )
     if again:
-        note += f", {again:,} repeat another row (equal rows are kept on one side of the split)"
+        note += f", {again:,} repeat another row{_where(config)}"
     print(
         f"prepare: {total:,} rows, {len(config.columns)} columns of {path}{note} -> {PREPARED} "
         f"(train {record['train']:,}, test {record['test']:,})"
     )
+    print(f"prepare: hold-out: {alike.said(config, columns[config.data.target], test)}")
+    for warning in _unlike(config, columns, test):
+        print(f"prepare: warning: {warning}")
+
+
+def _by_rows(config: Config) -> bool:
+    """Whether rows are held out by what they are, which split.repeats and split.draw are about."""
+    by = config.split
+    return not (handed().split or by.time or by.group or by.column)
+
+
+def _where(config: Config) -> str:
+    """Where equal rows stand."""
+    if not _by_rows(config):
+        return ""
+    side = "on both sides" if config.split.repeats == "apart" else "kept on one side"
+    return f" (equal rows are {side} of the split)"
+
+
+def _unlike(config: Config, columns: table.Columns, test: np.ndarray) -> Iterator[str]:
+    """What makes the hold-out another table than the one it is of, and what to do."""
+    target = columns[config.data.target]
+    if _by_rows(config) and config.split.repeats == "together":
+        plain = {name: columns[name] for name in config.columns}
+        if why := by_nature(plain, target, config.split.test):
+            yield (
+                f"{why}: the hold-out is whole kinds of rows, none of which is learned from; set "
+                f"repeats: apart under split in {CONFIG_FILE} to hold out a share of each kind"
+            )
+    if handed().split or config.split.time or config.split.column:
+        return  # another draw would change nothing
+    if (far := alike.distance(target, test)) > alike.UNLIKE:
+        yield (
+            f"the hold-out is not like the table: {config.data.target} is {far:.1f} standard "
+            f"errors away; set draw: {config.split.draw + 1} under split in {CONFIG_FILE} for "
+            f"others"
+        )
 
 
 def _check_target(config: Config, data: pa.Table) -> None:

@@ -144,6 +144,7 @@ def parts(columns: Columns, test: np.ndarray, config: Config) -> Findings:
         return
     if split.group:
         both = _on_both_sides(columns[split.group].astype(str), test)
+        both &= ~arrays.missing(columns[split.group])
         yield from marked(columns, "overlap", split.group, both, "a group is on both sides")
     if split.time:
         late = ~test & (columns[split.time] > columns[split.time][test].min())

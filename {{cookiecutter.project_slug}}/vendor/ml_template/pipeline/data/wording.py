@@ -41,6 +41,9 @@ SPLIT_WORDS = frozenset(
     ("train", "training", "test", "testing", "val", "valid", "validation", "dev", "holdout",
      "hold-out", "eval", "predict", "unlabeled")
 )  # fmt: skip
+HELD = re.compile(
+    r"test(ing)?|hold-?out|eval|val(id(ation)?)?|dev", re.IGNORECASE
+)  # a mark of them
 # a number with a sign, a currency or a unit: "1,234", "$5", "USD 12.50", "7 %", "48 kg"; not "C83"
 DRESSED = re.compile(
     r"^([^\w\s]{0,3}|[A-Za-z]{1,3}\.?\s)[+-]?\s?\d{1,3}"

@@ -113,7 +113,7 @@ def _fair(
     theirs = model.identity["data"]
     if theirs.get("split") is None or theirs["split"] != data.get("split"):
         return None
-    rows = np.flatnonzero(split.held(config, test, theirs["cuts"]))
+    rows = np.flatnonzero(split.held_before(config, test, theirs["cuts"]))
     whole = not model.labels or len(np.unique(known[rows])) == len(model.labels)
     return rows if len(rows) >= FEWEST and whole else None
 

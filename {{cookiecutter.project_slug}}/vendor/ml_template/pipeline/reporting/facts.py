@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...model.shapes import Evaluation, Verdict
 from ...settings.config import Config
 from ...storage.places import STARTER
+from ...tables import small
 from . import tables
 from .tables import Json, Table, number
 
@@ -63,7 +64,7 @@ def gather(
             f"naive baseline {number(evaluation['baseline'][evaluation['headline']])}",
         ],
         rows_notes=[
-            f"never seen in training ({evaluation['data']['train']:,} rows)",
+            *_held_out(config, evaluation),
             _classes(evaluation["classes"]),
         ],
         gates=tables.gates(verdict),
@@ -81,6 +82,21 @@ def gather(
             f"probable class."
         ),
     )
+
+
+def _held_out(config: Config, evaluation: Evaluation) -> Iterator[str]:
+    """What the hold-out is beside the rows that were learned from."""
+    data, split = evaluation["data"], config.split
+    yield f"never seen in training ({data['train']:,} rows)"
+    if data.get("split") is None:  # a split of the project's own, or marks: only they know
+        return
+    if split.group:
+        yield f"nor any other row of the same {split.group}"
+    if split.repeats == "apart":
+        again = tables.number(small.count(data["repeated"], config.report.min_cell))
+        yield f"but equal ones were: {again} of {data['rows']:,} rows repeat another"
+    if data.get("neither"):
+        yield f"{data['neither']:,} rows are on neither side"
 
 
 def _classes(counts: Mapping[str, int | str]) -> str:

@@ -18,11 +18,12 @@ from ...storage.files import digest_json, read_json, write_json
 from ...storage.places import PREPARED
 from ...tables import table
 from ...tables.table import Columns
-from ..data.split import hold_out
+from ..data import split
 from .fit import fit
 
 SEARCH = Path("reports/search.json")
 PARTS = 2
+Fold = tuple[np.ndarray, np.ndarray]  # rows to learn from, rows to validate on
 
 
 def run(settings: dict[str, Any]) -> None:
@@ -55,7 +56,7 @@ def search(config: Config, columns: Columns) -> dict[str, Any]:
     """
     metric = measures.headline(config)
     trials = [trial for part in range(1, PARTS + 1) for trial in tries(config, columns, part)]
-    configured = _score(config, columns, list(folds(config, columns)), metric, {})
+    configured = _score(config, columns, folds(config, columns), metric, {})
     best = max(trials, key=lambda trial: trial["value"])
     better = best["value"] > configured
     return {
@@ -93,14 +94,14 @@ def _study(config: Config, columns: Columns, part: int) -> list[dict[str, Any]]:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    metric, masks = measures.headline(config), list(folds(config, columns))
+    metric, parts = measures.headline(config), folds(config, columns)
     count = (config.search.trials + PARTS - part) // PARTS
 
     def objective(trial: optuna.Trial) -> float:
         say(f"search: part {part} of {PARTS}, trial {trial.number + 1} of {count}")
         space = config.search.space.items()
         drawn = {name: _draw(trial, name, choice) for name, choice in space}
-        return _score(config, columns, masks, metric, drawn)
+        return _score(config, columns, parts, metric, drawn)
 
     sampler = optuna.samplers.TPESampler(seed=config.seed + part - 1)
     study = optuna.create_study(direction="maximize", sampler=sampler)
@@ -108,12 +109,20 @@ def _study(config: Config, columns: Columns, part: int) -> list[dict[str, Any]]:
     return [{"value": trial.value, "params": trial.params} for trial in study.trials]
 
 
-def folds(config: Config, columns: Columns) -> list[np.ndarray]:
-    """One boolean mask (n,) a fold, True for its validation rows, split as the hold-out was."""
-    split = config.split.model_copy(update={"test": 1 / (config.search.folds + 1)})
+def folds(config: Config, columns: Columns) -> list[Fold]:
+    """Booleans (n,) of each fold, rows to learn from and to validate on: split as the hold-out was.
+
+    Where a column of marks made that, rows are drawn: it says nothing of folds.
+    """
+    share = {"test": 1 / (config.search.folds + 1), "column": None, "holds": ()}
+    rule = config.split.model_copy(update=share)
     seeds = range(config.seed + 1, config.seed + 1 + config.search.folds)
-    configs = [config.model_copy(update={"split": split, "seed": seed}) for seed in seeds]
-    return [hold_out(fold, columns)[0] for fold in configs]
+    return [_fold(config.model_copy(update={"split": rule, "seed": s}), columns) for s in seeds]
+
+
+def _fold(config: Config, columns: Columns) -> Fold:
+    test, cuts = split.hold_out(config, columns)
+    return split.learned(config, columns, test, cuts), test
 
 
 def _draw(trial: Any, name: str, choice: list[Any]) -> Any:
@@ -129,12 +138,12 @@ def _draw(trial: Any, name: str, choice: list[Any]) -> Any:
 
 
 def _score(
-    config: Config, columns: Columns, masks: list[np.ndarray], metric: str, params: dict[str, Any]
+    config: Config, columns: Columns, parts: list[Fold], metric: str, params: dict[str, Any]
 ) -> float:
     measured, scores = measures.known(config)[metric], []
-    for mask in masks:
-        encoder, estimator = fit(config, table.take(columns, ~mask), **params)
-        rows = table.take(columns, mask)
+    for learn, test in parts:
+        encoder, estimator = fit(config, table.take(columns, learn), **params)
+        rows = table.take(columns, test)
         answer = forms.plain_scorer(estimator)(encoder.apply(rows))
         truth = metrics.encode_target(rows[config.data.target], config.data.labels)
         weights = np.ones((1, len(truth)))

@@ -1,0 +1,43 @@
+"""`split` of model_config.yaml: which rows are held out.
+
+Defaults of what came later are left out of every dump: older digests stay what they are.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from .strict import Names, Strict
+
+Repeats = Literal["together", "apart"]
+
+
+class Split(Strict):
+    """The hold-out: a share of the rows; the newest ones by `time`, whole groups by `group`.
+
+    time and group: the newest rows of groups that no row is learned from.
+    column: the rows in which it says one of `holds`, whatever share they are.
+    repeats: rows that are equal in every column stand on one side, or on both by their share.
+    draw: another one holds out other rows of the same kind; `seed` does too, and more than that.
+    """
+
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    time: str | None = None
+    group: str | None = None
+    column: Annotated[str | None, Field(exclude_if=lambda v: v is None)] = None
+    holds: Annotated[Names, Field(exclude_if=lambda v: v == ())] = ()
+    repeats: Annotated[Repeats, Field(exclude_if=lambda v: v == "together")] = "together"
+    draw: Annotated[int, Field(ge=0, lt=2**16, exclude_if=lambda n: n == 0)] = 0
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Split:
+        if (self.column is None) != (self.holds == ()):
+            raise ValueError("column and holds belong together: holds: [test] names the hold-out")
+        drawn = (self.time, self.group, self.repeats, self.draw) != (None, None, "together", 0)
+        if self.column and drawn:
+            raise ValueError("column says which rows are held out: remove the other keys")
+        if self.repeats == "apart" and (self.time or self.group):
+            raise ValueError("repeats belongs to a split by rows: remove it, or time and group")
+        return self
