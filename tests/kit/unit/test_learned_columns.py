@@ -2,15 +2,17 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from ml_template.model import texts
 from ml_template.model.encoder import Encoder
-from ml_template.pipeline.training import encoding, supervised
+from ml_template.pipeline.training import encoding, fit, supervised
 from ml_template.settings.config import Config, InputError
 from ml_template.tables.arrays import Columns
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import Ridge
 from sklearn.preprocessing import TargetEncoder
 
 N = 3_000
@@ -157,8 +159,6 @@ def test_categories_beside_wide_columns_are_found_at_their_place() -> None:
 def test_an_encoding_of_another_type_of_column_is_refused(
     column: dict[str, object], fault: str
 ) -> None:
-    from pathlib import Path
-
     content = {"data": {"path": "x", "target": "y", "task": "regression"}, "columns": {"x": column}}
     with pytest.raises(InputError, match=fault):
         Config.checked(Path("model_config.yaml"), content)
@@ -252,6 +252,25 @@ def test_texts_alone_that_no_one_learns_from_are_named() -> None:
         encoding.fit(messages(), ["note"], {"note"}, "ordinal")
 
 
-def test_a_text_of_ten_thousand_letters_takes_milliseconds() -> None:
+def test_a_text_of_ten_thousand_marks_is_scored() -> None:
     state = {"unit": "characters", "terms": {}, "intercepts": [0.0], "missing": [0.0]}
     assert math.isfinite(texts.scorer(state)("\u0301" * 10_000)[0])
+
+
+def test_an_estimator_is_trained_on_the_columns_that_are_cross_fitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+
+    class Seeing(Ridge):
+        def fit(self, matrix: np.ndarray, truth: np.ndarray) -> "Seeing":
+            seen.append(matrix)
+            return super().fit(matrix, truth)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(fit, "function", lambda _: lambda config: Seeing())
+    columns = postcodes()
+    config = configured(ZIP | {"size": {"type": "numeric"}}, "regression")
+    encoder, _ = fit.fit(config, columns)
+    np.testing.assert_array_equal(seen[0], fitted(config, columns, "onehot")[1])
+    assert abs(seen[0][:, 0] - encoder.apply(columns)[:, 0]).max() > 0.1
+    np.testing.assert_array_equal(seen[0][:, 1], encoder.apply(columns)[:, 1])
