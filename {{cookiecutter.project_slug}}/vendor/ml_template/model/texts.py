@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from itertools import pairwise
+from operator import mul
 from typing import Any, Literal
 
 Unit = Literal["words", "characters"]
@@ -21,7 +22,7 @@ _WORDS = re.compile(r"\b\w\w+\b").findall
 def words(text: str) -> Iterable[str]:
     """Words of two letters and more, and pairs of neighbours."""
     found: list[str] = _WORDS(text.lower())
-    return found + [f"{left} {right}" for left, right in pairwise(found)]
+    return found + list(map(" ".join, pairwise(found)))
 
 
 def characters(text: str) -> Iterable[str]:
@@ -52,14 +53,15 @@ def scorer(state: dict[str, Any]) -> Callable[[str | None], list[float]]:
         for term in grams(text):
             if term in terms:
                 counts[term] = counts.get(term, 0) + 1
-        square, sums = 0.0, [0.0] * len(intercepts)
-        for term, count in counts.items():
-            idf, *weights = terms[term]
-            value = idf if count == 1 else (1.0 + math.log(count)) * idf
-            square += value * value
-            for at, weight in enumerate(weights):
-                sums[at] += value * weight
-        length = math.sqrt(square) or 1.0
-        return [total / length + base for total, base in zip(sums, intercepts, strict=True)]
+        if not counts:
+            return list(intercepts)
+        idfs, *weights = zip(*map(terms.__getitem__, counts), strict=True)
+        values = [
+            idf if count == 1 else (1.0 + math.log(count)) * idf
+            for idf, count in zip(idfs, counts.values(), strict=True)
+        ]
+        length = math.sqrt(math.fsum(map(mul, values, values)))
+        pairs = zip(weights, intercepts, strict=True)
+        return [math.fsum(map(mul, values, column)) / length + base for column, base in pairs]
 
     return score
