@@ -13,6 +13,7 @@ from ml_template.pipeline.adoption import adopt
 from ml_template.pipeline.data import prepare, validate
 from ml_template.pipeline.training import train
 from ml_template.registry import versioning
+from ml_template.serving.records import Records, RefusedError
 from ml_template.settings.config import Config, load_config
 from ml_template.storage.places import CANDIDATE, PREPARED
 from ml_template.tables import table
@@ -85,6 +86,7 @@ def test_few_labels_are_listed_as_before() -> None:
         ("passenger", pairs(PEOPLE, PEOPLE), "names or addresses of people"),
         ("patient_name", pairs(PEOPLE, PEOPLE), "names or addresses of people"),
         ("mail", [f"user{at}@example.com" for at in range(ROWS)], "identifier"),
+        ("dump", [f"{at} {at * 7} {at % 9} {at % 7} {at % 5}" for at in range(ROWS)], "free text"),
         ("ticket", [f"t{at if at % 4 else 7}" for at in range(ROWS)], "are no categories"),
     ],
 )
@@ -179,3 +181,34 @@ def test_five_thousand_postcodes_are_worth_what_they_know() -> None:
     batch = model.predict(test)
     alone = [model.predict(table.take(test, np.array([row])))[0] for row in range(50)]
     np.testing.assert_array_equal(alone, batch[:50])
+
+
+def test_a_service_answers_unseen_labels_and_texts_of_any_script_as_a_table_does() -> None:
+    values = pairs(COLOURS, NOUNS)
+    towns = [f"town{at}" if at % 9 else None for at in DRAW.integers(0, 300, ROWS)]
+    adopted(item=values, town=towns, x=numbers(), y=np.array(["a", "b", "c"])[np.arange(ROWS) % 3])
+    model, _ = trained()
+    assert len(model.encoder.state) == 3
+    assert model.encoder.width == 7
+    records = Records(model, 100)
+    sent = [
+        {"item": "oak Lamp 👍🏽 İstanbul مرحبا 北京", "town": "never seen", "x": 0.5},
+        {"item": "!!!", "town": None, "x": 0.5},
+        {"item": "red vase", "town": "town7", "x": -1.0},
+    ]
+    columns = records.columns(records.check({"records": sent}))
+    batch = model.predict(columns)
+    assert np.isfinite(batch).all()
+    alone = [model.predict(records.columns([record]))[0] for record in sent]
+    np.testing.assert_array_equal(alone, batch)
+    with pytest.raises(RefusedError) as refused:
+        records.check({"records": [sent[0] | {"item": "x" * 10_001}]})
+    assert refused.value.faults == [("records[0].item", "must have at most 10,000 letters")]
+
+
+@pytest.mark.parametrize("rows", [40, 60])
+def test_a_small_table_of_messages_is_adopted(rows: int) -> None:
+    values = [f"we {'like' if at % 2 else 'hate'} the {COLOURS[at % 10]} x{at}" for at in range(60)]
+    labels = ["yes" if at % 2 else "no" for at in range(60)]
+    config = adopted(message=values[:rows], y=labels[:rows])
+    assert config.columns["message"].encoding == "words"

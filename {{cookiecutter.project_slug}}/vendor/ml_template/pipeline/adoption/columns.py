@@ -205,7 +205,7 @@ def _category(name: str, texts: Texts, dressed: str = "", note: str = "") -> Fou
     repeated = different <= max(2, present / 2) or present < ENOUGH
     if wording.PERSON.search(_snake(name)) and different > ENOUGH:
         return Found(reason="it holds names or addresses of people")
-    unit = writing.unit(texts) if different > LISTED else None
+    unit = writing.unit(texts) if every_row or different > LISTED else None
     long = writing.is_long(texts)
     if unit and wording.WHO.search(name):
         return Found(reason="it holds names or addresses of people")
@@ -218,7 +218,8 @@ def _category(name: str, texts: Texts, dressed: str = "", note: str = "") -> Fou
     if unit and (long or not _again(texts)):
         return _text(texts, unit)
     if long and different > LISTED:
-        return Found(reason="it is free text whose words do not come again")
+        why = "its words do not come again, make features of it in features.py"
+        return Found(reason=f"it is free text: {why}")
     if not (_again(texts) if different > LISTED else repeated):
         return Found(reason=f"{different:,} different texts in {present:,} rows are no categories")
     if different > LISTED:
