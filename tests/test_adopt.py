@@ -165,3 +165,33 @@ def test_a_real_table_ends_in_a_model_or_an_honest_refusal(lived: Path, tmp_path
     make(project, "adopt", f"DATA={SHARED}", "TARGET=target", "SENSITIVE=")
     make(project, "run")
     assert 0.65 < metrics(project)["roc_auc"]["value"] < 0.9
+
+
+def letters(path: Path, rows: int = 1500) -> None:
+    """Letters to a shop: a text, a postcode of five digits, and whether somebody complained."""
+    draw = random.Random(1)
+    bad, good = ["late", "broken", "refund", "angry"], ["thanks", "lovely", "quick", "perfect"]
+    often = {code: draw.random() for code in draw.sample(range(10_000, 99_999), 200)}
+    lines = ["plz,letter,complaint"]
+    for number in range(rows):
+        code, share = draw.choice(list(often.items()))
+        yes = draw.random() < share
+        words = draw.choices(bad if yes else good, k=2) + draw.choices(bad + good, k=3)
+        lines.append(f"{code},{' '.join(words)} order {number},{'yes' if yes else 'no'}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_postcodes_and_texts_become_a_model_that_learned_from_both(
+    lived: Path, tmp_path: Path
+) -> None:
+    project = twin(lived, tmp_path / "project")
+    letters(tmp_path / "letters.csv")
+    said = make(project, "adopt", f"DATA={tmp_path / 'letters.csv'}", "TARGET=complaint")
+    assert "learned from 'plz'" in said
+    columns = config(project)["columns"]
+    assert columns["plz"] == {"type": "categorical", "encoding": "target"}
+    assert columns["letter"] == {"type": "text", "encoding": "words"}
+    make(project, "run")
+    assert metrics(project)["roc_auc"]["value"] > 0.9
+    report = (project / "reports/report.html").read_text(encoding="utf-8")
+    assert "lovely" not in report

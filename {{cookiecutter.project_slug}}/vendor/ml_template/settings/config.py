@@ -27,6 +27,9 @@ SPLIT_BY = ("time", "group", "column")
 
 Task = Literal["binary", "multiclass", "regression"]
 # Left out of every dump where it is not given: older digests of a configuration stay what they are.
+Own = Annotated[
+    Literal["target", "words", "characters"] | None, Field(exclude_if=lambda v: v is None)
+]
 Thousands = Annotated[Literal[".", ",", "none"] | None, Field(exclude_if=lambda v: v is None)]
 
 
@@ -84,6 +87,7 @@ class Column(Strict):
     max_length: Annotated[int, Field(ge=1, exclude_if=lambda n: n == MAX_LENGTH)] = MAX_LENGTH
     format: str | None = None
     thousands: Thousands = None  # the sign between thousands; the other one is the decimal sign
+    encoding: Own = None  # learned: by the mean target of a label, or from the terms of a text
 
     @model_validator(mode="after")
     def _fits_type(self) -> Column:
@@ -99,6 +103,11 @@ class Column(Strict):
             raise ValueError("format belongs to datetime columns")
         if not self.is_text and self.max_length != MAX_LENGTH:
             raise ValueError("max_length belongs to categorical and text columns")
+        kind = {"target": "categorical", "words": "text", "characters": "text"}.get(
+            self.encoding or "", self.type
+        )
+        if self.type != kind:
+            raise ValueError(f"encoding: {self.encoding} belongs to {kind} columns")
         return self
 
     @property

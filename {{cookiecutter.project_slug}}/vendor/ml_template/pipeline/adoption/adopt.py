@@ -109,6 +109,14 @@ def _summary(proposal: Proposal) -> Iterable[str]:
     for name, column in config.columns.items():
         if not column.feature and name not in config.sensitive:
             yield f"  not a feature {name!r}: {proposal.found[name].note}"
+    yield from (
+        f"  learned from {name!r}: {proposal.found[name].note}"
+        for name, column in config.columns.items()
+        if column.encoding
+    )
+    for check, names in config.checks.allow.model_dump().items():
+        if names:
+            yield f"  checks.allow.{check}: {', '.join(names)}: some of the texts hold it"
     said = {name: proposal.found[name].said for name in config.columns} | {data.target: target.said}
     yield from (f"  numbers of {name!r}: {what}" for name, what in said.items() if what)
     for name, reason in list(config.left_out.items())[:MOST_SHOWN]:

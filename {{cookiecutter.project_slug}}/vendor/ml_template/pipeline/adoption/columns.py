@@ -11,19 +11,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ...model.profile import LEAST
+from ...model.texts import Unit
 from ...settings.config import MAX_LENGTH, Column
 from ...tables import table
 from ...tables.arrow import UnfitError, is_moment, is_number, moments
 from ..data import wording
-from . import amounts, groups, times
+from . import amounts, groups, times, writing
 from .source import Source
 from .texts import Texts, as_texts, shown
 
-# Limits, in one place. A category is worth learning when its values come again (5 rows each on
-# average); nobody reads a list of more than 50; below 20 rows "all different" says nothing.
+# Limits, in one place. A category is worth learning when half of the rows have one that comes
+# again; nobody reads a list of more than 50; below 20 rows "all different" says nothing.
 LISTED = 50
-MOST_CATEGORIES = 1000
-ROWS_PER_CATEGORY = 5
+AGAIN = 0.5
 ENOUGH = 20
 NEARLY_ALL = 0.95
 FEWEST, NEARLY_NONE = 20, 0.02  # values, and their share: the hold-out may have them all
@@ -145,7 +146,9 @@ def _number(name: str, texts: Texts, values: np.ndarray) -> Found:
             return Found(reason=reason)
         if groups.is_group(name, texts, numeric=True):
             return _group(texts)
-        if wording.CODE.search(_snake(name)) and 2 < different <= LISTED:
+        if wording.CODE.search(_snake(name)) and (
+            2 < different <= LISTED or (different > LISTED and _again(texts))
+        ):
             note = "numbers that look like codes: type: numeric if they count"
             return _category(name, texts, note=note)
     low, high = float(present.min()), float(present.max())
@@ -210,20 +213,40 @@ def _category(name: str, texts: Texts, dressed: str = "", note: str = "") -> Fou
     repeated = different <= max(2, present / 2) or present < ENOUGH
     if wording.PERSON.search(_snake(name)) and different > ENOUGH:
         return Found(reason="it holds names or addresses of people")
-    if every_row and not _words(texts):
+    unit = writing.unit(texts) if every_row or different > LISTED else None
+    long = writing.is_long(texts)
+    if unit and wording.WHO.search(name):
+        return Found(reason="it holds names or addresses of people")
+    if every_row and not unit and not long:
         return Found(reason=dressed or "it is an identifier: nearly every row has its own")
     if groups.is_group(name, texts, numeric=False):
         return _group(texts)
     if different > ENOUGH and dressed:
         return Found(reason=dressed)
-    if _words(texts) and different > LISTED:
-        return Found(reason="it is free text: make features of it in features.py")
-    most = max(LISTED, min(MOST_CATEGORIES, present // ROWS_PER_CATEGORY))
-    if different > most or not repeated:
+    if unit and (long or not _again(texts)):
+        return _text(texts, unit)
+    if long and different > LISTED:
+        why = "its words do not come again, make features of it in features.py"
+        return Found(reason=f"it is free text: {why}")
+    if not (_again(texts) if different > LISTED else repeated):
         return Found(reason=f"{different:,} different texts in {present:,} rows are no categories")
     if different > LISTED:
-        return _labelled(texts, note or f"{different:,} different values")
+        seen = f"{different:,} labels: each is the mean of the target of its rows"
+        return _labelled(texts, f"{note}; {seen}" if note else seen, encoding="target")
     return _labelled(texts, note, values=tuple(sorted(texts.values)))
+
+
+def _again(texts: Texts) -> bool:
+    """Whether most rows have a value that another row has too."""
+    texts = texts.categories()
+    return bool(texts.counts[texts.counts > 1].sum() >= AGAIN * texts.filled)
+
+
+def _text(texts: Texts, unit: Unit) -> Found:
+    note = f"text: TF-IDF of its {unit}, those of {LEAST} rows and more, into a linear score"
+    longest = max(MAX_LENGTH, *map(len, texts.values))
+    column = Column(type="text", missing=texts.has_gaps, max_length=longest, encoding=unit)
+    return Found(column, texts.in_rows(texts.values, None), note=note)
 
 
 def _group(texts: Texts) -> Found:
@@ -236,8 +259,3 @@ def _labelled(texts: Texts, note: str, **more: Any) -> Found:
     longest = max(MAX_LENGTH, *map(len, texts.values))
     column = Column(type="categorical", missing=texts.has_gaps, max_length=longest, **more)
     return Found(column, texts.in_rows(texts.values, None), note=note)
-
-
-def _words(texts: Texts) -> bool:
-    some = texts.values[:1000]
-    return sum(len(value.split()) for value in some) >= 4 * len(some)

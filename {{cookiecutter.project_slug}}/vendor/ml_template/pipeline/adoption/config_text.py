@@ -23,7 +23,9 @@ _HEAD = """\
 # Written by `make adopt` for {path}: {rows:,} rows. Correct what it guessed wrong.
 """
 _COLUMNS = """\
-# type: numeric, categorical, boolean, datetime or text (text is only for features.py)
+# type: numeric, categorical, boolean, datetime or text (without encoding only for features.py)
+# encoding: of a categorical column target = a label is the mean of the target of its rows; of a
+#   text words or characters = TF-IDF of terms into a linear score; both learned from other rows
 # feature: false = read and checked, never seen by the model
 # missing: true = may be empty;  min, max = a value outside is refused (wider than what was seen)
 # values = the known categories;  unseen: allow or refuse others

@@ -24,6 +24,7 @@ from .texts import numbers
 
 LONGEST_NAME = 300
 MOST_SHOWN = 30
+FEW_PERSONAL = 0.1  # share of the rows
 HEADLESS = "its first line looks like data: add a line with the column names"
 NEAR = 0.75  # likeness of two names, from which on one may be meant by the other
 
@@ -77,7 +78,8 @@ def propose(
             raise InputError(
                 f"SENSITIVE: {key!r} cannot be compared group by group: {left_out[key]}"
             )
-    left_out |= _leaks(found, wanted, sensitive) | _personal(found, sensitive)
+    told, allowed = _personal(found, sensitive)
+    left_out |= _leaks(found, wanted, sensitive) | told
     if table.unnamed:
         left_out[""] = f"{table.unnamed} without a name"
     columns = _columns(found, left_out, sensitive)
@@ -85,7 +87,7 @@ def propose(
         reasons = "; ".join(f"{key!r}: {why}" for key, why in list(left_out.items())[:MOST_SHOWN])
         raise InputError(f"{table.path}: no column is left to learn {name!r} from: {reasons}")
     config: dict[str, Any] = {
-        "checks": _checks(table, name, found, columns),
+        "checks": _checks(table, name, found, columns) | ({"allow": allowed} if allowed else {}),
         "data": {
             "path": place.as_posix(),
             "target": name,
@@ -103,8 +105,7 @@ def propose(
         "left_out": left_out,
         "sensitive": sensitive,
         "split": {"test": 0.3 if table.rows < 500 else 0.2},
-        "model": {"params": _params(table.rows, len(wanted.classes))},
-        "search": {"space": SPACE},
+        **_model(columns, table.rows, wanted.classes),
     }
     made = Config.model_validate({**config, **kept})
     chosen, why = hold_out.choose(made, found, wanted.values)
@@ -169,13 +170,24 @@ def _leaks(
     return reasons
 
 
-def _personal(found: Mapping[str, Found], sensitive: list[str]) -> dict[str, str]:
-    """Reason for each column whose texts hold personal data or formulas."""
-    return {
-        name: f"it holds {what}"
-        for name, column in found.items()
-        if column.values.dtype == object and name not in sensitive
-        for _, what, _ in personal.findings(column.values)
+def _personal(
+    found: Mapping[str, Found], sensitive: list[str]
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Reason for each column whose texts hold personal data or formulas; and {check: columns}.
+
+    The latter are written texts of which few hold such: their model keeps frequent terms only.
+    """
+    reasons, allowed = {}, dict[str, list[str]]()
+    for name, column in found.items():
+        if column.column is None or column.values.dtype != object or name in sensitive:
+            continue
+        for check, what, wrong in personal.findings(column.values):
+            if column.column.type != "text" or wrong.mean() > FEW_PERSONAL:
+                reasons[name] = f"it holds {what}"
+            elif name not in allowed.setdefault(check, []):
+                allowed[check].append(name)
+    return reasons, {
+        check: kept for check, names in allowed.items() if (kept := sorted({*names} - {*reasons}))
     }
 
 
@@ -183,8 +195,9 @@ def _columns(
     found: Mapping[str, Found], left_out: Mapping[str, str], sensitive: list[str]
 ) -> dict[str, Column]:
     """What is not left out, and what is sensitive as no feature."""
+    unseen = {"feature": False, "encoding": None}
     return {
-        name: each.column.model_copy(update={"feature": False} if name in sensitive else {})
+        name: each.column.model_copy(update=unseen if name in sensitive else {})
         for name, each in found.items()
         if each.column and name not in left_out
     }
@@ -208,6 +221,16 @@ def _checks(
 
 def _with_room(share: float, room: float = 0.01) -> float:
     return min(1.0, math.ceil(100 * (share * 1.5 + room)) / 100)
+
+
+def _model(
+    columns: Mapping[str, Column], rows: int, classes: tuple[str, ...]
+) -> dict[str, dict[str, Any]]:
+    """Trees; but where nothing is learned from but texts, their linear scores are the answer."""
+    if all(c.type == "text" for c in columns.values() if c.feature):
+        space: dict[str, Any] = {"C" if classes else "alpha": [0.01, 10.0]}
+        return {"model": {"estimator": "linear"}, "search": {"space": space}}
+    return {"model": {"params": _params(rows, len(classes))}, "search": {"space": SPACE}}
 
 
 def _params(rows: int, classes: int) -> dict[str, Any]:

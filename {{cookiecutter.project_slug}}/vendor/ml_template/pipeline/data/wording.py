@@ -24,12 +24,19 @@ IDENTIFIER = re.compile(
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 CODE = re.compile(
     r"(^|[\s_.\-])(code|codes|type|category|cat|zip|zipcode|postcode|postal|region|zone|district|"
-    r"status|kind|cluster|department|dept|id)$", re.IGNORECASE
+    r"status|kind|cluster|department|dept|id|plz|postleitzahl|postcodes|postalcode|postnummer|"
+    r"pincode|naics|fips)$|^(code|cod|código|codigo|codice)[\s_.\-]", re.IGNORECASE
 )  # fmt: skip
 PERSON = re.compile(
-    r"^((first|last|full|middle|family|given|sur|customer|client|person|user)[\s_.\-]?)?name$|"
+    r"^((first|last|full|middle|family|given|sur|customer|client|person|user|patient|passenger|"
+    r"employee|student|teacher|doctor|author|owner|driver|guest|contact|nick)[\s_.\-]?)?name$|"
     r"e-?mail|phone|mobile|address|passport|^ssn$|^iban$", re.IGNORECASE
 )  # fmt: skip
+WHO = re.compile(  # whose texts are their names
+    r"^(patient|passenger|employee|student|teacher|doctor|author|applicant|customer|client|person|"
+    r"user|driver|owner|guest|contact|seller|buyer|manager|agent|player|people|who)s?$",
+    re.IGNORECASE,
+)
 TIME = re.compile(r"date|time|day|year|month|stamp|(^|_)(dt|ts|at|on)$", re.IGNORECASE)
 SPLIT_NAME = re.compile(
     r"^_*(is_?)?(test|train|training|holdout|hold_out|validation|val)_*(set|flag|mark|split|fold)$|"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,23 @@ import numpy as np
 from ...model.encoder import Encoder, Encoding, number
 from ...project import function
 from ...tables.arrays import Columns, missing, rows, take
+from .supervised import Learned
 
 MAX_CATEGORIES = {"ordinal": 254, "onehot": 50}  # 254: histogram gradient boosting has 255 bins
 _SOME = 8  # rows on which features.py must do alone as it does in the table
 
 
-def fit(columns: Columns, inputs: list[str], texts: set[str], encoding: Encoding) -> Encoder:
+def fit(
+    columns: Columns,
+    inputs: list[str],
+    texts: set[str],
+    encoding: Encoding,
+    learned: Mapping[str, Learned] | None = None,
+) -> Encoder:
     """Encoder of the columns `inputs` and what features.py adds; `texts` are only for features.py.
 
-    Raises ValueError for a column without one value and for an array features.py got wrong.
+    `learned` have an encoding of their own. Raises ValueError for a column without one value, for
+    an array features.py got wrong, and where nothing is left to learn from.
     """
     known = {name: columns[name] for name in inputs}
     known |= checked_features(known)
@@ -28,10 +37,16 @@ def fit(columns: Columns, inputs: list[str], texts: set[str], encoding: Encoding
             continue
         if missing(values).all():
             raise ValueError(f"{name!r} is empty in all training rows: give it feature: false")
-        if values.dtype == object:
+        if learned and name in learned:
+            state.append({"name": name} | learned[name].state)
+        elif values.dtype == object:
             state.append({"name": name} | _fit_categories(values, encoding))
         else:
             state.append({"name": name} | _fit_number(values, encoding))
+    if not state:
+        raise ValueError(
+            "nothing but texts, which are only for features.py: give one `encoding: words`"
+        )
     return Encoder(inputs, state)
 
 

@@ -12,7 +12,7 @@ from ...model.encoder import Encoder, Encoding
 from ...project import function
 from ...settings.config import CONFIG_FILE, Config, InputError
 from ...tables.table import Columns
-from . import encoding
+from . import encoding, supervised
 
 
 def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]:
@@ -21,16 +21,18 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]
     Raises InputError for parameters scikit-learn refuses and for a fault of features.py.
     """
     estimator = function("build")(config, **changes)
-    texts = {name for name, column in config.features.items() if column.type == "text"}
+    features, how = config.features, chosen(config, estimator)
+    texts = {name for name, c in features.items() if c.type == "text" and not c.encoding}
     try:
-        fitted = encoding.fit(columns, list(config.features), texts, chosen(config, estimator))
+        learned = supervised.learn(config, columns, how)
+        fitted = encoding.fit(columns, list(features), texts, how, learned)
     except ValueError as error:
         raise InputError(str(error)) from error
     if "categorical_features" in estimator.get_params():
         estimator.set_params(categorical_features=fitted.categorical or None)
     try:
         truth = metrics.encode_target(columns[config.data.target], config.data.labels)
-        estimator.fit(fitted.apply(columns), truth)
+        estimator.fit(supervised.training_matrix(fitted, columns, learned), truth)
     except InvalidParameterError as error:
         raise InputError(f"{CONFIG_FILE}: model.params: {error}") from None
     return fitted, estimator

@@ -80,6 +80,8 @@ def probe_rows(config: Config, columns: Columns) -> Columns:
 
 
 def _spread(values: np.ndarray, shares: np.ndarray, column: Column) -> np.ndarray:
+    if column.type == "text":
+        return np.full(len(shares), TEXT, dtype=object)
     if values.dtype == object:
         seen = Counter(values[~arrays.missing(values)].tolist())
         listed = set(column.values or ())
