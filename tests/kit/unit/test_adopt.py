@@ -97,7 +97,8 @@ def test_a_category_longer_than_texts_usually_are_has_its_own_limit(
         ("_is_test", cycle("True", "False", "False"), "split mark"),
         ("part", cycle("train", "test", "train"), "split mark"),
         ("note", [f"some words about row {at} and more" for at in range(ROWS)], "free text"),
-        ("paid", [f"${at * 13}.50" for at in range(ROWS)], "plain numbers"),
+        ("paid", [f"{'$€'[at % 2]}{at * 13}.50" for at in range(ROWS)], "not of one unit"),
+        ("more", [f">{at * 13}.50" for at in range(ROWS)], "plain numbers"),
         ("when", cycle("2026-01-31", "12/24/2025"), "not all of one form"),
     ],
 )
@@ -115,7 +116,10 @@ def test_a_trap_is_left_out_with_its_reason(
     [
         ([*range(1000, 2200), "5 kg"], "row 1,201 holds '5 kg'"),
         ([-12, 12.5, *(f"{at % 30} kg" for at in range(200))], "written like '0 kg'"),
-        (["none of it", *(f"{at % 30} kg" for at in range(200))], "written like '0 kg'"),
+        (
+            ["none of it", *(f"{at % 30} kg" for at in range(200))],
+            "numbers like '0 kg', but row 1 holds 'none of it'",
+        ),
         ([-12, 12.5, *(f"{at % 30 + 4},000 kg" for at in range(200))], "written like '4,000 kg'"),
     ],
 )

@@ -15,6 +15,7 @@ from .strict import Number as Number
 from .strict import Strict as Strict
 from .strict import explain as explain
 from .strict import read_yaml as read_yaml
+from .written import How, Thousands
 
 CONFIG_FILE = Path("model_config.yaml")
 GATES_FILE = Path("gates.yaml")
@@ -23,8 +24,6 @@ MAX_LENGTH = 10_000
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 
 Task = Literal["binary", "multiclass", "regression"]
-# Left out of every dump where it is not given: older digests of a configuration stay what they are.
-Thousands = Annotated[Literal[".", ",", "none"] | None, Field(exclude_if=lambda v: v is None)]
 
 
 class Data(Strict):
@@ -39,6 +38,7 @@ class Data(Strict):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     decimal: Literal[".", ","] = "."
     thousands: Thousands = None  # of the target, where that is a number
+    written: How = None  # and that too
     encoding: str = "utf-8"
     memory_gb: Annotated[Number, Field(gt=0)] | None = None  # a table may need; null: the machine's
 
@@ -48,8 +48,9 @@ class Data(Strict):
             if self.classes or self.positive is not None:
                 raise ValueError("classes and positive belong to classification: remove them")
             return self
-        if self.thousands is not None:
-            raise ValueError("thousands belongs to regression: it is of the target's numbers")
+        for key in ("thousands", "written"):
+            if getattr(self, key) is not None:
+                raise ValueError(f"{key} belongs to regression: it is of the target's numbers")
         if len(spellings(self.classes)) != len(self.classes) or len(self.classes) < 2:
             raise ValueError("classes must list at least two different labels")
         if self.task == "binary":
@@ -80,14 +81,16 @@ class Column(Strict):
     # letters of a text; the default is not in digests, which older champions have without it
     max_length: Annotated[int, Field(ge=1, exclude_if=lambda n: n == MAX_LENGTH)] = MAX_LENGTH
     format: str | None = None
-    thousands: Thousands = None  # the sign between thousands; the other one is the decimal sign
+    thousands: Thousands = None  # the sign between thousands; of , and . the other is decimal then
+    written: How = None
 
     @model_validator(mode="after")
     def _fits_type(self) -> Column:
         if self.type != "numeric" and (self.min is not None or self.max is not None):
             raise ValueError("min and max belong to numeric columns")
-        if self.type != "numeric" and self.thousands is not None:
-            raise ValueError("thousands belongs to numeric columns")
+        for key in ("thousands", "written"):
+            if self.type != "numeric" and getattr(self, key) is not None:
+                raise ValueError(f"{key} belongs to numeric columns")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min} is above max {self.max}")
         if self.type != "categorical" and self.values is not None:

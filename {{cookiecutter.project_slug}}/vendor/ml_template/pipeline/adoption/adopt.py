@@ -109,7 +109,9 @@ def _summary(proposal: Proposal) -> Iterable[str]:
     for name, column in config.columns.items():
         if not column.feature and name not in config.sensitive:
             yield f"  not a feature {name!r}: {proposal.found[name].note}"
-    said = {name: proposal.found[name].said for name in config.columns} | {data.target: target.said}
+    said = {name: proposal.found[name].said for name in config.columns} | {
+        data.target: target.amounts.said
+    }
     yield from (f"  numbers of {name!r}: {what}" for name, what in said.items() if what)
     for name, reason in list(config.left_out.items())[:MOST_SHOWN]:
         yield f"  left out {name!r}: {reason}"

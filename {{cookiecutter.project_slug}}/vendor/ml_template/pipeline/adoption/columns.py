@@ -114,7 +114,8 @@ def _typed(name: str, texts: Texts, source: Source) -> Found:
     if found.fault:
         return Found(reason=found.fault)
     if not found.complete:
-        return _times(texts) or _category(name, texts, amounts.dressed(texts, source.decimal))
+        dressed = amounts.dressed(texts, found, source.decimal)
+        return _times(texts) or _category(name, texts, dressed)
     if any(value[0] == "0" and value[1:2].isdigit() for value in texts.values):
         return _category(name, texts, note="codes with leading zeros")
     if wording.TIME.search(name) and all(len(value) == 8 for value in texts.values):
@@ -124,7 +125,9 @@ def _typed(name: str, texts: Texts, source: Source) -> Found:
     number = _number(name, texts, texts.in_rows(found.values, np.nan, np.float64))
     if number.column is None or number.column.type != "numeric":
         return number
-    column = number.column.model_copy(update={"thousands": found.thousands})
+    column = number.column.model_copy(
+        update={"thousands": found.thousands, "written": found.written}
+    )
     note = "; ".join(filter(None, (number.note, found.said)))
     return replace(number, column=column, note=note, said=found.said)
 

@@ -16,6 +16,7 @@ from ...settings.config import InputError
 from ...tables import memory, reading
 from ...tables.arrow import TEXT
 from ...tables.numerals import OTHER, Thousands, is_grouped, number
+from .dressing import find
 from .texts import numbers
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -136,8 +137,8 @@ def _decimal(columns: list[pa.ChunkedArray], delimiter: str) -> str:
     thousands: Counter[str] = Counter()
     for column in columns:
         some = [value.strip() for value in column.chunk(0).dictionary[:200].to_pylist()]
-        values = [value for value in some if value]
-        separating = [sign for sign in OTHER if sign != delimiter and _separates(values, sign)]
+        values = find([value for value in some if value]).digits
+        separating = [sign for sign in OTHER if _separates(values, sign)]
         thousands.update(separating)
         for sign in OTHER if values and not separating else ():
             fits = ~np.isnan(numbers(values, sign))
@@ -150,9 +151,7 @@ def _decimal(columns: list[pa.ChunkedArray], delimiter: str) -> str:
 
 def _separates(values: list[str], sign: str) -> bool:
     """Whether `sign` separates thousands in the numbers among `values`, nearly all of them."""
-    found, read = Thousands(sign), 0
-    for value in values:
-        if number(value, OTHER[sign], sign) is not None:
-            found.add(value)
-            read += 1
-    return found.separates and read >= 0.9 * len(values)
+    some = [value for value in values if number(value, OTHER[sign], sign) is not None]
+    return (
+        len(some) >= 0.9 * len(values) and Thousands.of(sign, pa.array(some, pa.string())).separates
+    )

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...settings.config import InputError, Task
 from ...tables.arrow import is_number
-from .amounts import Amounts, read
+from .amounts import NO_AMOUNTS, Amounts, dressed, read
 from .source import Source
 from .texts import Texts, is_text, numbers
 from .times import time_format
@@ -43,8 +43,7 @@ class Target:
     classes: tuple[str, ...] = ()
     positive: str | None = None
     positive_why: str = ""
-    thousands: str | None = None
-    said: str = ""  # how the signs of its numbers are read
+    amounts: Amounts = NO_AMOUNTS  # how its numbers are written, where it has some
 
 
 def decide(name: str, source: Source, missing: set[str], task: str) -> Target:
@@ -61,7 +60,9 @@ def decide(name: str, source: Source, missing: set[str], task: str) -> Target:
         raise InputError(
             f"{where}: {texts.filled} rows with a value are too few: {FEWEST_ROWS} are needed"
         )
-    chosen, why = (cast(Task, task), "by TASK") if task else _choose(where, texts, amounts)
+    chosen, why = (
+        (cast(Task, task), "by TASK") if task else _choose(where, texts, amounts, source.decimal)
+    )
     if chosen == "regression":
         return _regression(where, texts, amounts, why)
     return _classification(where, texts, chosen, why, source.decimal)
@@ -82,7 +83,7 @@ def _texts(where: str, source: Source, name: str, missing: set[str]) -> Texts:
     return texts
 
 
-def _choose(where: str, texts: Texts, amounts: Amounts) -> tuple[Task, str]:
+def _choose(where: str, texts: Texts, amounts: Amounts, decimal: str) -> tuple[Task, str]:
     values, which = np.unique(amounts.values, return_inverse=True)
     different = len(texts.values)
     if different == 2 or (amounts.complete and len(values) == 2):
@@ -92,8 +93,10 @@ def _choose(where: str, texts: Texts, amounts: Amounts) -> tuple[Task, str]:
     if time_format(texts.values) is not None:
         raise InputError(f"{where} holds times: choose a TARGET of classes or numbers")
     if different > min(MOST_CLASSES, texts.filled / 5):
-        if amounts.fault:
-            raise InputError(f"{where}: {amounts.fault}")
+        if fault := amounts.fault or amounts.mixed:
+            raise InputError(f"{where}: {fault}")
+        if reason := dressed(texts, amounts, decimal):
+            raise InputError(f"{where}: {reason}")
         odd, row = _no_number(texts, amounts)
         raise InputError(
             f"{where} has {different:,} different texts, such as {odd!r} in row {row:,}: neither "
@@ -120,16 +123,16 @@ def _no_number(texts: Texts, amounts: Amounts) -> tuple[str, int]:
 
 
 def _regression(where: str, texts: Texts, amounts: Amounts, why: str) -> Target:
-    if amounts.fault:
-        raise InputError(f"{where}: {amounts.fault}")
+    if fault := amounts.fault or amounts.mixed:
+        raise InputError(f"{where}: {fault}")
     if not amounts.complete:
         odd, row = _no_number(texts, amounts)
         raise InputError(
-            f"{where}: {odd!r} in row {row:,} is not a number: regression needs numbers (write "
-            f"1234.5, without thousands sign, %, or unit)"
+            f"{where}: {odd!r} in row {row:,} is not a number: regression needs numbers, "
+            f"written like the others or plainly, such as 1234.5"
         )
     values = texts.in_rows(amounts.values, np.nan, np.float64)
-    return Target("regression", values, why, thousands=amounts.thousands, said=amounts.said)
+    return Target("regression", values, why, amounts=amounts)
 
 
 def _classification(where: str, texts: Texts, task: Task, why: str, decimal: str) -> Target:
