@@ -18,8 +18,9 @@ from . import delimited
 from .texts import Texts, as_texts
 
 _OTHER_FORMATS = {
-    b"PK\x03\x04": "a zip or Excel file",
-    b"\x1f\x8b": "a gzip file",
+    b"PK\x03\x04": "a zip or Excel file in another one",
+    b"\x1f\x8b": "a gzip file in another one",
+    b"\x28\xb5\x2f\xfd": "a zstd file",
     b"\xd0\xcf\x11\xe0": "an old Excel file",
     b"SQLite format 3": "an SQLite file",
     b"\x89HDF": "an HDF5 file",
@@ -27,6 +28,14 @@ _OTHER_FORMATS = {
     b"ARROW1": "an Arrow or Feather file",
     b"ORC": "an ORC file",
     b"Obj\x01": "an Avro file",
+    b'{"': "JSON",
+    b"[{": "JSON",
+    b"[\n": "JSON",
+    b"{\n": "JSON",
+    b"<!DOCTYPE": "a web page",
+    b"<html": "a web page",
+    b"<table": "a web page",
+    b"<?xml": "XML",
 }
 
 
