@@ -329,7 +329,8 @@ def test_requests_of_the_table_before_are_removed_and_it_is_said(
         (b"x,y\n" + b"1,0\n2,1\n" * 15 + b"3,1.0\n", "'1' and '1.0' differ in writing only"),
         (b"x,y\n" + b"1,2026-01-31\n2,2025-12-01\n3,2024-12-01\n" * 9, "holds times"),
         (b"x,y\n1,a\n2,b\n", "2 rows with a value are too few"),
-        (b"# made by hand\nx,y\n1,a\n2,b\n", "'# made by hand', is one column"),
+        (b"# made by hand\nx,y\n1,a\n2,b\n", "line 2, 'x,y': remove the lines above it"),
+        (b"# made by hand\nx\n1\n2\n", "'# made by hand', is one column"),
     ],
 )
 def test_a_hopeless_file_is_refused_and_nothing_is_written(content: bytes, message: str) -> None:

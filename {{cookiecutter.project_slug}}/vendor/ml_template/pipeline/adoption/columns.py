@@ -15,7 +15,7 @@ from ...settings.config import MAX_LENGTH, Column
 from ...tables import table
 from ...tables.arrow import UnfitError, is_moment, is_number, moments
 from ..data import wording
-from . import amounts, times
+from . import amounts, kinds, times
 from .source import Source
 from .texts import Texts, as_texts, shown
 
@@ -206,7 +206,8 @@ def _category(name: str, texts: Texts, dressed: str = "", note: str = "") -> Fou
     if wording.PERSON.search(_snake(name)) and different > ENOUGH:
         return Found(reason="it holds names or addresses of people")
     if every_row and not _words(texts):
-        return Found(reason=dressed or "it is an identifier: nearly every row has its own")
+        known = "it is an identifier: nearly every row has its own"
+        return Found(reason=dressed or kinds.named(texts.values) or known)
     if wording.IDENTIFIER.search(_snake(name)) and different > LISTED and repeated:
         return _group(texts)
     if different > ENOUGH and dressed:
@@ -215,7 +216,8 @@ def _category(name: str, texts: Texts, dressed: str = "", note: str = "") -> Fou
         return Found(reason="it is free text: make features of it in features.py")
     most = max(LISTED, min(MOST_CATEGORIES, present // ROWS_PER_CATEGORY))
     if different > most or not repeated:
-        return Found(reason=f"{different:,} different texts in {present:,} rows are no categories")
+        known = f"{different:,} different texts in {present:,} rows are no categories"
+        return Found(reason=kinds.named(texts.values) or known)
     if different > LISTED:
         return _labelled(texts, note or f"{different:,} different values")
     return _labelled(texts, note, values=tuple(sorted(texts.values)))

@@ -20,6 +20,7 @@ from .dressing import find
 from .texts import numbers
 
 DELIMITERS = (",", ";", "\t", "|")
+_MOST_ABOVE = 20  # lines that may stand above a header
 _SNIFFED = 1 << 18  # letters of the head that decide about delimiter
 
 
@@ -77,7 +78,8 @@ def _decoded(path: Path, encoding: str) -> tuple[str, bool]:
     head = "".join(parts)
     if "\0" in head:
         raise InputError(
-            f"{path} is no text file (it holds zero bytes): give a CSV or Parquet file"
+            f"{path} is no text file (it holds zero bytes): give a CSV or Parquet file; UTF-16 "
+            f"without its mark needs ENCODING=utf-16-le"
         )
     if not head.strip():
         raise InputError(f"{path} is empty: give it a header and rows")
@@ -87,11 +89,28 @@ def _decoded(path: Path, encoding: str) -> tuple[str, bool]:
 def _delimiter(path: Path, head: str, delimiters: Sequence[str]) -> str:
     best = max(delimiters, key=lambda delimiter: _evenness(head, delimiter))
     if not _evenness(head, best)[0]:
+        if above := _above(head, delimiters):
+            raise InputError(
+                f"{path}: its header seems to be line {above + 1}, "
+                f"{head.splitlines()[above][:60]!r}: remove the lines above it"
+            )
         raise InputError(
             f"{path}: its first line, {head.splitlines()[0][:60]!r}, is one column: it must name "
             f"the columns, with comma, semicolon, tab or | between them"
         )
     return best
+
+
+def _above(head: str, delimiters: Sequence[str]) -> int:
+    """How many lines, titles or comments, stand before lines of columns; 0 where none do."""
+    lines = head.splitlines()
+    for at in range(1, min(len(lines) - 2, _MOST_ABOVE)):
+        rest = "\n".join(lines[at:])
+        if lines[at].strip() and any(
+            _evenness(rest, sign)[:2] == (True, 1.0) for sign in delimiters
+        ):
+            return at
+    return 0
 
 
 def _evenness(head: str, delimiter: str) -> tuple[bool, float, int]:

@@ -11,8 +11,9 @@ import numpy as np
 from ...settings.config import InputError, Task
 from ...tables.arrow import is_number
 from .amounts import NO_AMOUNTS, Amounts, dressed, read
+from .kinds import named, several
 from .source import Source
-from .texts import Texts, is_text, numbers
+from .texts import Texts, is_text, numbers, shown
 from .times import time_format
 
 # Whole numbers with at most 10 different values are classes (grades, stages), more are amounts.
@@ -21,13 +22,13 @@ MOST_GRADES = 10
 MOST_CLASSES = 100
 FEWEST_ROWS = 20  # as in prepare
 _POSITIVE = re.compile(
-    r"^(true|t|yes|y|on|pos|positive|bad|default(ed)?|churn(ed)?|attrit(ed|ion).*|exit(ed)?|"
+    r"^(true|t|yes|y|on|ja|oui|s[ií]|sim|tak|да|pos|positive|bad|default(ed)?|churn(ed)?|attrit(ed|ion).*|exit(ed)?|"
     r"fraud(ulent)?|spam|malignant|sick|ill|disease(d)?|died|dead|death|fail(ed|ure)?|"
     r"abnormal|anomaly|attack|late|high|>.*|converted|subscribed|won|responded|clicked)\.?$",
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(
-    r"^(0|0\.0|-1|-1\.0|false|f|no|n|off|neg|negative|good|benign|healthy|normal|ok|ham|low|<.*|"
+    r"^(0|0\.0|-1|-1\.0|false|f|no|n|off|nein|nej|nee|non|n[aã]o|nie|нет|neg|negative|good|benign|healthy|normal|ok|ham|low|<.*|"
     r"pass(ed)?|stay(ed)?|alive|non?[ _-].*|not[ _-].*|existing.*|lost)\.?$",
     re.IGNORECASE,
 )
@@ -90,6 +91,12 @@ def _choose(where: str, texts: Texts, amounts: Amounts, decimal: str) -> tuple[T
         return "binary", "two values"
     if amounts.complete:
         return _choose_number(values, np.bincount(which, texts.counts))
+    if label := several(texts.values):
+        raise InputError(
+            f"{where} holds several labels in one cell, such as {shown(label)}: make a column of "
+            f"each label (yes or no) and adopt with one of them as TARGET, or say TASK=multiclass "
+            f"if each combination is a class of its own"
+        )
     if time_format(texts.values) is not None:
         raise InputError(f"{where} holds times: choose a TARGET of classes or numbers")
     if different > min(MOST_CLASSES, texts.filled / 5):
@@ -97,6 +104,8 @@ def _choose(where: str, texts: Texts, amounts: Amounts, decimal: str) -> tuple[T
             raise InputError(f"{where}: {fault}")
         if reason := dressed(texts, amounts, decimal):
             raise InputError(f"{where}: {reason}")
+        if kind := named(texts.values):
+            raise InputError(f"{where}: {kind}; or choose another TARGET")
         odd, row = _no_number(texts, amounts)
         raise InputError(
             f"{where} has {different:,} different texts, such as {odd!r} in row {row:,}: neither "

@@ -66,5 +66,9 @@ DAYS = (
 )  # fmt: skip
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S %z")
 MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b-%Y", "%b %Y", "%B %Y", "%b-%y", "%a %b %d %H:%M:%S %Y")
+TOTALS = re.compile(
+    r"(grand |sub ?)?totals?:?|sum:?|summe:?|gesamt(summe)?:?|total g[eé]n[eé]ral:?|totale:?|"
+    r"totaal:?|итого:?|suma:?|合計|总计", re.IGNORECASE
+)  # fmt: skip
 INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
 FORMATS = (None, *(day + clock for day in DAYS for clock in CLOCKS), *MONTHS)
