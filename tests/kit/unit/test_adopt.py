@@ -97,7 +97,8 @@ def test_a_category_longer_than_texts_usually_are_has_its_own_limit(
         ("_is_test", cycle("True", "False", "False"), "split mark"),
         ("part", cycle("train", "test", "train"), "split mark"),
         ("note", [f"some words about row {at} and more" for at in range(ROWS)], "free text"),
-        ("paid", [f"${at * 13}.50" for at in range(ROWS)], "plain numbers"),
+        ("paid", [f"{'$€'[at % 2]}{at * 13}.50" for at in range(ROWS)], "not of one unit"),
+        ("more", [f">{at * 13}.50" for at in range(ROWS)], "plain numbers"),
         ("when", cycle("2026-01-31", "12/24/2025"), "not all of one form"),
     ],
 )
@@ -115,7 +116,10 @@ def test_a_trap_is_left_out_with_its_reason(
     [
         ([*range(1000, 2200), "5 kg"], "row 1,201 holds '5 kg'"),
         ([-12, 12.5, *(f"{at % 30} kg" for at in range(200))], "written like '0 kg'"),
-        (["none of it", *(f"{at % 30} kg" for at in range(200))], "written like '0 kg'"),
+        (
+            ["none of it", *(f"{at % 30} kg" for at in range(200))],
+            "numbers like '0 kg', but row 1 holds 'none of it'",
+        ),
         ([-12, 12.5, *(f"{at % 30 + 4},000 kg" for at in range(200))], "written like '4,000 kg'"),
     ],
 )
@@ -313,7 +317,9 @@ def test_requests_of_the_table_before_are_removed_and_it_is_said(
         (b"x,x,y\n1,2,3\n", "'x' stands twice"),
         (b"x,y\n1,a\n2\n", "Row #3"),
         (b"x,y\n\xe9,1\n", "ENCODING=latin-1"),
-        (b"PK\x03\x04 y", "Excel"),
+        (b"PK\x03\x04 y", "cannot be unpacked"),
+        (b'{"x": 1}', "is JSON: save its table as CSV"),
+        (b"<html><table>", "is a web page: save its table as CSV"),
         (b"x,z\n1,a\n2,b\n", "no such column"),
         (b"4.5,yes,7\n4.6,no,8\n", "add a line with the column names"),
         (b"x,y\n1,a\n2,a\n", "one value only"),
@@ -323,7 +329,8 @@ def test_requests_of_the_table_before_are_removed_and_it_is_said(
         (b"x,y\n" + b"1,0\n2,1\n" * 15 + b"3,1.0\n", "'1' and '1.0' differ in writing only"),
         (b"x,y\n" + b"1,2026-01-31\n2,2025-12-01\n3,2024-12-01\n" * 9, "holds times"),
         (b"x,y\n1,a\n2,b\n", "2 rows with a value are too few"),
-        (b"# made by hand\nx,y\n1,a\n2,b\n", "'# made by hand', is one column"),
+        (b"# made by hand\nx,y\n1,a\n2,b\n", "line 2, 'x,y': remove the lines above it"),
+        (b"# made by hand\nx\n1\n2\n", "'# made by hand', is one column"),
     ],
 )
 def test_a_hopeless_file_is_refused_and_nothing_is_written(content: bytes, message: str) -> None:

@@ -124,15 +124,16 @@ def test_numbers_that_nobody_can_tell_are_left_out_and_one_with_a_sign_is_shown(
 
 
 @pytest.mark.parametrize("sign", ["'", "’", " ", "\u00a0", "\u2009", "\u202f", '","'])
-def test_signs_of_other_countries_are_left_out_and_no_plain_number_is_the_reason(
-    sign: str,
-) -> None:
+def test_thousands_of_other_countries_are_read(sign: str) -> None:
     comma = sign == '","'
-    texts = [f"{value:,}" for value in amounts(500, 9_000)]
+    values = [554, *amounts(500, 9_000)[1:]]
+    texts = [f"{value:,}" for value in values]
     texts = [f'"{text}"' if comma else text.replace(",", sign) for text in texts]
-    config, _ = adopted(["554", *texts[1:]], "," if comma else ";")
-    assert "holds" in config.left_out["x"] or "written like" in config.left_out["x"]
-    assert "'554'" not in config.left_out["x"]
+    config, columns = adopted(texts, "," if comma else ";")
+    kind = "," if comma else "'" if sign in "'’" else " "
+    assert config.columns["x"].thousands == kind
+    assert columns is not None
+    assert columns["x"].tolist() == values
 
 
 @pytest.mark.parametrize("signs", [US, EU])

@@ -14,13 +14,14 @@ from ..settings.categories import category, spelled, spellings
 from ..settings.config import Data, InputError, load_config
 from ..storage.files import new_file
 from ..storage.places import LABELLED
-from ..tables import numerals
+from ..tables import numerals, written
 from . import prediction_log
 from .lines import MOST_OUT, Left, records
 from .prediction_log import KEYS, Entry, Key, entries
 
 CHANCE = 0.01  # share of the fewer names, in labels or in the log, that must be in both
 ENOUGH = 100  # of them are no chance, whatever their share
+_DIGITS = re.compile(".*[0-9].*")
 Found = dict[tuple[str, Key], Entry]  # by model and key
 
 
@@ -174,14 +175,16 @@ def _labels(source: Path, data: Data) -> tuple[dict[Key, str], Left]:
         if not fault and labels.setdefault(key, label) != label:
             unclear.add(key)
             fault = "its id has another label already, so it has none"
-        if not label and numerals.SIGNS.fullmatch(given["label"].strip()):
+        looks = _DIGITS if data.written else numerals.SIGNS
+        if not label and looks.fullmatch(given["label"].strip()):
             raise InputError(f"{where}: {fault}")  # large labels alone would be left out
         if fault:
             left.note(where, fault)
     labels = {key: label for key, label in labels.items() if key not in unclear}
     if not labels:
         raise InputError(f"{source} has no label{left}: its columns are id, label (and row)")
-    if data.thousands != "none" and doubt.separates:
+    plain = written.is_plain(data.thousands, data.written)
+    if plain and data.thousands != "none" and doubt.separates:
         raise InputError(numerals.doubtful(source, "label", doubt))
     return labels, left
 
@@ -190,7 +193,7 @@ def _label(given: dict[str, str], data: Data) -> tuple[Key, str, str]:
     """Key and label of a line, and what is wrong with it."""
     name, row = category(given["id"].strip()), category(given.get("row", "").strip()) or "0"
     classes, label = data.labels, given["label"].strip()
-    label = spelled(label, spellings(classes)) if classes else _number(label, data.thousands)
+    label = spelled(label, spellings(classes)) if classes else _number(label, data)
     fault = ""
     if not name:
         fault = "it has no id"
@@ -199,18 +202,21 @@ def _label(given: dict[str, str], data: Data) -> tuple[Key, str, str]:
     elif classes and label not in classes:
         fault = f"label must be one of {', '.join(classes)}"
     elif not label:
-        grouped = data.thousands in numerals.OTHER
-        signs = f" with {data.thousands!r} between thousands" if grouped else ""
-        fault = f"label must be a number{signs}"
+        told = written.described(data.thousands, data.written)
+        fault = f"label must be a number{told and f', written {told}'}"
     return (name, int(row)), label, fault
 
 
-def _number(text: str, thousands: str | None) -> str:
-    """The finite number `text` as Python writes it, empty for others; its decimal sign is `.`."""
-    value = numerals.number(text, ".", thousands)
+def _number(text: str, data: Data) -> str:
+    """The finite number `text` as Python writes it, empty for others.
+
+    Its decimal sign is `.`, unless the target's numbers are no plain ones.
+    """
+    plain = written.is_plain(data.thousands, data.written)
+    value = written.number(text, "." if plain else data.decimal, data.thousands, data.written)
     if value is None or not math.isfinite(value):
         return ""
-    return repr(value) if thousands in numerals.OTHER else text
+    return repr(value) if data.thousands in numerals.BETWEEN or data.written else text
 
 
 def _row(entry: Entry, label: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ..outside.progress import terminal
 from ..settings.config import Column, Data, InputError
-from ..tables import memory, numerals, reading
+from ..tables import memory, numerals, reading, written
 from ..tables.arrays import BOOLEANS
 from ..tables.arrow import UnfitError, typed
 from ..tables.schema import sent
@@ -31,13 +31,26 @@ class _Values:
         self.doubts = {
             name: numerals.Thousands(numerals.decimal_sign(data.decimal, column.thousands))
             for name, column in columns.items()
-            if column.type == "numeric" and column.thousands != "none"
+            if column.type == "numeric"
+            and column.thousands != "none"
+            and written.is_plain(column.thousands, column.written)
         }
+        self.dressed = [
+            name
+            for name, column in columns.items()
+            if not written.is_plain(column.thousands, column.written)
+        ]
 
-    def record(self, names: list[str], texts: Any) -> Record:
-        """A row as a record; columns the model does not know are left out."""
+    def record(self, names: list[str], texts: Any) -> Record | str:
+        """A row as a record, or what is wrong; columns the model does not know are left out."""
         pairs = zip(names, texts, strict=True)
-        return {name: self._value(text, name) for name, text in pairs if name in self.columns}
+        record = {name: self._value(text, name) for name, text in pairs if name in self.columns}
+        for name in self.dressed:
+            if isinstance(text := record.get(name), str):
+                column = self.columns[name]
+                told = written.described(column.thousands, column.written)
+                return f"{name}: {text[:40]!r} is no number, written {told}: correct it"
+        return record
 
     def _value(self, text: str | float | None, name: str) -> Any:
         """What to send for `text`; one that is no number or boolean stays and is refused later."""
@@ -51,7 +64,7 @@ class _Values:
             doubt = self.doubts.get(name)
             if doubt is not None and not doubt.large:  # that settles it
                 doubt.add(text)
-            value = numerals.number(text, self.data.decimal, column.thousands)
+            value = written.number(text, self.data.decimal, column.thousands, column.written)
             return text if value is None else value
         if column.type == "boolean":
             return BOOLEANS.get(text.lower(), text)

@@ -16,6 +16,7 @@ from .strict import Number as Number
 from .strict import Strict as Strict
 from .strict import explain as explain
 from .strict import read_yaml as read_yaml
+from .written import How, Thousands
 
 CONFIG_FILE = Path("model_config.yaml")
 GATES_FILE = Path("gates.yaml")
@@ -30,7 +31,6 @@ Task = Literal["binary", "multiclass", "regression"]
 Own = Annotated[
     Literal["target", "words", "characters"] | None, Field(exclude_if=lambda v: v is None)
 ]
-Thousands = Annotated[Literal[".", ",", "none"] | None, Field(exclude_if=lambda v: v is None)]
 
 
 class Data(Strict):
@@ -45,6 +45,7 @@ class Data(Strict):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     decimal: Literal[".", ","] = "."
     thousands: Thousands = None  # of the target, where that is a number
+    written: How = None  # and that too
     encoding: str = "utf-8"
     memory_gb: Annotated[Number, Field(gt=0)] | None = None  # a table may need; null: the machine's
 
@@ -54,8 +55,9 @@ class Data(Strict):
             if self.classes or self.positive is not None:
                 raise ValueError("classes and positive belong to classification: remove them")
             return self
-        if self.thousands is not None:
-            raise ValueError("thousands belongs to regression: it is of the target's numbers")
+        for key in ("thousands", "written"):
+            if getattr(self, key) is not None:
+                raise ValueError(f"{key} belongs to regression: it is of the target's numbers")
         if len(spellings(self.classes)) != len(self.classes) or len(self.classes) < 2:
             raise ValueError("classes must list at least two different labels")
         if self.task == "binary":
@@ -86,15 +88,17 @@ class Column(Strict):
     # letters of a text; the default is not in digests, which older champions have without it
     max_length: Annotated[int, Field(ge=1, exclude_if=lambda n: n == MAX_LENGTH)] = MAX_LENGTH
     format: str | None = None
-    thousands: Thousands = None  # the sign between thousands; the other one is the decimal sign
+    thousands: Thousands = None  # the sign between thousands; of , and . the other is decimal then
+    written: How = None
     encoding: Own = None  # learned: by the mean target of a label, or from the terms of a text
 
     @model_validator(mode="after")
     def _fits_type(self) -> Column:
         if self.type != "numeric" and (self.min is not None or self.max is not None):
             raise ValueError("min and max belong to numeric columns")
-        if self.type != "numeric" and self.thousands is not None:
-            raise ValueError("thousands belongs to numeric columns")
+        for key in ("thousands", "written"):
+            if self.type != "numeric" and getattr(self, key) is not None:
+                raise ValueError(f"{key} belongs to numeric columns")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min} is above max {self.max}")
         if self.type != "categorical" and self.values is not None:

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 from ..settings.config import CONFIG_FILE, Column, Config, Data, InputError
 from . import memory
 from .arrow import TEXT
-from .numerals import OTHER
 
 PARQUET = (".parquet", ".pq")  # how names of its files end
 _MARK = re.compile(r'"?sep=(\\t|[\t -~](?<![\w"]))"?', re.ASCII | re.IGNORECASE)
@@ -122,7 +121,7 @@ def read_csv(config: Config, wanted: dict[str, Column]) -> pa.Table:
         doubtful = {
             name: column
             for name, column in wanted.items()
-            if column.thousands is None and _may_be_grouped(table[name])
+            if _has_plain(column) and column.thousands is None and _may_be_grouped(table[name])
         }
         texts = _csv_table(path, config, doubtful, TEXT) if doubtful else table
         for name in doubtful:
@@ -155,13 +154,18 @@ def _may_be_grouped(column: pa.ChunkedArray) -> bool:
     return True
 
 
+def _has_plain(column: Column) -> bool:
+    """Whether its numbers are written as CSV has them."""
+    return column.written is None and column.thousands in (None, "none")
+
+
 def _csv_table(
     path: Path, config: Config, wanted: dict[str, Column], number: pa.DataType
 ) -> pa.Table:
     data = config.data
     delimiter, before = _dialect(path, data)
     types = {
-        name: number if column.type == "numeric" and column.thousands not in OTHER else TEXT
+        name: number if column.type == "numeric" and _has_plain(column) else TEXT
         for name, column in wanted.items()
     }
     return pacsv.read_csv(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import compress
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..project import function
 from ..settings.categories import spelled, spellings
-from ..settings.config import CONFIG_FILE, Column, Config, InputError
-from . import numerals
+from ..settings.config import CONFIG_FILE, Column, Config, Data, InputError
+from . import numerals, written
 from .arrays import BOOLEANS
 from .arrays import FALSE as FALSE
 from .arrays import ROW as ROW
@@ -25,6 +25,7 @@ from .arrow import UnfitError, typed
 from .reading import require
 
 _MAX_SHOWN = 5
+MOST_LETTERS = 40  # of a value in a message
 
 
 def read_raw(config: Config) -> pa.Table:
@@ -48,7 +49,12 @@ def read_raw(config: Config) -> pa.Table:
 
 def _target_column(config: Config) -> Column:
     if config.data.task == "regression":
-        return Column(type="numeric", missing=True, thousands=config.data.thousands)
+        return Column(
+            type="numeric",
+            missing=True,
+            thousands=config.data.thousands,
+            written=config.data.written,
+        )
     return Column(type="categorical", missing=True, values=config.data.classes)
 
 
@@ -84,8 +90,10 @@ def _convert_text(
     path: Path, name: str, array: pa.DictionaryArray, column: Column, config: Config
 ) -> pa.Array:
     """Convert through the dictionary: each different text is looked at once."""
-    texts = [str(text).strip() for text in array.dictionary.to_pylist()]
     codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    if column.type == "numeric":
+        return _numbers(path, name, array.dictionary, codes, column, config.data)
+    texts = [str(text).strip() for text in array.dictionary.to_pylist()]
     absent = np.array([text in config.data.missing for text in texts] + [True])
     if column.is_text:
         if column.type == "categorical":
@@ -94,36 +102,50 @@ def _convert_text(
         different = pa.array(texts, pa.string()).dictionary_encode()
         index = different.indices.take(pa.array(codes, mask=absent[codes]))
         return pa.DictionaryArray.from_arrays(index, different.dictionary)
-    values = [*(_value(text, column, config) for text in texts), None]
+    values = [*(_value(text, column) for text in texts), None]
     wrong = np.array([value is None for value in values]) & ~absent
     if wrong[codes].any():
-        what = "is not a number" if column.type == "numeric" else f"is no {column.type}"
-        refuse_rows(path, name, wrong[codes], what, _signs(column, config))
-    if column.type == "numeric" and column.thousands != "none":
-        doubt = numerals.Thousands(numerals.decimal_sign(config.data.decimal, column.thousands))
-        for text in compress(texts, ~absent):
-            doubt.add(text)
-        if doubt.separates:
-            raise InputError(numerals.doubtful(path, name, doubt))
+        refuse_rows(path, name, wrong[codes], f"is no {column.type}")
     kind = pa.timestamp("us") if column.type == "datetime" else pa.float64()
     return pa.array(values, kind).take(pa.array(np.where(absent[codes], len(texts), codes)))
 
 
-def _value(text: str, column: Column, config: Config) -> object:
-    """What `text` stands for in a column that is not of texts; None where that is nothing."""
+def _value(text: str, column: Column) -> object:
+    """What `text` stands for in a column of truth or times; None where that is nothing."""
     if column.type == "boolean":
         return BOOLEANS.get(text.lower())
-    if column.type == "datetime":
-        return parse_datetime(text, column.format)
-    return numerals.number(text, config.data.decimal, column.thousands)
+    return parse_datetime(text, column.format)
 
 
-def _signs(column: Column, config: Config) -> str:
+def _numbers(
+    path: Path, name: str, different: pa.Array, codes: np.ndarray, column: Column, data: Data
+) -> pa.Array:
+    """The numbers that `different` texts stand for, in the rows with these `codes` (n,)."""
+    texts = pc.utf8_trim_whitespace(different)
+    absent = pc.is_in(texts, pa.array(data.missing, pa.string()))
+    values = written.values(texts, data.decimal, column.thousands, column.written)
+    odd = pc.and_(values.is_null(), pc.invert(absent)).to_numpy(zero_copy_only=False)
+    wrong = np.append(odd, False)[codes]
+    if wrong.any():
+        first = texts[int(codes[np.argmax(wrong)])].as_py()
+        shown = first if len(first) <= MOST_LETTERS else f"{first[:MOST_LETTERS]}..."
+        how = f", such as {shown!r}{_signs(column, data.decimal)}"
+        refuse_rows(path, name, wrong, "is not a number", how)
+    present = texts.filter(pc.invert(absent))
+    if written.is_plain(column.thousands, column.written) and column.thousands != "none":
+        sign = numerals.decimal_sign(data.decimal, column.thousands)
+        doubt = numerals.Thousands.of(sign, present)
+        if doubt.separates:
+            raise InputError(numerals.doubtful(path, name, doubt))
+    missing = np.append(absent.to_numpy(zero_copy_only=False), True)[codes]
+    return pc.if_else(absent, None, values).take(pa.array(codes, mask=missing))
+
+
+def _signs(column: Column, decimal: str) -> str:
     """How a number is written, where that is set."""
-    if column.thousands in numerals.OTHER:
-        return f", written with {column.thousands!r} between thousands"
-    comma = column.type == "numeric" and config.data.decimal == ","
-    return ", written with the decimal sign ','" if comma else ""
+    if told := written.described(column.thousands, column.written):
+        return f", written {told}"
+    return ", written with the decimal sign ','" if decimal == "," else ""
 
 
 def columns_of(table: pa.Table) -> Columns:

@@ -18,6 +18,7 @@ from ...storage.files import digest, new_file
 from ...tables import small
 from . import config_text, source
 from .proposal import MOST_SHOWN, Proposal, propose
+from .unpack import unpacked
 
 DATA = Path("data")
 USAGE = (
@@ -36,14 +37,21 @@ def run(settings: dict[str, Any]) -> None:
     path = Path(settings["DATA"].strip()).expanduser()
     if re.match(r"[a-z0-9]+://", settings["DATA"], re.IGNORECASE):
         raise InputError(f"DATA={settings['DATA']} is an address: download the file first")
-    table = source.read(path, settings.get("ENCODING", "").strip(), settings.get("MEMORY_GB"))
+    memory_gb = settings.get("MEMORY_GB")
+    with unpacked(path, memory_gb) as (plain, said):
+        table = source.read(plain, settings.get("ENCODING", "").strip(), memory_gb)
+        _adopt(table, plain, settings, f"  {said}" if said else "")
+
+
+def _adopt(table: source.Source, path: Path, settings: dict[str, Any], said: str) -> None:
+    """The rest of `run`, for the table of `path`, of which `said` tells where it comes from."""
     place = _place(path)
     kept, lost = config_text.kept()
     proposal = propose(table, place, settings, kept)
     text = config_text.render(proposal, config_text.kept_text(kept))
     _bring_in(path, place)
     _replace_config(text)
-    print("\n".join(_summary(proposal)))
+    print("\n".join(filter(None, (*_summary(proposal), said))))
     if kept or lost:
         print(lost or f"  kept from the old one: {', '.join(kept)}")
     if CONTRACT.exists():
@@ -117,7 +125,8 @@ def _summary(proposal: Proposal) -> Iterable[str]:
     for check, names in config.checks.allow.model_dump().items():
         if names:
             yield f"  checks.allow.{check}: {', '.join(names)}: some of the texts hold it"
-    said = {name: proposal.found[name].said for name in config.columns} | {data.target: target.said}
+    said = {name: proposal.found[name].said for name in config.columns}
+    said[data.target] = target.amounts.said
     yield from (f"  numbers of {name!r}: {what}" for name, what in said.items() if what)
     for name, reason in list(config.left_out.items())[:MOST_SHOWN]:
         yield f"  left out {name!r}: {reason}"

@@ -17,7 +17,7 @@ from ...settings.config import MAX_LENGTH, Column
 from ...tables import table
 from ...tables.arrow import UnfitError, is_moment, is_number, moments
 from ..data import wording
-from . import amounts, groups, times, writing
+from . import amounts, groups, kinds, times, writing
 from .source import Source
 from .texts import Texts, as_texts, shown
 
@@ -122,7 +122,8 @@ def _typed(name: str, texts: Texts, source: Source) -> Found:
     if found.fault:
         return Found(reason=found.fault)
     if not found.complete:
-        return _times(texts) or _category(name, texts, amounts.dressed(texts, source.decimal))
+        dressed = amounts.dressed(texts, found, source.decimal)
+        return _times(texts) or _category(name, texts, dressed)
     if any(value[0] == "0" and value[1:2].isdigit() for value in texts.values):
         return _category(name, texts, note="codes with leading zeros")
     if wording.TIME.search(name) and all(len(value) == 8 for value in texts.values):
@@ -132,7 +133,9 @@ def _typed(name: str, texts: Texts, source: Source) -> Found:
     number = _number(name, texts, texts.in_rows(found.values, np.nan, np.float64))
     if number.column is None or number.column.type != "numeric":
         return number
-    column = number.column.model_copy(update={"thousands": found.thousands})
+    column = number.column.model_copy(
+        update={"thousands": found.thousands, "written": found.written}
+    )
     note = "; ".join(filter(None, (number.note, found.said)))
     return replace(number, column=column, note=note, said=found.said)
 
@@ -217,8 +220,10 @@ def _category(name: str, texts: Texts, dressed: str = "", note: str = "") -> Fou
     long = writing.is_long(texts)
     if unit and wording.WHO.search(name):
         return Found(reason="it holds names or addresses of people")
-    if every_row and not unit and not long:
-        return Found(reason=dressed or "it is an identifier: nearly every row has its own")
+    kind = "" if _again(texts) and not every_row else kinds.named(texts.values)
+    if different > ENOUGH and (kind or (every_row and not unit and not long)):
+        known = "it is an identifier: nearly every row has its own"
+        return Found(reason=dressed or kind or known)
     if groups.is_group(name, texts, numeric=False):
         return _group(texts)
     if different > ENOUGH and dressed:

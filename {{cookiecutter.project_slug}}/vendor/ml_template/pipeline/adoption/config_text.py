@@ -30,6 +30,9 @@ _COLUMNS = """\
 # missing: true = may be empty;  min, max = a value outside is refused (wider than what was seen)
 # values = the known categories;  unseen: allow or refuse others
 # thousands: "," = 1,200 is 1200 (then . is the decimal sign);  none = it never means thousands
+# written: what stands beside the digits of every number: units: ["%"] = 12% is 12 (a value without
+#   it, or with another one, is refused);  multiples: {k: 1000} = 1.2k is 1200;
+#   negatives: [(5), 5-] = such are -5.  min and max are of the numbers that are read
 # max_length = letters of a category or text, 10000 unless named; a longer one is refused
 """
 _CHECKS = """\
@@ -74,7 +77,7 @@ def render(proposal: Proposal, own: Mapping[str, str]) -> str:
         "task": target.why,
         "positive": target.positive_why,
         "missing": "read as missing",
-        "thousands": target.said,
+        "written" if target.amounts.written else "thousands": target.amounts.said,
     }
     lines = [_HEAD.format(path=config.data.path, rows=proposal.rows), "data:"]
     lines += [_entry(key, flow(value), remarks.get(key, "")) for key, value in _facts(config.data)]

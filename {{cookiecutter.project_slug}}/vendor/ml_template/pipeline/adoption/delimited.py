@@ -16,9 +16,11 @@ from ...settings.config import InputError
 from ...tables import memory, reading
 from ...tables.arrow import TEXT
 from ...tables.numerals import OTHER, Thousands, is_grouped, number
+from .dressing import find
 from .texts import numbers
 
 DELIMITERS = (",", ";", "\t", "|")
+_MOST_ABOVE = 20  # lines that may stand above a header
 _SNIFFED = 1 << 18  # letters of the head that decide about delimiter
 
 
@@ -76,7 +78,8 @@ def _decoded(path: Path, encoding: str) -> tuple[str, bool]:
     head = "".join(parts)
     if "\0" in head:
         raise InputError(
-            f"{path} is no text file (it holds zero bytes): give a CSV or Parquet file"
+            f"{path} is no text file (it holds zero bytes): give a CSV or Parquet file; UTF-16 "
+            f"without its mark needs ENCODING=utf-16-le"
         )
     if not head.strip():
         raise InputError(f"{path} is empty: give it a header and rows")
@@ -86,11 +89,28 @@ def _decoded(path: Path, encoding: str) -> tuple[str, bool]:
 def _delimiter(path: Path, head: str, delimiters: Sequence[str]) -> str:
     best = max(delimiters, key=lambda delimiter: _evenness(head, delimiter))
     if not _evenness(head, best)[0]:
+        if above := _above(head, delimiters):
+            raise InputError(
+                f"{path}: its header seems to be line {above + 1}, "
+                f"{head.splitlines()[above][:60]!r}: remove the lines above it"
+            )
         raise InputError(
             f"{path}: its first line, {head.splitlines()[0][:60]!r}, is one column: it must name "
             f"the columns, with comma, semicolon, tab or | between them"
         )
     return best
+
+
+def _above(head: str, delimiters: Sequence[str]) -> int:
+    """How many lines, titles or comments, stand before lines of columns; 0 where none do."""
+    lines = head.splitlines()
+    for at in range(1, min(len(lines) - 2, _MOST_ABOVE)):
+        rest = "\n".join(lines[at:])
+        if lines[at].strip() and any(
+            _evenness(rest, sign)[:2] == (True, 1.0) for sign in delimiters
+        ):
+            return at
+    return 0
 
 
 def _evenness(head: str, delimiter: str) -> tuple[bool, float, int]:
@@ -136,8 +156,8 @@ def _decimal(columns: list[pa.ChunkedArray], delimiter: str) -> str:
     thousands: Counter[str] = Counter()
     for column in columns:
         some = [value.strip() for value in column.chunk(0).dictionary[:200].to_pylist()]
-        values = [value for value in some if value]
-        separating = [sign for sign in OTHER if sign != delimiter and _separates(values, sign)]
+        values = find([value for value in some if value]).digits
+        separating = [sign for sign in OTHER if _separates(values, sign)]
         thousands.update(separating)
         for sign in OTHER if values and not separating else ():
             fits = ~np.isnan(numbers(values, sign))
@@ -150,9 +170,7 @@ def _decimal(columns: list[pa.ChunkedArray], delimiter: str) -> str:
 
 def _separates(values: list[str], sign: str) -> bool:
     """Whether `sign` separates thousands in the numbers among `values`, nearly all of them."""
-    found, read = Thousands(sign), 0
-    for value in values:
-        if number(value, OTHER[sign], sign) is not None:
-            found.add(value)
-            read += 1
-    return found.separates and read >= 0.9 * len(values)
+    some = [value for value in values if number(value, OTHER[sign], sign) is not None]
+    return (
+        len(some) >= 0.9 * len(values) and Thousands.of(sign, pa.array(some, pa.string())).separates
+    )

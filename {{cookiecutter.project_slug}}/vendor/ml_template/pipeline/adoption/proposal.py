@@ -16,16 +16,16 @@ from ...tables import arrays
 from ...tables.table import ROW
 from ..data import leakage, personal
 from ..data.repeats import repeated
+from ..data.wording import TOTALS
 from . import hold_out, target
 from .columns import Found, infer
 from .missing import markers
-from .source import Source
+from .source import HEADLESS, Source
 from .texts import numbers
 
 LONGEST_NAME = 300
 MOST_SHOWN = 30
 FEW_PERSONAL = 0.1  # share of the rows
-HEADLESS = "its first line looks like data: add a line with the column names"
 NEAR = 0.75  # likeness of two names, from which on one may be meant by the other
 
 # below so many rows: parameters. Small trees and slow learning, or few rows are learnt by heart.
@@ -69,6 +69,7 @@ def propose(
         raise InputError(f"TARGET={name}: its name is the one of the row numbers here: rename it")
     sensitive = _sensitive(table, name, given.get("SENSITIVE", ""))
     _require_header(table, name)
+    _require_no_totals(table)
     missing = markers(table, name)
     wanted = target.decide(name, table, missing, given.get("TASK", "").strip())
     found = {key: infer(key, table, missing) for key in table.columns if key != name}
@@ -97,7 +98,8 @@ def propose(
             "missing": ("", *sorted((missing | table.padded(missing | {""})) - {""})),
             "delimiter": table.delimiter,
             "decimal": table.decimal,
-            "thousands": wanted.thousands,
+            "thousands": wanted.amounts.thousands,
+            "written": wanted.amounts.written and wanted.amounts.written.model_dump(),
             "encoding": table.encoding,
             "memory_gb": table.memory_gb,
         },
@@ -122,6 +124,9 @@ def _named(table: Source, key: str, name: str) -> str:
     near = [folded[c] for c in difflib.get_close_matches(name.strip().casefold(), folded, 3, NEAR)]
     known = ", ".join(map(repr, list(table.columns)[:MOST_SHOWN]))
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {known}"
+    if table.unnamed > len(table.columns):
+        few = f"its first line names {len(table.columns)} of its columns"
+        hint = f"{few}: remove what stands above the header"
     if _looks_headless(table):
         hint = HEADLESS
     raise InputError(f"{key}={name}: {table.path} has no such column; {hint}")
@@ -136,13 +141,33 @@ def _require_header(table: Source, name: str) -> None:
     names = [column.strip() for column in table.columns]
     values = numbers(names, table.decimal)
     headed = np.isnan(values) | (values == np.round(values))
-    if not headed.any() or (not np.isnan(numbers([name])[0]) and not headed.all()):
+    itself = [
+        name for name in names if name in table.columns and table.holds(name, frozenset([name]))
+    ]
+    if (
+        (not headed.all() and any(np.isnan(numbers(itself))))
+        or not headed.any()
+        or (not np.isnan(numbers([name])[0]) and not headed.all())
+    ):
         raise InputError(f"{table.path}: {HEADLESS}")
     if longest := next((n for n in names if len(n) > LONGEST_NAME), ""):
         raise InputError(
             f"{table.path}: a column name of {len(longest)} letters ({longest[:40]!r}...): is the "
             f"first line a header? Shorten it"
         )
+
+
+def _require_no_totals(table: Source) -> None:
+    """Refuse a last row that says in one cell, and nowhere else, that it sums the others up."""
+    for name, column in table.columns.items():
+        last = column[-1].as_py()
+        if isinstance(last, str) and TOTALS.fullmatch(last.strip()):
+            texts = table.texts(name)
+            if texts.counts[texts.codes[-1]] == 1:
+                raise InputError(
+                    f"{table.path}: its last row, {table.rows:,}, seems to hold totals ({last!r} "
+                    f"in column {name!r}): remove it"
+                )
 
 
 def _sensitive(table: Source, name: str, given: str) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,11 +16,12 @@ from ...settings.config import InputError
 from ...tables import reading
 from ...tables.arrow import UnfitError, plain
 from . import delimited
-from .texts import Texts, as_texts
+from .texts import Texts, as_texts, numbers
 
 _OTHER_FORMATS = {
-    b"PK\x03\x04": "a zip or Excel file",
-    b"\x1f\x8b": "a gzip file",
+    b"PK\x03\x04": "a zip or Excel file in another one",
+    b"\x1f\x8b": "a gzip file in another one",
+    b"\x28\xb5\x2f\xfd": "a zstd file",
     b"\xd0\xcf\x11\xe0": "an old Excel file",
     b"SQLite format 3": "an SQLite file",
     b"\x89HDF": "an HDF5 file",
@@ -27,7 +29,18 @@ _OTHER_FORMATS = {
     b"ARROW1": "an Arrow or Feather file",
     b"ORC": "an ORC file",
     b"Obj\x01": "an Avro file",
+    b'{"': "JSON",
+    b"[{": "JSON",
+    b"[\n": "JSON",
+    b"{\n": "JSON",
+    b"<!DOCTYPE": "a web page",
+    b"<html": "a web page",
+    b"<table": "a web page",
+    b"<?xml": "XML",
 }
+
+
+HEADLESS = "its first line looks like data: add a line with the column names"
 
 
 @dataclass(frozen=True)
@@ -94,13 +107,26 @@ def read(path: Path, encoding: str, memory_gb: float | None = None) -> Source:
         encoding = encoding or ("utf-16" if is_utf_16 else "utf-8")
         names, columns, how = delimited.read(path, encoding, memory_gb)
     named = [name for name in names if name.strip()]
-    if twice := sorted({name for name in named if named.count(name) > 1}):
+    twice = sorted({name for name in named if named.count(name) > 1})
+    if not np.isnan(numbers(twice)).all() or says_itself(dict(zip(names, columns, strict=True))):
+        raise InputError(f"{path}: {HEADLESS}")
+    if twice:
         raise InputError(f"{path}: the column {twice[0]!r} stands twice in the header: rename one")
     rows = len(columns[0]) if columns else 0
     if rows == 0:
         raise InputError(f"{path} has a header and no rows: give it data")
     kept = {name: c for name, c in zip(names, columns, strict=True) if name.strip()}
     return Source(path, kept, rows, len(names) - len(named), memory_gb, **how)
+
+
+def says_itself(columns: Mapping[str, pa.ChunkedArray]) -> bool:
+    """Whether names, in letters, are values of their own columns, two and half of such at least."""
+    worded = [(n, c) for n, c in columns.items() if any(map(str.isalpha, n))]
+    found = 0
+    for name, column in worded:
+        if pa.types.is_dictionary(column.type):
+            found += any(pc.index(chunk.dictionary, name).as_py() >= 0 for chunk in column.chunks)
+    return found > 1 and 2 * found >= len(worded)
 
 
 def _head(path: Path) -> bytes:

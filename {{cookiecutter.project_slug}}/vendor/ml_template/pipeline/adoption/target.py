@@ -10,9 +10,10 @@ import numpy as np
 
 from ...settings.config import InputError, Task
 from ...tables.arrow import is_number
-from .amounts import Amounts, read
+from .amounts import NO_AMOUNTS, Amounts, dressed, read
+from .kinds import named, several
 from .source import Source
-from .texts import Texts, is_text, numbers
+from .texts import Texts, is_text, numbers, shown
 from .times import time_format
 
 # Whole numbers with at most 10 different values are classes (grades, stages), more are amounts.
@@ -21,13 +22,13 @@ MOST_GRADES = 10
 MOST_CLASSES = 100
 FEWEST_ROWS = 20  # as in prepare
 _POSITIVE = re.compile(
-    r"^(true|t|yes|y|on|pos|positive|bad|default(ed)?|churn(ed)?|attrit(ed|ion).*|exit(ed)?|"
+    r"^(true|t|yes|y|on|ja|oui|s[ií]|sim|tak|да|pos|positive|bad|default(ed)?|churn(ed)?|attrit(ed|ion).*|exit(ed)?|"
     r"fraud(ulent)?|spam|malignant|sick|ill|disease(d)?|died|dead|death|fail(ed|ure)?|"
     r"abnormal|anomaly|attack|late|high|>.*|converted|subscribed|won|responded|clicked)\.?$",
     re.IGNORECASE,
 )
 _NEGATIVE = re.compile(
-    r"^(0|0\.0|-1|-1\.0|false|f|no|n|off|neg|negative|good|benign|healthy|normal|ok|ham|low|<.*|"
+    r"^(0|0\.0|-1|-1\.0|false|f|no|n|off|nein|nej|nee|non|n[aã]o|nie|нет|neg|negative|good|benign|healthy|normal|ok|ham|low|<.*|"
     r"pass(ed)?|stay(ed)?|alive|non?[ _-].*|not[ _-].*|existing.*|lost)\.?$",
     re.IGNORECASE,
 )
@@ -43,8 +44,7 @@ class Target:
     classes: tuple[str, ...] = ()
     positive: str | None = None
     positive_why: str = ""
-    thousands: str | None = None
-    said: str = ""  # how the signs of its numbers are read
+    amounts: Amounts = NO_AMOUNTS  # how its numbers are written, where it has some
 
 
 def decide(name: str, source: Source, missing: set[str], task: str) -> Target:
@@ -61,7 +61,9 @@ def decide(name: str, source: Source, missing: set[str], task: str) -> Target:
         raise InputError(
             f"{where}: {texts.filled} rows with a value are too few: {FEWEST_ROWS} are needed"
         )
-    chosen, why = (cast(Task, task), "by TASK") if task else _choose(where, texts, amounts)
+    chosen, why = (
+        (cast(Task, task), "by TASK") if task else _choose(where, texts, amounts, source.decimal)
+    )
     if chosen == "regression":
         return _regression(where, texts, amounts, why)
     return _classification(where, texts, chosen, why, source.decimal)
@@ -82,18 +84,28 @@ def _texts(where: str, source: Source, name: str, missing: set[str]) -> Texts:
     return texts
 
 
-def _choose(where: str, texts: Texts, amounts: Amounts) -> tuple[Task, str]:
+def _choose(where: str, texts: Texts, amounts: Amounts, decimal: str) -> tuple[Task, str]:
     values, which = np.unique(amounts.values, return_inverse=True)
     different = len(texts.values)
     if different == 2 or (amounts.complete and len(values) == 2):
         return "binary", "two values"
     if amounts.complete:
         return _choose_number(values, np.bincount(which, texts.counts))
+    if label := several(texts.values):
+        raise InputError(
+            f"{where} holds several labels in one cell, such as {shown(label)}: make a column of "
+            f"each label (yes or no) and adopt with one of them as TARGET, or say TASK=multiclass "
+            f"if each combination is a class of its own"
+        )
     if time_format(texts.values) is not None:
         raise InputError(f"{where} holds times: choose a TARGET of classes or numbers")
     if different > min(MOST_CLASSES, texts.filled / 5):
-        if amounts.fault:
-            raise InputError(f"{where}: {amounts.fault}")
+        if fault := amounts.fault or amounts.mixed:
+            raise InputError(f"{where}: {fault}")
+        if reason := dressed(texts, amounts, decimal):
+            raise InputError(f"{where}: {reason}")
+        if kind := named(texts.values):
+            raise InputError(f"{where}: {kind}; or choose another TARGET")
         odd, row = _no_number(texts, amounts)
         raise InputError(
             f"{where} has {different:,} different texts, such as {odd!r} in row {row:,}: neither "
@@ -120,16 +132,16 @@ def _no_number(texts: Texts, amounts: Amounts) -> tuple[str, int]:
 
 
 def _regression(where: str, texts: Texts, amounts: Amounts, why: str) -> Target:
-    if amounts.fault:
-        raise InputError(f"{where}: {amounts.fault}")
+    if fault := amounts.fault or amounts.mixed:
+        raise InputError(f"{where}: {fault}")
     if not amounts.complete:
         odd, row = _no_number(texts, amounts)
         raise InputError(
-            f"{where}: {odd!r} in row {row:,} is not a number: regression needs numbers (write "
-            f"1234.5, without thousands sign, %, or unit)"
+            f"{where}: {odd!r} in row {row:,} is not a number: regression needs numbers, "
+            f"written like the others or plainly, such as 1234.5"
         )
     values = texts.in_rows(amounts.values, np.nan, np.float64)
-    return Target("regression", values, why, thousands=amounts.thousands, said=amounts.said)
+    return Target("regression", values, why, amounts=amounts)
 
 
 def _classification(where: str, texts: Texts, task: Task, why: str, decimal: str) -> Target:

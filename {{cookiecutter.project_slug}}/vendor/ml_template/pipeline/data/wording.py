@@ -56,6 +56,19 @@ DRESSED = re.compile(
     r"^([^\w\s]{0,3}|[A-Za-z]{1,3}\.?\s)[+-]?\s?\d{1,3}"
     r"([ ,.'’\u00a0\u2009\u202f]?\d{3})*([.,]\d+)?\s?([^\W\d]{0,10}|[^\w\s]{0,3})\.?$"
 )
+CURRENCY = re.compile(
+    r"[A-Z]{0,3}[$€£¥₹₽₩₺₫₴₦₱฿₪¢₿]|USD|EUR|GBP|CHF|JPY|CNY|RMB|INR|RUB|BRL|CAD|AUD|NZD|SEK|NOK|DKK|"
+    r"PLN|CZK|HUF|RON|BGN|TRY|ZAR|MXN|KRW|SGD|HKD|TWD|IDR|THB|MYR|PHP|VND|NGN|KES|EGP|ILS|AED|SAR|"
+    r"UAH|ARS|CLP|COP|PEN|BTC|Rs|Fr|kr|Kč|zł|Ft|лв|руб|lei|RM|元|円"
+)
+UNIT = re.compile(r"[%‰°℃℉]|[^\W\d_](?:[^\W\d_]|[/·*²³°%]|[23](?=$|/)){0,14}|°[A-Z]")
+MULTIPLES = {
+    "k": 10**3, "K": 10**3, "tsd": 10**3, "Tsd": 10**3, "thousand": 10**3, "lakh": 10**5,
+    "lakhs": 10**5, "million": 10**6, "Mio": 10**6, "mio": 10**6, "mln": 10**6, "Mn": 10**6,
+    "mn": 10**6, "MM": 10**6, "M": 10**6, "m": 10**6, "crore": 10**7, "Cr": 10**7,
+    "billion": 10**9, "Mrd": 10**9, "bn": 10**9, "Bn": 10**9, "B": 10**9,
+}  # fmt: skip
+DOUBTFUL_MULTIPLES = frozenset("KMBm") | {"Cr", "MM"}  # kelvin, metre: units, where alone
 DAYS = (
     "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%Y-%m-%d",
     "%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d/%m/%y",
@@ -63,5 +76,9 @@ DAYS = (
 )  # fmt: skip
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S %z")
 MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b-%Y", "%b %Y", "%B %Y", "%b-%y", "%a %b %d %H:%M:%S %Y")
+TOTALS = re.compile(
+    r"(grand |sub ?)?totals?:?|sum:?|summe:?|gesamt(summe)?:?|total g[eé]n[eé]ral:?|totale:?|"
+    r"totaal:?|итого:?|suma:?|合計|总计", re.IGNORECASE
+)  # fmt: skip
 INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
 FORMATS = (None, *(day + clock for day in DAYS for clock in CLOCKS), *MONTHS)
