@@ -11,7 +11,8 @@ if TYPE_CHECKING:  # whoever serves needs no gates
     from ..settings.gates import Check
 
 
-State = Literal["first", "same", "absent", "other", "turned", "damaged", "paired", "apart"]
+Uncompared = Literal["first", "same", "absent", "other", "redefined", "turned", "damaged"]
+State = Uncompared | Literal["paired", "apart"]
 
 
 class Estimate(TypedDict):

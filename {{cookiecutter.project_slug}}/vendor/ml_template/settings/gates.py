@@ -37,9 +37,14 @@ class Performance(Strict):
 
 
 class Champion(Strict):
-    """How much worse than the champion the headline metric may be."""
+    """How much worse than the champion the headline metric may be; older files lack the rest.
+
+    Where the data are defined otherwise than for the champion the two cannot be compared: a warning
+    and a new beginning, or a refusal where `require_same_definition` is true.
+    """
 
     max_drop: Positive
+    require_same_definition: bool = True
 
 
 class Slices(Strict):
@@ -188,6 +193,20 @@ class Gates(Strict):
 def load_gates(path: Path = GATES_FILE) -> Gates:
     """The checked gates; raises InputError with one line per fault."""
     return Gates.checked(path, read_yaml(path))
+
+
+def too_small(found: Check, why: str) -> Check:
+    """`found`, where it refuses, as a warning: beyond its limit, and not beyond its noise."""
+    if found["verdict"] != "refused":
+        return found
+    return found | {"verdict": "warning", "reason": f"too small to judge: {why}; {found['reason']}"}
+
+
+def setting(rule: Strict, key: str) -> str:
+    """`key` of a gate and its value, for a message; it says where gates.yaml does not name it."""
+    value = getattr(rule, key)
+    shown = str(value).lower() if isinstance(value, bool) else f"{value:g}"
+    return f"{key}: {shown}{'' if key in rule.model_fields_set else ' (default)'}"
 
 
 class Check(TypedDict):

@@ -48,6 +48,7 @@ def run() -> None:
             "test": int(test.sum()),
             "split": rule,
             "cuts": cuts,
+            **({"own_split": own.split_code()} if handed().split else {}),
         }
         write_json(folder / "data.json", record)
     note = f", {unlabelled:,} left out: they have no {config.data.target}" if unlabelled else ""

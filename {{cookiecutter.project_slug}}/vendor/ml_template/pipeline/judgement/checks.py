@@ -47,12 +47,30 @@ def champion(evidence: Evidence, rule: rules.Champion) -> Lines:
         "turned": "warning",
         "damaged": "refused",
     }
+    if rival["state"] == "redefined":
+        return [_redefined(gate, rival, rule)]
     if rival["state"] in simple:
         return [line(gate, simple[rival["state"]], rival["reason"])]
     lines = [_difference(gate, rival, rule.max_drop)]
     if "kept" in rival:  # labels that are noise harm both models alike: only the past tells
         lines.append(_difference(f"{gate}.kept", rival["kept"], rule.max_drop))
     return lines
+
+
+def _redefined(gate: str, rival: shapes.Rival, rule: rules.Champion) -> Check:
+    setting = rules.setting(rule, "require_same_definition")
+    undo = "to compare with it, undo that and run `make run`"
+    if rule.require_same_definition:
+        anew = f"to begin anew, set champion.{setting.split(':')[0]}: false in gates.yaml"
+        return line(gate, "refused", f"{rival['reason']}, {setting}; {undo}; {anew}")
+    back = "to have it back, `make rollback`"
+    return line(gate, "warning", f"{rival['reason']}, treated as the first model; {undo}; {back}")
+
+
+_NO_MEASURE = (
+    "if the champion is no measure because its data were wrong, say champion: false in "
+    "gates.yaml, `make run`, `make promote`, and put the gate back"
+)
 
 
 def _difference(gate: str, rival: shapes.Rival | shapes.Gap, max_drop: float) -> Check:
@@ -64,7 +82,9 @@ def _difference(gate: str, rival: shapes.Rival | shapes.Gap, max_drop: float) ->
     reason = f"{rival['reason']}, 95 % interval [{low:.4g}, {high:.4g}]"
     found = compare(gate, value, ">=", -max_drop, reason)
     if found["verdict"] == "refused" and high >= 0:
-        found |= {"verdict": "passed", "reason": f"{reason}: not shown to be worse"}
+        return found | {"verdict": "passed", "reason": f"{reason}: not shown to be worse"}
+    if found["verdict"] == "refused":
+        return found | {"reason": f"{found['reason']}; {_NO_MEASURE}"}
     return found
 
 
