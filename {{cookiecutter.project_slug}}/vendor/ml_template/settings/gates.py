@@ -30,10 +30,11 @@ Percent = Annotated[int, Field(ge=1, le=100)]
 
 
 class Performance(Strict):
-    """Floors of the hold-out metrics."""
+    """Floors of the hold-out metrics; older files lack `accept_too_small`."""
 
     gain: Positive
     floors: dict[str, Number]
+    accept_too_small: bool = False
 
 
 class Champion(Strict):

@@ -24,7 +24,7 @@ def performance(evidence: Evidence, rule: rules.Performance) -> Lines:
         f"lower end of {name}; the naive model has {naive if naive is None else f'{naive:.4g}'}"
     )
     ranges = measures.ranges(evidence.config)
-    found = [compare("performance.gain", low, ">=", limit, reason)]
+    found = [_gain(evidence, rule, compare("performance.gain", low, ">=", limit, reason))]
     for metric, floor in rule.floors.items():
         estimate = evidence.evaluation.metrics.get(metric)
         gate = f"performance.floors.{metric}"
@@ -34,6 +34,29 @@ def performance(evidence: Evidence, rule: rules.Performance) -> Lines:
         else:
             found.append(compare(gate, estimate.value, ">=", floor, within=ranges[metric]))
     return found
+
+
+FAR = 0.4  # of the way from the naive model to the best: an error of that size tells little
+FAIR_SHARE = 0.15  # of the rows: a smaller hold-out can be made larger
+
+
+def _gain(evidence: Evidence, rule: rules.Performance, found: Check) -> Check:
+    """A refusal of a hold-out that could not show a good model either is no judgement."""
+    if found["verdict"] != "refused" or found["limit"] is None:
+        return found
+    naive = evidence.evaluation.baseline[evidence.evaluation.headline] or 0.0
+    _, best = measures.ranges(evidence.config)[evidence.evaluation.headline]
+    estimate, data = evidence.headline, evidence.evaluation.data
+    far = FAR * (best - naive)
+    if estimate.value < naive + rule.gain or estimate.value - estimate.low < far:
+        return found
+    if data["test"] < FAIR_SHARE * (data["train"] + data["test"]):
+        return found | {"reason": f"{found['reason']}; the hold-out is small: raise split.test"}
+    rows = f"on {evidence.evaluation.rows:,} rows the interval reaches {far:.3g} below the value"
+    if rule.accept_too_small:
+        return rules.too_small(found, f"{rows} or more; collect more rows")
+    setting = rules.setting(rule, "accept_too_small")
+    return found | {"reason": f"{found['reason']}; too small to judge: {rows}, {setting}"}
 
 
 def champion(evidence: Evidence, rule: rules.Champion) -> Lines:
@@ -92,9 +115,13 @@ def calibration(evidence: Evidence, rule: rules.Calibration) -> Lines:
     """Whether probabilities mean what they say."""
     if evidence.config.data.task == "regression":
         return [line("calibration", "not applicable", "a regression has no probabilities")]
-    error = evidence.evaluation.calibration.error
+    error, noise = evidence.evaluation.calibration.error, evidence.evaluation.calibration.noise
     reason = "expected calibration error"
-    return [compare("calibration", error, "<=", rule.max_error, reason, (0.0, 1.0))]
+    judged = compare("calibration", error, "<=", rule.max_error, reason, (0.0, 1.0))
+    if error is not None and noise is not None and error <= noise:
+        rows = f"on {evidence.evaluation.rows:,} rows a perfectly calibrated model may show"
+        judged = rules.too_small(judged, f"{rows} {noise:.3g}")
+    return [judged]
 
 
 def artifact(evidence: Evidence, rule: rules.Latency | rules.Size) -> Lines:

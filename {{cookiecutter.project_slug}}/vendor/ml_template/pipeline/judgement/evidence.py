@@ -40,9 +40,10 @@ class Estimate(Record):
 
 
 class Calibration(Record):
-    """Expected calibration error; null for regression."""
+    """Expected calibration error and its noise; null for regression."""
 
     error: float | None
+    noise: float | None = None
 
 
 class Evaluation(Record):
