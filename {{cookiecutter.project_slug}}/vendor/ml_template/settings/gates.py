@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import model_validator
 
 from .config import GATES_FILE
+from .release_gates import Canary as Canary
+from .release_gates import Load as Load
+from .release_gates import Positive, Ratio, Rows
+from .release_gates import Ratios as Ratios
+from .release_gates import Rollout as Rollout
+from .release_gates import Times as Times
 from .strict import Names, Number, Share, Strict, read_yaml
 
 Verdict = Literal["passed", "refused", "warning", "not applicable", "off"]
 Direction = Literal[">=", "<="]
 _LATER = {"load", "rollout", "canary"}  # an older gates.yaml lacks them; they judge no candidate
 OPPOSITE = {">=": "below", "<=": "above"}
-
-
-def _not_negative(value: float) -> float:
-    if not 0 <= value < math.inf:
-        raise ValueError("must be a finite number, 0 or more")
-    return value
-
-
-Positive = Annotated[float, AfterValidator(_not_negative)]
-Ratio = Annotated[float, Field(ge=1), AfterValidator(_not_negative)]
-Rows = Annotated[int, Field(ge=1)]
-Percent = Annotated[int, Field(ge=1, le=100)]
 
 
 class Performance(Strict):
@@ -101,62 +95,20 @@ class Lineage(Strict):
 
 
 class SensitiveFeatures(Strict):
-    """Sensitive columns that may be features."""
+    """Sensitive columns, and others that tell them, that may be features; older files lack a key.
+
+    `max_told`: a feature that names that share of each sensitive group, or explains that share of
+    a sensitive number, tells it.
+    """
 
     allowed: Names
+    max_told: Share = 0.9
 
 
 class Determinism(Strict):
     """Largest difference between two answers to the same row."""
 
     max_difference: Positive
-
-
-class Load(Strict):
-    """What the service must hold in a load test; an older gates.yaml may lack it."""
-
-    max_p95_ms: Positive = 50.0
-    max_p99_ms: Positive = 100.0
-    max_error_rate: Share = 0.0
-    min_requests_per_second: Positive = 100.0
-
-
-class Times(Strict):
-    """Seconds of a step of a rollout: at least `step`, aborted at `deadline`."""
-
-    step: Positive
-    deadline: Positive
-
-
-class Rollout(Strict):
-    """Shares of the traffic (per cent) a canary takes one after another, and when it may go on."""
-
-    steps: Annotated[tuple[Percent, ...], Field(strict=False)] = (5, 25, 50, 100)
-    seconds: Times = Times(step=120, deadline=1800)
-    min_requests: Rows = 200
-
-    @model_validator(mode="after")
-    def _rising(self) -> Rollout:
-        if list(self.steps) != sorted(set(self.steps)) or self.steps[-1:] != (100,):
-            raise ValueError("steps must rise and end with 100")
-        if self.seconds.deadline <= self.seconds.step:
-            raise ValueError("seconds: deadline must be longer than step")
-        return self
-
-
-class Ratios(Strict):
-    """How many times as much as stable a canary may need."""
-
-    p99: Ratio
-    memory: Ratio
-
-
-class Canary(Strict):
-    """How much worse than stable is too much; `alpha`: healthy canaries that may be aborted."""
-
-    alpha: Annotated[float, Field(gt=0, le=0.5)] = 0.01
-    ratios: Ratios = Ratios(p99=2.0, memory=2.0)
-    max_psi: Positive = 0.25
 
 
 class Gates(Strict):

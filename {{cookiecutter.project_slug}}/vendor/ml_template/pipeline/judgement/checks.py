@@ -182,11 +182,27 @@ def sensitive_features(evidence: Evidence, rule: rules.SensitiveFeatures) -> Lin
     inputs = evidence.identity["known_answers"]["types"]
     seen = [name for name in evidence.config.sensitive if name in inputs]
     refused = [name for name in seen if name not in rule.allowed]
+    gate = "sensitive_features"
     if refused:
         reason = f"sensitive and a feature: {', '.join(refused)}: set feature: false, or allow it"
-        return [line("sensitive_features", "refused", reason)]
+        return [line(gate, "refused", reason)]
     reason = f"allowed: {', '.join(seen)}" if seen else "no sensitive column is a feature"
-    return [line("sensitive_features", "passed", reason)]
+    return [line(gate, "passed", reason), *_told(evidence, rule)]
+
+
+def _told(evidence: Evidence, rule: rules.SensitiveFeatures) -> Lines:
+    """Features that tell a sensitive column; where that is a feature itself they tell no more."""
+    setting, lines = rules.setting(rule, "max_told"), []
+    for column, sensitive, told, reason in evidence.told:
+        if sensitive in rule.allowed:
+            continue
+        gate = f"sensitive_features.{column}"
+        if column in rule.allowed:
+            lines.append(line(gate, "warning", f"{reason}: allowed in gates.yaml", told))
+        else:
+            remedy = f"set feature: false, or list {column!r} in sensitive_features.allowed"
+            lines.append(line(gate, "refused", f"{reason} ({setting}): {remedy}", told))
+    return lines
 
 
 CHECKS: dict[str, Callable[[Evidence, Any], Lines]] = {
