@@ -11,7 +11,8 @@ if TYPE_CHECKING:  # whoever serves needs no gates
     from ..settings.gates import Check
 
 
-State = Literal["first", "same", "absent", "other", "turned", "damaged", "paired", "apart"]
+Uncompared = Literal["first", "same", "absent", "other", "redefined", "turned", "damaged"]
+State = Uncompared | Literal["paired", "apart"]
 
 
 class Estimate(TypedDict):
@@ -31,19 +32,24 @@ class Numbers(TypedDict):
 
 
 class Slice(Numbers):
-    """The metric of one group; without an interval, `reason` says why."""
+    """The metric of one group; without an interval, `reason` says why.
+
+    `chance`, of a small one that lies below the whole: how often random slices are as low.
+    """
 
     column: str
     group: str
     rows: Count
     metric: str
+    chance: NotRequired[float | None]
     reason: NotRequired[str]
 
 
 class Gaps(TypedDict, total=False):
     """Largest differences between groups: the last for a regression, else the others.
 
-    `reason` says why one is None.
+    `reason` says why one is None. To judge by: each rate is `of` so many rows (groups, classes),
+    and its `whole` is that of all groups (classes); of errors their mean and standard deviation.
     """
 
     demographic_parity_difference: float | None
@@ -51,6 +57,8 @@ class Gaps(TypedDict, total=False):
     accuracy_gap: float | None
     error_gap: float | None
     reason: str
+    of: dict[str, list[list[int]]]
+    whole: dict[str, list[float]]
 
 
 class Fairness(Gaps):
@@ -72,9 +80,10 @@ class Bin(TypedDict):
 
 
 class Calibration(TypedDict):
-    """Expected calibration error; None for a regression."""
+    """Expected calibration error, and its noise (see noise.py); None for a regression."""
 
     error: float | None
+    noise: float | None
     bins: list[Bin]
 
 

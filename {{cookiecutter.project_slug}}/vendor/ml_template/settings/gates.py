@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import model_validator
 
 from .config import GATES_FILE
+from .release_gates import Canary as Canary
+from .release_gates import Load as Load
+from .release_gates import Positive, Ratio, Rows
+from .release_gates import Ratios as Ratios
+from .release_gates import Rollout as Rollout
+from .release_gates import Times as Times
 from .strict import Names, Number, Share, Strict, read_yaml
 
 Verdict = Literal["passed", "refused", "warning", "not applicable", "off"]
@@ -17,29 +23,23 @@ _LATER = {"load", "rollout", "canary"}  # an older gates.yaml lacks them; they j
 OPPOSITE = {">=": "below", "<=": "above"}
 
 
-def _not_negative(value: float) -> float:
-    if not 0 <= value < math.inf:
-        raise ValueError("must be a finite number, 0 or more")
-    return value
-
-
-Positive = Annotated[float, AfterValidator(_not_negative)]
-Ratio = Annotated[float, Field(ge=1), AfterValidator(_not_negative)]
-Rows = Annotated[int, Field(ge=1)]
-Percent = Annotated[int, Field(ge=1, le=100)]
-
-
 class Performance(Strict):
-    """Floors of the hold-out metrics."""
+    """Floors of the hold-out metrics; older files lack `accept_too_small`."""
 
     gain: Positive
     floors: dict[str, Number]
+    accept_too_small: bool = False
 
 
 class Champion(Strict):
-    """How much worse than the champion the headline metric may be."""
+    """How much worse than the champion the headline metric may be; older files lack the rest.
+
+    Where the data are defined otherwise than for the champion the two cannot be compared: a warning
+    and a new beginning, or a refusal where `require_same_definition` is true.
+    """
 
     max_drop: Positive
+    require_same_definition: bool = True
 
 
 class Slices(Strict):
@@ -95,62 +95,20 @@ class Lineage(Strict):
 
 
 class SensitiveFeatures(Strict):
-    """Sensitive columns that may be features."""
+    """Sensitive columns, and others that tell them, that may be features; older files lack a key.
+
+    `max_told`: a feature that names that share of each sensitive group, or explains that share of
+    a sensitive number, tells it.
+    """
 
     allowed: Names
+    max_told: Share = 0.9
 
 
 class Determinism(Strict):
     """Largest difference between two answers to the same row."""
 
     max_difference: Positive
-
-
-class Load(Strict):
-    """What the service must hold in a load test; an older gates.yaml may lack it."""
-
-    max_p95_ms: Positive = 50.0
-    max_p99_ms: Positive = 100.0
-    max_error_rate: Share = 0.0
-    min_requests_per_second: Positive = 100.0
-
-
-class Times(Strict):
-    """Seconds of a step of a rollout: at least `step`, aborted at `deadline`."""
-
-    step: Positive
-    deadline: Positive
-
-
-class Rollout(Strict):
-    """Shares of the traffic (per cent) a canary takes one after another, and when it may go on."""
-
-    steps: Annotated[tuple[Percent, ...], Field(strict=False)] = (5, 25, 50, 100)
-    seconds: Times = Times(step=120, deadline=1800)
-    min_requests: Rows = 200
-
-    @model_validator(mode="after")
-    def _rising(self) -> Rollout:
-        if list(self.steps) != sorted(set(self.steps)) or self.steps[-1:] != (100,):
-            raise ValueError("steps must rise and end with 100")
-        if self.seconds.deadline <= self.seconds.step:
-            raise ValueError("seconds: deadline must be longer than step")
-        return self
-
-
-class Ratios(Strict):
-    """How many times as much as stable a canary may need."""
-
-    p99: Ratio
-    memory: Ratio
-
-
-class Canary(Strict):
-    """How much worse than stable is too much; `alpha`: healthy canaries that may be aborted."""
-
-    alpha: Annotated[float, Field(gt=0, le=0.5)] = 0.01
-    ratios: Ratios = Ratios(p99=2.0, memory=2.0)
-    max_psi: Positive = 0.25
 
 
 class Gates(Strict):
@@ -188,6 +146,20 @@ class Gates(Strict):
 def load_gates(path: Path = GATES_FILE) -> Gates:
     """The checked gates; raises InputError with one line per fault."""
     return Gates.checked(path, read_yaml(path))
+
+
+def too_small(found: Check, why: str) -> Check:
+    """`found`, where it refuses, as a warning: beyond its limit, and not beyond its noise."""
+    if found["verdict"] != "refused":
+        return found
+    return found | {"verdict": "warning", "reason": f"too small to judge: {why}; {found['reason']}"}
+
+
+def setting(rule: Strict, key: str) -> str:
+    """`key` of a gate and its value, for a message; it says where gates.yaml does not name it."""
+    value = getattr(rule, key)
+    shown = str(value).lower() if isinstance(value, bool) else f"{value:g}"
+    return f"{key}: {shown}{'' if key in rule.model_fields_set else ' (default)'}"
 
 
 class Check(TypedDict):

@@ -16,6 +16,7 @@ from ...registry import versioning
 from ...settings.config import CONFIG_FILE, InputError, load_config
 from ...storage.files import digest, new_file
 from ...tables import small
+from ..data import wording
 from . import config_text, source
 from .proposal import MOST_SHOWN, Proposal, propose
 from .unpack import unpacked
@@ -114,6 +115,9 @@ def _summary(proposal: Proposal) -> Iterable[str]:
     if proposal.unlabelled:
         yield f"  {proposal.unlabelled}"
     yield f"  features: {len(config.features)}; sensitive: {', '.join(config.sensitive) or 'none'}"
+    if may_be := [name for name in config.features if _may_be_sensitive(name)]:
+        names = ",".join([*config.sensitive, *may_be])
+        yield f"  may be sensitive; to keep it out: SENSITIVE={names}"
     for name, column in config.columns.items():
         if not column.feature and name not in config.sensitive:
             yield f"  not a feature {name!r}: {proposal.found[name].note}"
@@ -137,6 +141,10 @@ def _summary(proposal: Proposal) -> Iterable[str]:
     yield from _of_few_rows(proposal)
     kept = f" (the old one is {CONFIG_FILE}.bak)" if Path(f"{CONFIG_FILE}.bak").exists() else ""
     yield f"  {CONFIG_FILE} is written{kept}: read it, then `make run`"
+
+
+def _may_be_sensitive(name: str) -> bool:
+    return bool(wording.SENSITIVE.search(wording.CAMEL.sub("_", name.strip().replace(" ", "_"))))
 
 
 def _of_few_rows(proposal: Proposal) -> Iterable[str]:

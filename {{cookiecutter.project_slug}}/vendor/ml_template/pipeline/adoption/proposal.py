@@ -14,7 +14,7 @@ import numpy as np
 from ...settings.config import Column, Config, InputError
 from ...tables import arrays
 from ...tables.table import ROW
-from ..data import leakage, personal
+from ..data import leakage, personal, proxies
 from ..data.repeats import repeated
 from ..data.wording import TOTALS
 from . import hold_out, target
@@ -81,6 +81,7 @@ def propose(
             )
     told, allowed = _personal(found, sensitive)
     left_out |= _leaks(found, wanted, sensitive) | told
+    left_out |= _proxies(found, left_out, sensitive)
     if table.unnamed:
         left_out[""] = f"{table.unnamed} without a name"
     columns = _columns(found, left_out, sensitive)
@@ -193,6 +194,20 @@ def _leaks(
     for leak in leakage.find(features, wanted.values[known], wanted.task):
         reasons |= dict.fromkeys(leak.columns, str(leak))
     return reasons
+
+
+def _proxies(
+    found: Mapping[str, Found], left_out: Mapping[str, str], sensitive: list[str]
+) -> dict[str, str]:
+    """Reason for each feature from which a sensitive column can be told."""
+    features = {
+        name: each.values
+        for name, each in found.items()
+        if each.column and each.column.feature and each.column.type != "text"
+    }
+    seen = {k: v for k, v in features.items() if k not in left_out and k not in sensitive}
+    told = proxies.find(seen, {name: found[name].values for name in sensitive})
+    return {proxy.column: proxy.reason for proxy in told}
 
 
 def _personal(

@@ -54,6 +54,7 @@ def run() -> None:
             "test": int(test.sum()),
             "split": rule,
             "cuts": cuts if rule else None,
+            **({"own_split": own.split_code()} if handed().split else {}),
         }
         if neither:
             record["neither"] = neither

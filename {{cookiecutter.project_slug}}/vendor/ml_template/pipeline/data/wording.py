@@ -37,6 +37,12 @@ WHO = re.compile(  # whose texts are their names
     r"user|driver|owner|guest|contact|seller|buyer|manager|agent|player|people|who)s?$",
     re.IGNORECASE,
 )
+SENSITIVE = re.compile(
+    r"(^|_)(sex|gender|race|ethnic\w*|religion|nationality|disab\w*|age|(sexual_)?orientation|"
+    r"marital(_status)?|geschlecht|alter|nationalit(ae|ä)t|sexe|sexo|genero|género|edad|edat|"
+    r"sesso|età|leeftijd|geslacht|raza|etnia|nacionalidad|nationalit(e|é))($|_)",
+    re.IGNORECASE,
+)
 TIME = re.compile(r"date|time|day|year|month|stamp|(^|_)(dt|ts|at|on)$", re.IGNORECASE)
 SPLIT_NAME = re.compile(
     r"^_*(is_?)?(test|train|training|holdout|hold_out|validation|val)_*(set|flag|mark|split|fold)$|"

@@ -23,6 +23,7 @@ def compare(
     prediction: np.ndarray,
     counted_above: int = COUNTED_ABOVE,
     least: int = 0,
+    to_judge: bool = False,
 ) -> Fairness:
     """Rates of the groups in the test set, and their largest differences.
 
@@ -32,17 +33,21 @@ def compare(
     MIN_ROWS rows are left out. Regression: mean absolute errors; `error_gap` is their difference
     relative to the overall one.
     A difference that cannot be computed is None, with the `reason`. Counts, and rates over counts,
-    below `least` rows are left out as in small.counts.
+    below `least` rows are left out as in small.counts. `to_judge` adds what the noise of the
+    differences follows from, which is not shown.
     """
     present, codes = np.unique(groups.codes, return_inverse=True)
     counts = np.bincount(codes)
     rows = small.counts(counts.tolist(), least)
     hidden = np.array([isinstance(each, str) for each in rows])
     if prediction.ndim == 1:
-        errors = np.bincount(codes, weights=np.abs(truth - prediction)) / counts
+        off = np.abs(truth - prediction)
+        errors = np.bincount(codes, weights=off) / counts
         overall = float(errors @ counts / counts.sum())
         errors[hidden] = np.nan
         rates, gap = {"mean_absolute_error": errors}, _gap(errors)
+        of = {"mean_absolute_error": counts[:, None]}
+        whole = {"mean_absolute_error": np.array([overall, off.std()])}
         found: Gaps = {"error_gap": gap / overall if gap and overall else gap}
     else:
         guess, classes = prediction.argmax(axis=1), prediction.shape[1]
@@ -50,6 +55,8 @@ def compare(
         cells = np.bincount(codes * classes + truth, minlength=len(counts) * classes)
         _leave_out(rates, hidden, cells, least)
         found = _differences(rates)
+        of = _of(rates, cells.reshape(len(counts), -1))
+        whole = {name: _whole(rates[name], of[name]) for name in of}
     shown = {name: values for name, values in rates.items() if values.ndim == 1}
     if prediction.ndim == 2 and prediction.shape[1] == 2:
         shown |= {name: values[:, 0] for name, values in rates.items() if values.ndim == 2}
@@ -64,7 +71,28 @@ def compare(
         alone = f"the test set holds one group only ({groups.names[present[0]]!r})"
         unknown = "no two groups have rows of the classes that the rates are about"
         found["reason"] = alone if len(present) == 1 else unknown
+    if to_judge:
+        found["of"] = {name: rows.tolist() for name, rows in of.items()}
+        found["whole"] = {name: values.tolist() for name, values in whole.items()}
     return {"column": column, "groups": table, **found}
+
+
+def _of(rates: Rates, true: np.ndarray) -> Rates:
+    """How many rows (g, c) each rate is over, 0 for one that is undefined; `true` (g, classes)."""
+    rows = true.sum(axis=1, keepdims=True)
+    asked = true[:, -rates["true_positive_rate"].shape[1] :]
+    found = {"true_positive_rate": asked, "false_positive_rate": rows - asked}
+    found |= {"selection_rate": np.broadcast_to(rows, asked.shape), "accuracy": rows}
+    return {
+        name: np.where(np.isnan(rates[name].reshape(each.shape)), 0, each)
+        for name, each in found.items()
+    }
+
+
+def _whole(rates: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """The rates (c,) of all groups together."""
+    hits = np.nansum(rates.reshape(of.shape) * of, axis=0)
+    return np.clip(hits / np.maximum(of.sum(axis=0), 1), 0.0, 1.0)
 
 
 def _leave_out(rates: Rates, hidden: np.ndarray, cells: np.ndarray, least: int) -> None:

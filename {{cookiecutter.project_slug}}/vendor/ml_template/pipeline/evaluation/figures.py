@@ -21,7 +21,7 @@ from ...settings.config import CONFIG_FILE, Config, InputError
 from ...storage.places import PREPARED
 from ...tables import small, table
 from ...tables.table import Columns
-from . import fairness
+from . import fairness, noise
 from .slices import MAX_VALUES, Groups, group
 
 BINS = 10
@@ -49,9 +49,9 @@ def judged(
     estimates, slices = measure(config, truth, prediction, cut, asked)
     above = 0 if again else fairness.COUNTED_ABOVE
 
-    def compared(least: int) -> list[Fairness]:
+    def compared(least: int, to_judge: bool = False) -> list[Fairness]:
         return [
-            fairness.compare(name, groups[name], truth, prediction, above, least)
+            fairness.compare(name, groups[name], truth, prediction, above, least, to_judge)
             for name in config.sensitive
         ]
 
@@ -64,12 +64,12 @@ def judged(
         "metrics": estimates,
         "slices": slices,
         "baseline": baseline(config, truth, training[config.data.target]),
-        "fairness": compared(0),
-        "calibration": calibrate(truth, prediction),
+        "fairness": compared(0, to_judge=True),
+        "calibration": calibrate(truth, prediction, config.seed),
     }
     least = config.report.min_cell
     by_column = groupby(slices, key=lambda part: part["column"])
-    cells = [_few([*parts], least, "value", "low", "high") for _, parts in by_column]
+    cells = [_few([*parts], least, "value", "low", "high", "chance") for _, parts in by_column]
     bins = _few(every["calibration"]["bins"], least, "predicted", "observed")
     return every, {
         **every,
@@ -147,6 +147,7 @@ def measure(
                 f"split.test in {CONFIG_FILE}, or collect more data"
             )
     slices: list[Slice] = []
+    (whole,) = within(truth, prediction, np.ones((1, len(truth))))
     for (column, name), index in members.items():
         value, low, high = finite(found[column, name])
         n = len(index)
@@ -156,6 +157,10 @@ def measure(
         slices.append(part)
         if None in (value, low, high):
             part["reason"] = undefined(truth[index], config)
+        elif high < whole:
+            part["chance"] = noise.as_low(
+                within, truth, prediction, index, len(members), config.seed
+            )
     return {name: estimate(found[name,]) for name in named}, slices
 
 
@@ -198,13 +203,15 @@ def baseline(config: Config, truth: np.ndarray, training: np.ndarray) -> dict[st
     return {name: value if math.isfinite(value) else None for name, value in values}
 
 
-def calibrate(truth: np.ndarray, prediction: np.ndarray) -> Calibration:
+def calibrate(truth: np.ndarray, prediction: np.ndarray, seed: int) -> Calibration:
     """Expected calibration error (Guo et al. 2017) over BINS equal bins, and the bins in use.
+
+    `noise` is what perfect calibration would show on these rows, see noise.calibration.
 
     Binary: the probability of the positive class; several classes: that of the predicted class.
     """
     if prediction.ndim == 1:
-        return {"error": None, "bins": []}
+        return {"error": None, "noise": None, "bins": []}
     if prediction.shape[1] == 2:
         chance, right = prediction[:, 1], truth == 1
     else:
@@ -220,4 +227,4 @@ def calibrate(truth: np.ndarray, prediction: np.ndarray) -> Calibration:
         {"low": at / BINS, "high": (at + 1) / BINS, "rows": n, "predicted": mean, "observed": share}
         for at, n, mean, share in zip(*(column.tolist() for column in columns), strict=True)
     ]
-    return {"error": error, "bins": bins}
+    return {"error": error, "noise": noise.calibration(chance, at, seed), "bins": bins}

@@ -24,7 +24,7 @@ def performance(evidence: Evidence, rule: rules.Performance) -> Lines:
         f"lower end of {name}; the naive model has {naive if naive is None else f'{naive:.4g}'}"
     )
     ranges = measures.ranges(evidence.config)
-    found = [compare("performance.gain", low, ">=", limit, reason)]
+    found = [_gain(evidence, rule, compare("performance.gain", low, ">=", limit, reason))]
     for metric, floor in rule.floors.items():
         estimate = evidence.evaluation.metrics.get(metric)
         gate = f"performance.floors.{metric}"
@@ -34,6 +34,29 @@ def performance(evidence: Evidence, rule: rules.Performance) -> Lines:
         else:
             found.append(compare(gate, estimate.value, ">=", floor, within=ranges[metric]))
     return found
+
+
+FAR = 0.4  # of the way from the naive model to the best: an error of that size tells little
+FAIR_SHARE = 0.15  # of the rows: a smaller hold-out can be made larger
+
+
+def _gain(evidence: Evidence, rule: rules.Performance, found: Check) -> Check:
+    """A refusal of a hold-out that could not show a good model either is no judgement."""
+    if found["verdict"] != "refused" or found["limit"] is None:
+        return found
+    naive = evidence.evaluation.baseline[evidence.evaluation.headline] or 0.0
+    _, best = measures.ranges(evidence.config)[evidence.evaluation.headline]
+    estimate, data = evidence.headline, evidence.evaluation.data
+    far = FAR * (best - naive)
+    if estimate.value < naive + rule.gain or estimate.value - estimate.low < far:
+        return found
+    if data["test"] < FAIR_SHARE * (data["train"] + data["test"]):
+        return found | {"reason": f"{found['reason']}; the hold-out is small: raise split.test"}
+    rows = f"on {evidence.evaluation.rows:,} rows the interval reaches {far:.3g} below the value"
+    if rule.accept_too_small:
+        return rules.too_small(found, f"{rows} or more; collect more rows")
+    setting = rules.setting(rule, "accept_too_small")
+    return found | {"reason": f"{found['reason']}; too small to judge: {rows}, {setting}"}
 
 
 def champion(evidence: Evidence, rule: rules.Champion) -> Lines:
@@ -47,12 +70,30 @@ def champion(evidence: Evidence, rule: rules.Champion) -> Lines:
         "turned": "warning",
         "damaged": "refused",
     }
+    if rival["state"] == "redefined":
+        return [_redefined(gate, rival, rule)]
     if rival["state"] in simple:
         return [line(gate, simple[rival["state"]], rival["reason"])]
     lines = [_difference(gate, rival, rule.max_drop)]
     if "kept" in rival:  # labels that are noise harm both models alike: only the past tells
         lines.append(_difference(f"{gate}.kept", rival["kept"], rule.max_drop))
     return lines
+
+
+def _redefined(gate: str, rival: shapes.Rival, rule: rules.Champion) -> Check:
+    setting = rules.setting(rule, "require_same_definition")
+    undo = "to compare with it, undo that and run `make run`"
+    if rule.require_same_definition:
+        anew = f"to begin anew, set champion.{setting.split(':')[0]}: false in gates.yaml"
+        return line(gate, "refused", f"{rival['reason']}, {setting}; {undo}; {anew}")
+    back = "to have it back, `make rollback`"
+    return line(gate, "warning", f"{rival['reason']}, treated as the first model; {undo}; {back}")
+
+
+_NO_MEASURE = (
+    "if the champion is no measure because its data were wrong, say champion: false in "
+    "gates.yaml, `make run`, `make promote`, and put the gate back"
+)
 
 
 def _difference(gate: str, rival: shapes.Rival | shapes.Gap, max_drop: float) -> Check:
@@ -64,7 +105,9 @@ def _difference(gate: str, rival: shapes.Rival | shapes.Gap, max_drop: float) ->
     reason = f"{rival['reason']}, 95 % interval [{low:.4g}, {high:.4g}]"
     found = compare(gate, value, ">=", -max_drop, reason)
     if found["verdict"] == "refused" and high >= 0:
-        found |= {"verdict": "passed", "reason": f"{reason}: not shown to be worse"}
+        return found | {"verdict": "passed", "reason": f"{reason}: not shown to be worse"}
+    if found["verdict"] == "refused":
+        return found | {"reason": f"{found['reason']}; {_NO_MEASURE}"}
     return found
 
 
@@ -72,9 +115,13 @@ def calibration(evidence: Evidence, rule: rules.Calibration) -> Lines:
     """Whether probabilities mean what they say."""
     if evidence.config.data.task == "regression":
         return [line("calibration", "not applicable", "a regression has no probabilities")]
-    error = evidence.evaluation.calibration.error
+    error, noise = evidence.evaluation.calibration.error, evidence.evaluation.calibration.noise
     reason = "expected calibration error"
-    return [compare("calibration", error, "<=", rule.max_error, reason, (0.0, 1.0))]
+    judged = compare("calibration", error, "<=", rule.max_error, reason, (0.0, 1.0))
+    if error is not None and noise is not None and error <= noise:
+        rows = f"on {evidence.evaluation.rows:,} rows a perfectly calibrated model may show"
+        judged = rules.too_small(judged, f"{rows} {noise:.3g}")
+    return [judged]
 
 
 def artifact(evidence: Evidence, rule: rules.Latency | rules.Size) -> Lines:
@@ -135,11 +182,27 @@ def sensitive_features(evidence: Evidence, rule: rules.SensitiveFeatures) -> Lin
     inputs = evidence.identity["known_answers"]["types"]
     seen = [name for name in evidence.config.sensitive if name in inputs]
     refused = [name for name in seen if name not in rule.allowed]
+    gate = "sensitive_features"
     if refused:
         reason = f"sensitive and a feature: {', '.join(refused)}: set feature: false, or allow it"
-        return [line("sensitive_features", "refused", reason)]
+        return [line(gate, "refused", reason)]
     reason = f"allowed: {', '.join(seen)}" if seen else "no sensitive column is a feature"
-    return [line("sensitive_features", "passed", reason)]
+    return [line(gate, "passed", reason), *_told(evidence, rule)]
+
+
+def _told(evidence: Evidence, rule: rules.SensitiveFeatures) -> Lines:
+    """Features that tell a sensitive column; where that is a feature itself they tell no more."""
+    setting, lines = rules.setting(rule, "max_told"), []
+    for column, sensitive, told, reason in evidence.told:
+        if sensitive in rule.allowed:
+            continue
+        gate = f"sensitive_features.{column}"
+        if column in rule.allowed:
+            lines.append(line(gate, "warning", f"{reason}: allowed in gates.yaml", told))
+        else:
+            remedy = f"set feature: false, or list {column!r} in sensitive_features.allowed"
+            lines.append(line(gate, "refused", f"{reason} ({setting}): {remedy}", told))
+    return lines
 
 
 CHECKS: dict[str, Callable[[Evidence, Any], Lines]] = {

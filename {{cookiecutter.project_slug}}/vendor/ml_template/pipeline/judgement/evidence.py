@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,7 +13,9 @@ from ...settings.config import Config, explain
 from ...settings.gates import Check, Gates, fault
 from ...storage.files import read_json
 from ...storage.places import CANDIDATE, EVALUATION, METRICS_FILE, PREPARED
+from ...tables import table
 from ...tables.table import Columns
+from ..data import proxies
 from . import again
 
 Count = Annotated[int, Field(ge=1)]
@@ -40,9 +43,10 @@ class Estimate(Record):
 
 
 class Calibration(Record):
-    """Expected calibration error; null for regression."""
+    """Expected calibration error and its noise; null for regression."""
 
     error: float | None
+    noise: float | None = None
 
 
 class Evaluation(Record):
@@ -63,7 +67,10 @@ class Evaluation(Record):
 
 @dataclass(frozen=True)
 class Evidence:
-    """All a gate may look at. `measured`: see measure.figures; `rival`: see rival.compare."""
+    """All a gate may look at.
+
+    `measured`: see measure.figures; `rival`: see rival.compare; `told`: see proxies.find.
+    """
 
     config: Config
     gates: Gates
@@ -72,11 +79,26 @@ class Evidence:
     lineage: shapes.Lineage
     measured: dict[str, float]
     rival: shapes.Rival
+    told: Sequence[proxies.Proxy] = ()
 
     @property
     def headline(self) -> Estimate:
         """The metric that stands for the model."""
         return self.evaluation.metrics[self.evaluation.headline]
+
+
+def told(config: Config, gates: Gates, identity: dict[str, Any]) -> list[proxies.Proxy]:
+    """Features of the model of `identity` from which a sensitive column can be told."""
+    rule, inputs = gates.sensitive_features, identity["known_answers"]["types"]
+    if not rule or not config.sensitive:
+        return []
+    train = table.read_parquet(PREPARED / "train.parquet")
+    seen = {
+        name: train[name]
+        for name, column in config.columns.items()
+        if name in inputs and name not in config.sensitive and column.type != "text"
+    }
+    return proxies.find(seen, {name: train[name] for name in config.sensitive}, rule.max_told)
 
 
 def vouched(

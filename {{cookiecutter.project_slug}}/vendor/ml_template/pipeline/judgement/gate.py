@@ -122,7 +122,9 @@ def decide(found: dict[str, Any], verdict: Verdict | None) -> Judgement:
     if isinstance(evaluation, list):
         lines = [line("evidence", "refused", reason) for reason in evaluation]
     else:
-        proof = evidence.Evidence(config, gates, identity, evaluation, origin, measured, compared)
+        told = evidence.told(config, gates, identity)
+        facts = (evaluation, origin, measured, compared, told)
+        proof = evidence.Evidence(config, gates, identity, *facts)
         first = line("evidence", "passed", f"{EVALUATION}, measured again by the gate")
         lines = [first, *judge(proof)]
     lines.append(kit.line())

@@ -5,13 +5,19 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+
 from ...model import measures
 from ...model.shapes import Fairness, Slice
 from ...settings import gates as rules
 from ...settings.categories import category
-from ...settings.gates import Check, compare, line
+from ...settings.gates import Check, compare, line, too_small
 from ...tables import small
+from ..evaluation import noise
+from ..evaluation.noise import LEVEL
 from .evidence import Estimate, Evidence, Lines
+
+Group = dict[str, Any]
 
 
 def slices(evidence: Evidence, rule: rules.Slices) -> Lines:
@@ -53,12 +59,17 @@ def _slice(evidence: Evidence, part: Slice, rule: rules.Slices, rows: small.Coun
     except ValueError:
         return line(gate, "refused", f"{reason}: no interval that holds its value")
     found = compare(gate, high, ">=", limit, reason, within)
-    return _quiet(found, reason) if part["rows"] < least else found  # type: ignore[operator]
+    if (part.get("chance") or 0.0) > LEVEL:
+        found = too_small(found, f"of random slices of its size {part['chance']:.1%} are as low")
+    if part["rows"] < least:  # type: ignore[operator]
+        return _quiet(found, reason)
+    return found
 
 
 def _quiet(found: Check, reason: str) -> Check:
     """The line of a small group, without what was measured of it."""
-    return found | {"value": None, "reason": reason}
+    first = "too small to judge: " if found["verdict"] == "warning" else ""
+    return found | {"value": None, "reason": f"{first}{reason}"}
 
 
 # limit in gates.yaml: (difference in evaluation.json, the rates of a group it comes from)
@@ -120,8 +131,72 @@ def _column(evidence: Evidence, part: Fairness, rule: rules.Fairness) -> Lines:
         limit, value = getattr(rule.limits, name), _difference(part, judged, name)
         reason = f"largest difference of {len(judged)} groups"
         found = compare(f"{gate}.{name}", value, "<=", limit, reason, (0.0, float("inf")))
+        if found["verdict"] == "refused" and found["limit"]:
+            found = _told(evidence, part, judged, found, name, limit)
         lines.append(_quiet(found, f"{reason}, one of {small.few(least)} rows") if tiny else found)
     return lines
+
+
+def _told(
+    evidence: Evidence, part: Fairness, judged: list[Group], found: Check, name: str, limit: float
+) -> Check:
+    """A refusal with the groups it is about and what can be done; a warning within the noise."""
+    task, rates = evidence.config.data.task, _DIFFERENCES[name][1]
+    level = LEVEL / (1 if task == "regression" else 3) / len(evidence.config.sensitive)
+    whole: Any = found["value"]
+    gaps = {rate: _gap(judged, rate) if task == "binary" else whole for rate in rates}
+    noises = {rate: _noise(part, judged, rate, level, evidence.config.seed) for rate in rates}
+    beyond = {rate: gap for rate, gap in gaps.items() if gap > limit}
+    if all(gap <= noises[rate] for rate, gap in beyond.items()):
+        most = max(noises[rate] for rate in beyond)
+        why = f"groups of these sizes may differ by {most:.3g} where a model treats them alike"
+        return too_small(found, why)
+    least, worst = evidence.config.report.min_cell, max(beyond, key=beyond.__getitem__)
+    where = _extremes(part, judged, worst, least)
+    return found | {"reason": f"{found['reason']}{where}; {_remedy(part['column'], name)}"}
+
+
+def _remedy(column: str, name: str) -> str:
+    return (
+        f"collect more rows of the group that is worse off, leave out features that stand for "
+        f"{column!r}, or raise fairness.limits.{name} in gates.yaml and say there why"
+    )
+
+
+def _noise(part: Fairness, judged: list[Group], rate: str, level: float, seed: int) -> float:
+    """Largest difference of the `judged` groups that chance makes; 0 where nothing tells."""
+    if rate not in part.get("of", {}):
+        return 0.0
+    of, whole = _over(part, judged, rate), np.array(part["whole"][rate])
+    if rate != "mean_absolute_error":
+        return noise.gap_of_rates(of, whole, level, seed)
+    mean, spread = whole
+    return noise.gap_of_means(of, spread, level, seed) / mean if mean else 0.0
+
+
+def _over(part: Fairness, judged: list[Group], rate: str) -> np.ndarray:
+    """How many rows (groups, classes) the rate of each judged group is over."""
+    names = [group["group"] for group in judged]
+    at = [i for i, group in enumerate(part["groups"]) if group["group"] in names]
+    return np.array(part["of"][rate])[at]
+
+
+def _gap(judged: list[Group], rate: str) -> float:
+    values = [float(group[rate]) for group in judged]
+    return max(values) - min(values)
+
+
+def _extremes(part: Fairness, judged: list[Group], rate: str, least: int) -> str:
+    """Which groups lie furthest apart; nothing where a rate is not shown, or is of several classes.
+
+    Rates over fewer than `least` rows are not shown.
+    """
+    several = any(group.get(rate) is None for group in judged)
+    if several or rate not in part.get("of", {}) or _over(part, judged, rate).min() < least:
+        return ""
+    low, *_, high = sorted(judged, key=lambda group: float(group[rate]))
+    said = [f"{group[rate]:.3g} of {group['group']!r}" for group in (low, high)]
+    return f": {rate.replace('_', ' ')} {said[0]}, {said[1]}"
 
 
 def _too_small(

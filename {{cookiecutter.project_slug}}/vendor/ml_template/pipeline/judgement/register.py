@@ -1,7 +1,8 @@
 """register: keep a model that passed and make it challenger; and champion where there is none.
 
-A champion that answers another question (another target, say) counts as none, but for one that a
-rollback brought back: only `promote` takes its place.
+A champion that answers another question (another target, say), or was judged on data that are
+defined otherwise, counts as none, but for one that a rollback brought back: only `promote` takes
+its place.
 
 Order of what is written: the kept version, its verdict, the pointers in one step, MLflow. Killed
 anywhere, nothing points to something unfinished, and the next run goes on from there.
@@ -107,7 +108,8 @@ def _planned(verdict: Verdict) -> tuple[str, dict[Path, Record]]:
         again = {} if stays else {CHALLENGER: current if same else new("judged again")}
         return "is the champion", again
     rival = verdict["rival"]
-    other = rival["state"] == "other" and rival["champion"] == current["digest"]
+    anew = rival["state"] in ("other", "redefined")
+    other = anew and rival["champion"] == current["digest"]
     taken_back = withdrawn.how(digest)
     if other and current["action"] != "rollback" and not taken_back:
         return _crown(new(rival["reason"]))

@@ -20,6 +20,7 @@ from ...settings.config import Config, InputError
 from ...tables.table import ROW, Columns
 from ..data import split
 from ..evaluation.figures import finite
+from . import definition
 
 FEWEST = 100  # rows of a comparison where rows were added
 
@@ -33,11 +34,11 @@ def rows_digest(data: dict[str, Any], test: Columns) -> str:
 def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test: Columns) -> Rival:
     """{state, champion, reason, value, low, high}: headline of the candidate minus the champion's.
 
-    States: first, same, absent, other (another question), turned (the other class is positive, or
-    the headline was never measured), damaged, and the compared ones: paired (same rows, same
-    resamples; where rows were added, those that neither was trained on) and apart (the champion's
-    kept figure, from other rows: it may have been trained on these, which would flatter it). Where
-    rows were added, `kept` has both.
+    States: first, same, absent, other (another question), redefined (other data, see definition),
+    turned (the other class is positive, or the headline was never measured), damaged, and the
+    compared ones: paired (same rows, same resamples; where rows were added, those that neither was
+    trained on) and apart (the champion's kept figure, from other rows: it may have been trained on
+    these, which would flatter it). Where rows were added, `kept` has both.
     """
     try:
         record = champion.read(champion.CHAMPION)
@@ -59,11 +60,15 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
     if _forms(model.labels) != _forms(config.data.labels):
         reason = "the champion has the other class as positive: only `make promote` replaces it"
         return _rival(theirs, "turned", reason)
+    if changes := definition.changes(config, model, folder, lineage["data"]):
+        return _rival(theirs, "redefined", f"{'; '.join(changes)}: not comparable")
     name = measures.headline(config)
     metric = measures.known(config)[name]
     known = encode_target(test[config.data.target], config.data.labels)
     ours = artifact.load(candidate).predict(test)
     reason = f"difference to champion {theirs[:16]}"
+    if lacking := definition.lacking(config, model):
+        reason = f"{reason}, which uses {', '.join(lacking)} too"
     gap = _gap(model, test)
     same = verdict["lineage"]["hold_out"] == lineage["hold_out"]
     rows = None if gap else _fair(config, model, lineage["data"], test, known, same)
@@ -81,7 +86,7 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
     before = Interval(**verdict["metrics"][name])
     apart = _apart(interval(metric, known, ours, config.seed), before)
     why = gap or "was measured on other data, split or seed"
-    reason = f"{reason}'s kept figure: it {why}"
+    reason = f"{reason}: its kept figure: it {why}{definition.unknown(folder)}"
     if pairs is None:
         return _rival(theirs, "apart", reason, apart)
     value, low, high = finite(apart)
