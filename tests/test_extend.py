@@ -14,7 +14,7 @@ import yaml
 from life import attempt, make, twin
 
 PAGE = "docs/extend.md"
-BLOCK = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"^`([\w./<>]+)`:\n\n```\w+\n(.*?)^```$", re.M | re.S)
 COSTS = ("costs", "AMOUNT=500")
 
 

@@ -27,7 +27,7 @@ ARROWS = {
     "storage": "settings",
     "tables": "settings storage outside project",
     "model": "settings storage tables project",
-    "registry": "outside settings storage model tables",
+    "registry": "outside settings storage model tables project",
     "pipeline": "outside settings storage tables model registry project",
     "serving": "outside settings storage tables model registry project",
     "kubernetes": "outside settings storage model registry operations project",

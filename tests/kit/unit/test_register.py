@@ -211,9 +211,51 @@ def test_the_summary_shows_a_refused_candidate_with_its_own_metrics_and_the_cham
     summary.run()
     lines = capsys.readouterr().out.splitlines()
     heads = [line.split(":")[0] for line in lines]
-    assert heads == ["candidate", "metrics", "champion", "metrics", "report"]
+    new = ["candidate", "metrics", "gain", "changed"]
+    assert heads == [*new, "champion", "metrics", "report"]
     assert f"{digest[:16]}: REFUSED, the champion stays: size" in lines[0]
-    assert ["0.123" in line for line in lines] == [False, True, False, False, False]
+    assert ["0.123" in line for line in lines] == [False, True, *[False] * 5]
+
+
+def test_the_summary_begins_with_the_model_that_was_trained_now_when_another_is_champion(
+    project: Path, new_candidate: Callable[[int], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It told of the champion alone, and a person read its score for that of the new model."""
+    judge_and_register()
+    digest = new_candidate(2)
+    assert judge_and_register()
+    verdict = json.loads(VERDICT.read_text())
+    own = {name: found | {"value": 0.123} for name, found in verdict["metrics"].items()}
+    lineage = verdict["lineage"] | {"config": "another"}
+    del verdict["digest"]
+    changes = {"metrics": own, "lineage": lineage}
+    VERDICT.write_text(json.dumps(champion.sealed(verdict | changes)))
+    capsys.readouterr()
+    summary.run()
+    lines = capsys.readouterr().out.splitlines()
+    heads = [line.split(":")[0] for line in lines]
+    new = ["candidate", "metrics", "gain", "changed"]
+    assert heads == [*new, "champion", "metrics", "report"]
+    assert f"{digest[:16]}: passed, waits as challenger: `make promote`" in lines[0]
+    assert ["0.123" in line for line in lines] == [False, True, *[False] * 5]
+    assert "configuration since the champion was trained" in lines[3]
+
+
+def test_a_run_in_which_nothing_changed_says_so_and_shows_no_old_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gate.run(alone=False)
+    assert "size.mb" in capsys.readouterr().out
+    assert gate.run(alone=False)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("gate: nothing that it judges has changed: model ")
+    assert "was passed" in line
+    assert gate.run()
+    assert len(capsys.readouterr().out.splitlines()) > 3
+    write_gates(size=IMPOSSIBLE)
+    for lines in (True, False):
+        assert not gate.run(alone=False)
+        assert ("size.mb" in capsys.readouterr().out) == lines
 
 
 MIRROR = tracking.mirror

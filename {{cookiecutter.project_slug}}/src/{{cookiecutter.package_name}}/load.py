@@ -1,12 +1,8 @@
 """Yours: where the table comes from.
 
-For a database put the query into a file, say data/query.sql, name it in `data.path` of
-model_config.yaml, and replace the body of `load`, for instance:
-
-    query = Path(config.data.path).read_text(encoding="utf-8")
-    return pa.Table.from_pandas(pd.read_sql(query, connection))
-
-A changed query runs again with `make run`; for new rows of the same query: `make clean run`.
+For a database put the query into data/<name>.sql, name it in `data.path` of model_config.yaml, and
+replace the body of `load`: docs/data.md has a whole example. `make run` then asks the database each
+time, and goes on where it gave other rows.
 """
 
 from __future__ import annotations

@@ -16,9 +16,7 @@ def test_the_model_beats_one_that_ignores_the_features(trained: Trained) -> None
 @pytest.mark.filterwarnings("ignore")
 def test_no_linear_model_is_clearly_better(trained: Trained) -> None:
     """Otherwise complexity buys nothing: set `estimator: linear`."""
-    plain = {"estimator": "linear", "params": {}, "encoding": "onehot"}
-    spec = trained.config.model.model_copy(update=plain)
-    linear = trained.learn(trained.train, trained.config.model_copy(update={"model": spec}))
+    linear = trained.linear(trained.train)
     assert trained.lead(linear(trained.test), trained.predict(trained.test)).low < SLACK
 
 

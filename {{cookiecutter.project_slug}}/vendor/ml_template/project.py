@@ -21,7 +21,8 @@ class Project:
     features(columns) -> columns: arrays of n rows by name; build(config, **changes) -> an estimator
     of scikit-learn; load(config, wanted) -> an Arrow table with the columns `wanted`.
 
-    What follows need not be there; docs/extend.md has an example of each:
+    What follows need not be there; docs/data.md has an example of state, docs/extend.md of the
+    others: state(config) -> a text that changes when the table does that `load` finds elsewhere;
     metrics: a list of Metric; split(columns, config) -> booleans (n,), True for the hold-out;
     checks(columns, config) -> a list of Fault; stages: word -> a function that runs before the
     gate, without arguments or with {KEY: value}.
@@ -29,8 +30,9 @@ class Project:
 
     package: str
     features: str = "features:features"
-    build: str = "model:build"
-    load: str = "load:load"
+    build: str | Callable[..., Any] = "model:build"  # or the function itself, in tests
+    load: str | Callable[..., Any] = "load:load"
+    state: str | None = None
     metrics: str | None = None
     split: str | None = None
     checks: str | None = None
@@ -53,8 +55,9 @@ def handed() -> Project:
 
 
 def function(role: str) -> Callable[..., Any]:
-    """The project's function for a role: features, build, load, split or checks."""
-    found: Callable[..., Any] = named(role, getattr(handed(), role))
+    """The project's function for a role: features, build, load, state, split or checks."""
+    where = getattr(handed(), role)
+    found: Callable[..., Any] = where if callable(where) else named(role, where)
     return found
 
 

@@ -25,7 +25,10 @@ NO_PART: dict[str, Any] = {
 BUILT_FROM = "IMAGE_COMMIT"  # set in the image of jobs: there is no git, and the code is fixed
 # Spelled out: a setting of the user's must not hide a new file.
 _STATUS = ("--porcelain", "-z", "--no-renames", "--untracked-files=normal")
-COMMITTED = ("src", "vendor", "model_config.yaml", "gates.yaml", "dvc.yaml", "requirements")
+COMMITTED = (
+    *("src", "vendor", "model_config.yaml", "gates.yaml", "dvc.yaml", "requirements"),
+    "*.sql",  # what a database is asked, in any folder
+)
 
 
 def digests(config: Config) -> dict[str, str]:

@@ -215,9 +215,14 @@ def _listed() -> tuple[list[Record], str]:
     return records, seal
 
 
+def judged_last() -> Verdict | None:
+    """The verdict on the candidate judged last here; None where none was."""
+    return read_verdict(VERDICT, "run `make gate`") if VERDICT.exists() else None
+
+
 def refused() -> Verdict | None:
-    """The verdict on the candidate judged last here, where it refused; else None."""
-    found = read_verdict(VERDICT, "run `make gate`") if VERDICT.exists() else None
+    """The same, where it refused; else None."""
+    found = judged_last()
     return found if found and found["verdict"] == "refused" else None
 
 

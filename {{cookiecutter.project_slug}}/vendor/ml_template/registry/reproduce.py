@@ -5,11 +5,17 @@ from __future__ import annotations
 import importlib
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..settings.config import load_config
+from ..project import function, handed
+from ..settings.config import Config, load_config
 from ..storage import pins
-from ..storage.places import STARTER
+from ..storage.files import read_json
+from ..storage.places import PREPARED, STARTER
 from . import versioning
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
 
 _INTERRUPTED = ("exited with 130", "exited with -2")  # the second before `main` could hear it
 _AHEAD = 3.0  # seconds
@@ -22,7 +28,7 @@ def run(settings: dict[str, str]) -> None:
     Raises InputError for what DVC cannot do; ends the process where a stage has said its fault,
     with 130 where it was interrupted.
     """
-    config = load_config()
+    config, stage = load_config(), settings.get("STAGE", "evaluate")
     if Path(config.data.path) != STARTER:
         pins.check(config.data_file())
     # Stages run in processes of their own while this one waits: time to read what register needs.
@@ -36,7 +42,9 @@ def run(settings: dict[str, str]) -> None:
         with versioning.repository("DVC") as repository:
             pins.distrust(repository.cache.local)
             try:
-                repository.reproduce(targets=[settings.get("STAGE", "evaluate")])
+                if stage != "sample":
+                    _read_again(repository, config)
+                repository.reproduce(targets=[stage])
             except dvc.exceptions.ReproductionError as error:
                 reason = error.__cause__
                 if isinstance(reason, dvc.stage.exceptions.StageCmdFailedError):
@@ -44,3 +52,19 @@ def run(settings: dict[str, str]) -> None:
                 raise versioning.explained(str(error), reason or error) from error
     finally:
         ahead.cancel()
+
+
+def _read_again(repository: Repo, config: Config) -> None:
+    """Have prepare read a table that lies where DVC does not look, where it may have changed.
+
+    Without `state` of load.py only reading it tells; where it gives the same rows, nothing after
+    prepare runs again.
+    """
+    if handed().state:
+        repository.reproduce(targets=["prepare"])
+        known = read_json(PREPARED / "data.json", "run `make clean run`").get("state")
+        if known == function("state")(config):
+            return
+    elif not config.data.is_query:
+        return
+    repository.reproduce(targets=["prepare"], force=True, single_item=True)

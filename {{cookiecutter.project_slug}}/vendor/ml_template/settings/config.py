@@ -70,6 +70,11 @@ class Data(Strict):
         return self
 
     @property
+    def is_query(self) -> bool:
+        """Whether `path` holds a question to a database, which has the table."""
+        return self.path.lower().endswith(".sql")
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Class labels in the order of the probability columns; the positive one is last."""
         return tuple(sorted(self.classes, key=lambda label: label == self.positive))

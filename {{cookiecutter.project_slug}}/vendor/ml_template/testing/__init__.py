@@ -12,29 +12,32 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import uvicorn
 import yaml
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from ..model import artifact, bootstrap, forms, measures, metrics
 from ..outside import surroundings
 from ..pipeline.data import prepare, sample, validate
 from ..pipeline.training import fit, train
-from ..project import Project, hand_over
+from ..project import Project, function, hand_over, handed
 from ..serving.api import create
 from ..serving.predict import Predict
 from ..serving.protocol import Guarded
 from ..serving.settings import Settings
 from ..settings.config import Config, load_config
 from ..storage import places
-from ..tables import schema, table
+from ..tables import reading, schema, table
 
-ROWS = 4000
+ROWS, LEAST = 4000, 20
+SMALL = Path("data/small.parquet")
 PARTS = ("train", "test")
 JSON = {"content-type": "application/json"}
 Predicts = Callable[[table.Columns], np.ndarray]
@@ -65,6 +68,17 @@ class Trained:
         fitted, estimator = fit.fit(config or self.config, columns, **params)
         scorer = forms.plain_scorer(estimator)
         return lambda asked: scorer(fitted.apply(asked))
+
+    def linear(self, columns: table.Columns) -> Predicts:
+        """Fit a plain linear model, whatever model.py builds, on these rows; what answers."""
+        spec = self.config.model.model_copy(update={"params": {}, "encoding": "onehot"})
+        with using(build=_linear):
+            return self.learn(columns, self.config.model_copy(update={"model": spec}))
+
+    def features(self, columns: table.Columns) -> table.Columns:
+        """What features.py adds to these rows, given the columns that it is given in training."""
+        added: table.Columns = function("features")({n: columns[n] for n in self.config.features})
+        return added
 
     def score(self, answers: np.ndarray, columns: table.Columns, metric: str = "") -> float:
         """A metric of answers to rows, by default the headline metric of the task."""
@@ -101,18 +115,52 @@ def begin(project: Project) -> None:
     surroundings.settle()
 
 
+@contextlib.contextmanager
+def using(**roles: Any) -> Iterator[None]:
+    """Hand over the project with these functions in the place of its own."""
+    ours = handed()
+    hand_over(replace(ours, **roles))
+    try:
+        yield
+    finally:
+        hand_over(ours)
+
+
+def _linear(config: Config, **params: Any) -> Any:
+    linear = Ridge if config.data.task == "regression" else LogisticRegression
+    return linear(random_state=config.seed, **params)
+
+
 def take(columns: table.Columns, at: Any) -> table.Columns:
     """The rows `at` (numbers or a mask) of columns."""
     return table.take(columns, np.asarray(at))
 
 
-def small_table(config: Config) -> None:
-    """Write data/small.parquet: at most ROWS rows of the table, or of the starter table."""
-    if Path(config.data.path) == places.STARTER and not places.STARTER.exists():
-        sample.run()
-    data = table.read_raw(config)
-    order = np.random.default_rng(0).permutation(data.num_rows)[:ROWS]
-    table.write_parquet(Path("data/small.parquet"), data.drop_columns([table.ROW]).take(order))
+def small_table(project: Path, folder: Path) -> None:
+    """Write SMALL in `folder`: at most ROWS rows of the table of `project`, as its load.py has it.
+
+    It reads where it always does: of a database, of two files, of what its environment names. Only
+    a starter table that is not there yet is made in `folder`.
+    """
+    with contextlib.chdir(project):
+        config = load_config()
+        there = Path(config.data.path) != places.STARTER or places.STARTER.exists()
+    with contextlib.chdir(project if there else folder):
+        if not there:
+            sample.run()
+        data = table.read_raw(config)
+    table.write_parquet(folder / SMALL, data.drop_columns([table.ROW]).take(_some(config, data)))
+
+
+def _some(config: Config, data: pa.Table) -> np.ndarray:
+    """Numbers of ROWS rows by chance, of all in a smaller table; LEAST of each class among them."""
+    order = np.random.default_rng(0).permutation(data.num_rows)
+    rare = np.zeros(data.num_rows, dtype=bool)
+    if len(order) > ROWS and config.data.classes:
+        codes = data[config.data.target].combine_chunks().indices.fill_null(-1).to_numpy()[order]
+        for code in np.unique(codes):
+            rare[np.flatnonzero(codes == code)[:LEAST]] = True
+    return np.concatenate([order[rare], order[~rare][: ROWS - rare.sum()]])
 
 
 @pytest.fixture(scope="session")
@@ -126,24 +174,25 @@ def trained(
 
 @contextlib.contextmanager
 def trained_in(project: Path, folder: Path) -> Iterator[Trained]:
-    """Train on a part of the table of `project`, in `folder`."""
+    """Train on a part of the table of `project`, in `folder`; there the kit reads that part."""
     for name in ("model_config.yaml", "gates.yaml"):
         shutil.copy(project / name, folder)
-    for name in ("data", "requirements"):
-        if (project / name).is_dir():
-            shutil.copytree(
-                project / name, folder / name, ignore=shutil.ignore_patterns("prepared")
-            )
-    (folder / "data").mkdir(exist_ok=True)
+    shutil.copytree(project / "requirements", folder / "requirements")
+    (folder / "data").mkdir()
+    for path in project.glob("data/*"):  # code of yours may read more of them
+        if path.name != places.PREPARED.name:
+            (folder / "data" / path.name).symlink_to(path.absolute())
+    small_table(project, folder)
     with contextlib.chdir(folder):
-        small_table(load_config())
         settings = yaml.safe_load(Path("model_config.yaml").read_text(encoding="utf-8"))
-        settings["data"]["path"] = "data/small.parquet"
+        settings["data"]["path"] = SMALL.as_posix()
         settings["search"] = {"trials": 0}
         settings.get("checks", {}).pop("min_rows", None)
         Path("model_config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-        for stage in (prepare, validate, train):
-            stage.run()
+        with using(load=reading.read_parquet):
+            prepare.run()
+        validate.run()
+        train.run()
         model = artifact.load(places.CANDIDATE)
         rows = [table.read_parquet(places.PREPARED / f"{part}.parquet") for part in PARTS]
         yield Trained(folder, load_config(), model, *rows)

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ...project import handed
+from ...project import function, handed
 from ...settings.config import CONFIG_FILE, Config, InputError, load_config
 from ...storage import pins
-from ...storage.files import digest, new_folder, write_json
+from ...storage.files import digest, digest_json, new_folder, write_json
 from ...storage.places import PREPARED
 from ...tables import table
 from . import alike, own, split
+from . import record as validated
 from .repeats import by_nature, repeated
 
 
@@ -24,6 +25,7 @@ def run() -> None:
     path = Path(config.data.path)
     if path.is_file():
         pins.check(path)
+    state = function("state")(config) if handed().state else None  # before the rows: never newer
     data = table.read_raw(config)
     total = data.num_rows
     data = data.filter(data[config.data.target].is_valid())
@@ -58,6 +60,8 @@ def run() -> None:
         }
         if neither:
             record["neither"] = neither
+        if config.data.is_query or state is not None:  # the file does not tell which rows it gave
+            record |= {"state": state, "content": digest_json(validated.files(folder))}
         write_json(folder / "data.json", record)
     note = f", {unlabelled:,} left out: they have no {config.data.target}" if unlabelled else ""
     if neither:

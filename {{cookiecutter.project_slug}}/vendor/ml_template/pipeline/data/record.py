@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ...settings.config import Config, InputError
 from ...storage.files import digest, digest_json, read_json
@@ -15,8 +16,12 @@ _AGAIN = "run `make run`"
 def of(config: Config) -> dict[str, str]:
     """What is validated, by digest: both parts, and what they are held against."""
     against = config.model_dump(mode="json", include={"columns", "checks", "split", "data"})
-    files = {part: digest(PREPARED / f"{part}.parquet") for part in PARTS}
-    return files | {"config": digest_json(against)}
+    return files(PREPARED) | {"config": digest_json(against)}
+
+
+def files(folder: Path) -> dict[str, str]:
+    """The digests of both parts in `folder`."""
+    return {part: digest(folder / f"{part}.parquet") for part in PARTS}
 
 
 def require(config: Config) -> None:

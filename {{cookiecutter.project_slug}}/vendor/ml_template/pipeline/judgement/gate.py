@@ -24,13 +24,20 @@ _MEASURED = ("model", "test", "package")  # what the figures of a model depend o
 _AGAIN = "run `make run`"
 
 
-def run() -> bool:
-    """Write the verdict and print it; False when the candidate is refused."""
+def run(alone: bool = True) -> bool:
+    """Write the verdict and print it; False when the candidate is refused.
+
+    Among other words the lines of a verdict that still stands are not shown again.
+    """
     found = inputs()
     verdict = earlier()
     if verdict is None or not stands(verdict, found):
         verdict = champion.sealed(decide(found, verdict))
         write_json(VERDICT, verdict)
+    elif not alone:
+        state = f"model {verdict['model'][:16]} was {verdict['verdict']}"
+        print(f"gate: nothing that it judges has changed: {state} (`make gate` shows every line)")
+        return bool(verdict["verdict"] == "passed")
     print(table(verdict))
     return bool(verdict["verdict"] == "passed")
 
