@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ml_template import CONFIG_FILE, Config, InputError
+from ml_template import CONFIG_FILE, Config, InputError, library, parameters
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -21,12 +21,15 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 
-ESTIMATORS = {  # name: (classifier, regressor)
+ESTIMATORS: dict[str, tuple[Any, Any]] = {  # name: (classifier, regressor)
     "hist_gradient_boosting": (HistGradientBoostingClassifier, HistGradientBoostingRegressor),
     "gradient_boosting": (GradientBoostingClassifier, GradientBoostingRegressor),
     "random_forest": (RandomForestClassifier, RandomForestRegressor),
     "extra_trees": (ExtraTreesClassifier, ExtraTreesRegressor),
     "linear": (LogisticRegression, Ridge),
+    # of packages that requirements/extra.in names: lightgbm, xgboost-cpu
+    "lightgbm": ("lightgbm:LGBMClassifier", "lightgbm:LGBMRegressor"),
+    "xgboost": ("xgboost:XGBClassifier", "xgboost:XGBRegressor"),
 }
 
 
@@ -39,8 +42,9 @@ def build(config: Config, **changes: Any) -> Any:
     if name not in ESTIMATORS:
         known = ", ".join(ESTIMATORS)
         raise InputError(f"{CONFIG_FILE}: model.estimator: unknown {name!r}: choose one of {known}")
-    estimator = ESTIMATORS[name][config.data.task == "regression"]()
-    allowed = estimator.get_params()
+    kind = ESTIMATORS[name][config.data.task == "regression"]
+    estimator = library(kind)() if isinstance(kind, str) else kind()
+    allowed = parameters(estimator)
     params: dict[str, Any] = {"random_state": config.seed}
     if name in ("random_forest", "extra_trees"):
         params["n_jobs"] = config.compute.threads
@@ -50,6 +54,6 @@ def build(config: Config, **changes: Any) -> Any:
         if key not in allowed:
             raise InputError(
                 f"{CONFIG_FILE}: model.params: {name} has no parameter {key!r}: choose from "
-                f"{', '.join(allowed)}"
+                f"{', '.join(sorted(allowed))}"
             )
     return estimator.set_params(**params)

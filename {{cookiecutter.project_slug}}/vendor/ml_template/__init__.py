@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from .command_line import main as main
     from .model.measures import Metric as Metric
     from .pipeline.data.own import Fault as Fault
+    from .pipeline.training.libraries import library as library
+    from .pipeline.training.libraries import parameters as parameters
     from .project import Project as Project
     from .settings.config import CONFIG_FILE as CONFIG_FILE
     from .settings.config import Column as Column
@@ -26,6 +28,8 @@ _HOMES = {
     "Project": "project",
     "Metric": "model.measures",
     "Fault": "pipeline.data.own",
+    "library": "pipeline.training.libraries",
+    "parameters": "pipeline.training.libraries",
     "CONFIG_FILE": "settings.config",
     "Column": "settings.config",
     "Config": "settings.config",

@@ -139,8 +139,8 @@ def _check_known_answers(folder: Path, model: Model) -> None:
     answers = model.predict(known_rows(model.identity))
     if len(model.labels) != (answers.shape[1] if answers.ndim == 2 else 0):
         raise InputError(f"{folder}: {len(model.labels)} labels are not of this model: train again")
-    worst = forms.difference(answers, outputs)
-    if not worst <= forms.MAX_DIFFERENCE:
+    worst = forms.gap(model.identity["model"], answers, outputs)
+    if not worst <= forms.limit(model.identity["model"]):
         raise InputError(
             f"{folder}: the model answers its known rows differently (by {worst:.3g}): features.py "
             f"or a library is not the one it was trained with"

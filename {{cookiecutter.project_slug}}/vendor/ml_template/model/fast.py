@@ -1,5 +1,7 @@
 """The fast forms of an estimator: trees, scored by treelite, and the coefficients of linear models.
 
+Trees of LightGBM and XGBoost are translated by boosters.py.
+
 A scorer takes the encoded matrix (n, width), float64, and returns probabilities (n, k) or values
 (n,).
 """
@@ -17,6 +19,8 @@ import numpy as np
 from scipy.special import expit
 
 from ..settings.config import InputError
+from . import boosters
+from .boosters import of_library
 
 Scorer = Callable[[np.ndarray], np.ndarray]
 MANY = 50_000  # rows from which trees are scored on every core
@@ -35,10 +39,19 @@ TREES = {
 LINEAR = {"LogisticRegression": "logistic", "Ridge": "identity", "LinearRegression": "identity"}
 
 
+# Values of a margin; `logistic` alone makes probabilities: by softmax where there are more of them.
+VALUES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "identity": lambda margin: margin,
+    "exp": np.exp,
+    "signed_square": lambda margin: margin * np.abs(margin),
+}
+
+
 def _answer(margin: np.ndarray, link: str) -> np.ndarray:
     """Margins (n, k) to probabilities (n, max(k, 2)) by logistic or softmax; or to values (n,)."""
-    if link == "identity":
-        return margin[:, 0] if margin.shape[1] == 1 else margin
+    if link in VALUES:
+        values = VALUES[link](margin)
+        return values[:, 0] if values.shape[1] == 1 else values
     if margin.shape[1] == 1:
         positive = expit(margin)
         return np.concatenate((1 - positive, positive), axis=1)
@@ -48,11 +61,12 @@ def _answer(margin: np.ndarray, link: str) -> np.ndarray:
 
 def export_trees(estimator: Any) -> tuple[dict[str, Any], bytes] | None:
     """What is kept of trees; None for what is none."""
-    if type(estimator).__name__ not in TREES:
-        return None
+    name = of_library(estimator, "sklearn", TREES)
+    if name is None:
+        return boosters.export(estimator)
     import treelite.sklearn
 
-    dtype, link = TREES[type(estimator).__name__]
+    dtype, link = TREES[name]
     with np.errstate(invalid="ignore"):  # a missing value among the categories is no number
         content = treelite.sklearn.import_model(estimator).serialize_bytes()
     return {"dtype": dtype, "link": link}, content
@@ -64,7 +78,7 @@ def load_trees(spec: dict[str, Any], content: bytes) -> Scorer:
     from treelite.core import _LIB
     from treelite.gtil.gtil import GTILConfig
 
-    cast, link = spec["dtype"], spec["link"]
+    cast, link, scale = spec["dtype"], spec["link"], spec.get("scale", 1.0)
     model = treelite.Model.deserialize_bytes(content)
     settings = GTILConfig(nthread=1, predict_type="raw")
     kind, features = model.input_type, model.num_feature
@@ -73,6 +87,7 @@ def load_trees(spec: dict[str, Any], content: bytes) -> Scorer:
     width, dtype, name = sample.shape[2], sample.dtype, kind.encode()
     if sample.shape[1] != 1:
         raise InputError("model.treelite has several targets: train again")
+    plain = dtype == np.float64 and scale == 1.0
     predict = _LIB["TreeliteGTILPredict"]  # a function object of our own
     address = ctypes.c_void_p
     predict.argtypes = [address, address, ctypes.c_char_p, ctypes.c_uint64, address, address]
@@ -83,7 +98,7 @@ def load_trees(spec: dict[str, Any], content: bytes) -> Scorer:
             model.handle, rows.ctypes.data, name, len(rows), margin.ctypes.data, settings.handle
         ):
             raise RuntimeError(_LIB.TreeliteGetLastError().decode())
-        return margin
+        return margin if plain else margin.astype(np.float64) * scale
 
     def score(matrix: np.ndarray) -> np.ndarray:
         if matrix.shape[1] != features:  # the C function would read past the end
@@ -103,14 +118,14 @@ def load_trees(spec: dict[str, Any], content: bytes) -> Scorer:
 
 def export_linear(estimator: Any) -> tuple[dict[str, Any], bytes] | None:
     """What is kept of a linear model; None for what is none."""
-    link = LINEAR.get(type(estimator).__name__)
-    if link is None:
+    name = of_library(estimator, "sklearn", LINEAR)
+    if name is None:
         return None
     state = {
         "coefficients": np.atleast_2d(estimator.coef_).tolist(),
         "intercepts": np.atleast_1d(estimator.intercept_).astype(float).tolist(),
     }
-    return {"link": link}, json.dumps(state, allow_nan=False).encode()
+    return {"link": LINEAR[name]}, json.dumps(state, allow_nan=False).encode()
 
 
 def load_linear(spec: dict[str, Any], content: bytes) -> Scorer:

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from ..settings.config import InputError
+from .boosters import FLOAT32
 from .fast import Scorer, export_linear, export_trees, load_linear, load_trees
 
 MAX_UNPACKED = 4 << 30  # bytes of a skops archive
-MAX_DIFFERENCE = 1e-9  # between a fast form and scikit-learn
+MAX_DIFFERENCE = 1e-9  # between a form and what was trained; a form of float32 has its own
+LIBRARIES = {"lightgbm": "LightGBM", "xgboost": "XGBoost"}
 
 # Beyond what skops trusts by itself; plain data holders of scikit-learn, read one by one.
 ALLOWED_TYPES = frozenset(
@@ -41,30 +43,63 @@ def plain_scorer(estimator: Any) -> Scorer:
 
 
 def export(estimator: Any, check: np.ndarray) -> tuple[dict[str, Any], bytes]:
-    """Description {form, file, max_difference, rows, why, ...} and content of the kept form.
+    """Description {form, file, limit, max_difference, rows, why, ...} and content of the kept form.
 
-    `check` (n, width) holds the rows on which a fast form must agree with scikit-learn; where it
-    does not, skops is used and `why` says so. Raises InputError for an estimator nothing can keep.
+    `check` (n, width) holds the rows on which a fast form must agree with what was trained, see
+    `gap`; where it does not, skops is used and `why` says so. Raises InputError for an estimator
+    nothing can keep.
     """
-    name = type(estimator).__name__
+    name, plain = type(estimator).__name__, plain_scorer(estimator)(check)
+    library = LIBRARIES.get(type(estimator).__module__.partition(".")[0], "scikit-learn")
     why = f"{name} has no fast form"
     for form, (file, make, _) in FORMS.items():
-        made = make(estimator)
+        try:
+            made = make(estimator)
+        except InputError as error:
+            raise InputError(f"{error} ({why})" if form == SLOW else str(error)) from None
         if made is None:
             continue
-        spec, content = {"form": form, "file": file} | made[0], made[1]
-        gap = difference(scorer(spec, content)(check), plain_scorer(estimator)(check))
-        if gap <= MAX_DIFFERENCE:
+        spec, content = {"form": form, "file": file, "limit": MAX_DIFFERENCE} | made[0], made[1]
+        if spec["limit"] > MAX_DIFFERENCE:
+            spec["spread"] = float(np.ptp(plain))
+        found = gap(spec, scorer(spec, content)(check), plain)
+        if found <= limit(spec):
             if form != SLOW:
-                why = f"agrees with scikit-learn on {len(check):,} rows"
-            return spec | {"max_difference": gap, "rows": len(check), "why": why}, content
-        why = f"the {form} form of {name} differs from scikit-learn by {gap:.3g}"
-    raise InputError(f"model.py: {name} answers differently after saving: choose another")
+                why = f"agrees with {library} on {len(check):,} rows"
+            return spec | {"max_difference": found, "rows": len(check), "why": why}, content
+        why = f"the {form} form of {name} differs from {library} by {found:.3g}"
+    raise InputError(f"model.py: {name} answers differently after saving: choose another ({why})")
+
+
+def limit(spec: dict[str, Any]) -> float:
+    """The largest `gap` of a form; a model of an older release does not state it."""
+    return min(float(spec.get("limit", MAX_DIFFERENCE)), FLOAT32)
+
+
+def gap(spec: dict[str, Any], left: np.ndarray, right: np.ndarray) -> float:
+    """How far apart two answers to the same rows are, to be compared with `limit`.
+
+    Of a form of float64: see `difference`. Of float32: in parts of the spread that the answers
+    had in training, and infinity where a label flips.
+    """
+    if "spread" not in spec:
+        return difference(left, right)
+    if not _comparable(left, right):
+        return float("inf")
+    apart = float(np.max(np.abs(left - right), initial=0.0))
+    flips = left.ndim == 2 and (left.argmax(axis=1) != right.argmax(axis=1)).any()
+    if apart and (flips or not spec["spread"]):
+        return float("inf")
+    return apart / spec["spread"] if apart else 0.0
+
+
+def _comparable(left: np.ndarray, right: np.ndarray) -> bool:
+    return left.shape == right.shape and bool(np.isfinite(left).all() and np.isfinite(right).all())
 
 
 def difference(left: np.ndarray, right: np.ndarray) -> float:
     """Largest absolute difference; infinity where shapes differ or a value is not finite."""
-    if left.shape != right.shape or not (np.isfinite(left).all() and np.isfinite(right).all()):
+    if not _comparable(left, right):
         return float("inf")
     scale = np.maximum(1.0, np.abs(right))  # relative for large regression values
     return float(np.max(np.abs(left - right) / scale, initial=0.0))

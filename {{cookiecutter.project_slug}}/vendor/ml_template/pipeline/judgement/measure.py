@@ -16,7 +16,7 @@ import numpy as np
 
 from ... import project
 from ...model import artifact
-from ...model.forms import difference
+from ...model.forms import gap
 from ...settings.config import InputError
 from ...tables import table
 
@@ -68,8 +68,8 @@ def figures(folder: Path) -> dict[str, float]:
         "p99_ms": float(np.percentile(times, 99)) * 1e3,
         "rows_per_second": BATCH / batch_seconds,
         "difference": max(
-            difference(alone, answers),
-            difference(model.predict(rows), answers),
+            gap(model.identity["model"], alone, answers),
+            gap(model.identity["model"], model.predict(rows), answers),
         ),
     }
 

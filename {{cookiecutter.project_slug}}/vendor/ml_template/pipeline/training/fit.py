@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import InvalidParameterError
 
 from ...model import metrics
 from ...model.encoder import Encoder, Encoding
 from ...project import function
 from ...settings.config import CONFIG_FILE, Config, InputError
 from ...tables.table import Columns
-from . import encoding, supervised
+from . import encoding, libraries, supervised
 
 
 def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]:
     """Encoder and estimator fitted on `columns`; `changes` go on top of model.params.
 
-    Raises InputError for parameters scikit-learn refuses and for a fault of features.py.
+    Raises InputError for parameters the library refuses and for a fault of features.py.
     """
     estimator = function("build")(config, **changes)
     features, how = config.features, chosen(config, estimator)
@@ -28,13 +27,15 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]
         fitted = encoding.fit(columns, list(features), texts, how, learned)
     except ValueError as error:
         raise InputError(str(error)) from error
-    if "categorical_features" in estimator.get_params():
-        estimator.set_params(categorical_features=fitted.categorical or None)
+    beside = libraries.settle(config, estimator, fitted.categorical, fitted.width)
     try:
         truth = metrics.encode_target(columns[config.data.target], config.data.labels)
-        estimator.fit(supervised.training_matrix(fitted, columns, learned), truth)
-    except InvalidParameterError as error:
-        raise InputError(f"{CONFIG_FILE}: model.params: {error}") from None
+        estimator.fit(supervised.training_matrix(fitted, columns, learned), truth, **beside)
+    except Exception as error:
+        if not isinstance(error, ValueError) and type(error).__name__ != "LightGBMError":
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{CONFIG_FILE}: model.params: {reason}") from error
     return fitted, estimator
 
 

@@ -1,0 +1,76 @@
+"""Estimators of libraries that a project adds: where they are, and what all of them are given."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from ...model.boosters import CLASSES, of_library
+from ...settings.config import CONFIG_FILE, Config, InputError
+
+PACKAGES = {"xgboost": "xgboost-cpu"}  # the package xgboost brings hundreds of MB for GPUs
+
+
+def library(where: str) -> Any:
+    """The class that "module:Class" names; raises InputError where its package is missing."""
+    module, _, name = where.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        package = PACKAGES.get(module, module)
+        raise InputError(
+            f"{CONFIG_FILE}: model.estimator: {package} is not installed: add {package} to "
+            f"requirements/extra.in, then `make lock` and `make setup`"
+        ) from None
+
+
+def parameters(estimator: Any) -> set[str]:
+    """Names of the parameters that `estimator` takes; of LightGBM's also what only its core knows.
+
+    LightGBM says nothing of a name that is wrong, so its list of names is asked for.
+    """
+    names = set(estimator.get_params())
+    if of_library(estimator, "lightgbm", CLASSES["lightgbm"]):
+        from lightgbm.basic import _ConfigAliases
+
+        for name, others in _ConfigAliases._get_all_param_aliases().items():
+            names |= {name, *others}
+    return names
+
+
+def settle(config: Config, estimator: Any, categorical: list[int], width: int) -> dict[str, Any]:
+    """Give an estimator and its parts threads, silence and what makes them repeatable.
+
+    What a person has set stays. `categorical` are the columns of the matrix, of `width` columns,
+    that hold codes; the answer is what `fit` is given beside the matrix.
+    """
+    deep = estimator.get_params() if hasattr(estimator, "get_params") else {}
+    for part in (estimator, *deep.values()):
+        if of_library(part, "lightgbm", CLASSES["lightgbm"]):
+            _lightgbm(config, part)
+        elif of_library(part, "xgboost", CLASSES["xgboost"]) and part.n_jobs is None:
+            part.set_params(n_jobs=config.compute.threads)
+    if "categorical_features" in deep:
+        estimator.set_params(categorical_features=categorical or None)
+    if categorical and of_library(estimator, "xgboost", CLASSES["xgboost"]):
+        kinds = ["c" if at in categorical else "q" for at in range(width)]
+        estimator.set_params(enable_categorical=True, feature_types=kinds)
+    if categorical and of_library(estimator, "lightgbm", CLASSES["lightgbm"]):
+        return {"categorical_feature": categorical}
+    return {}
+
+
+def _lightgbm(config: Config, part: Any) -> None:
+    """Equal sums with any number of threads, and no lines of its own on the screen."""
+    given = {name for name, value in part.get_params().items() if value is not None}
+    wanted = {
+        "n_jobs": ({"n_jobs", "num_threads", "num_thread", "nthread", "nthreads"}, None),
+        "verbosity": ({"verbosity", "verbose"}, -1),
+        "deterministic": ({"deterministic"}, True),
+        "force_row_wise": ({"force_row_wise", "force_col_wise"}, True),
+    }
+    for name, (names, value) in wanted.items():
+        if not given & names:
+            part.set_params(**{name: config.compute.threads if value is None else value})
