@@ -5,6 +5,7 @@ The state is plain JSON. `apply` treats one row and a million rows alike, to the
 ordinal: numbers stay (missing = NaN), categories become codes (missing or unseen = NaN).
 onehot:  numbers are imputed with the median and standardised, each category is a 0/1 column
          (missing or unseen = all 0).
+Parts of a moment are numbers for the one (missing = NaN), and a sine and a cosine for the other.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import numpy as np
 from ..project import function
 from ..settings.categories import spelled, spellings
 from ..tables.arrays import Columns, each, rows
+from . import moments
 
 Encoding = Literal["ordinal", "onehot"]
 _DAY = np.timedelta64(1, "D")
+_TURNS = ("sine", "cosine")
 
 
 class Encoder:
@@ -48,8 +51,23 @@ class Encoder:
         for column in self.state:
             if column["kind"] == "onehot":
                 found += [f"{column['name']}={label}" for label in _labels(column)]
+            elif "part" in column:
+                title = moments.title(column["name"], column["part"])
+                found += [title] if column["kind"] == "part" else [f"{title}, {x}" for x in _TURNS]
             else:
                 found.append(column["name"])
+        return found
+
+    @property
+    def parts(self) -> dict[str, slice]:
+        """Matrix columns of each part of a moment, by its title."""
+        found, at = {}, 0
+        for column in self.state:
+            width = column.get("width", 1)
+            if "part" in column:
+                title = moments.title(column["name"], column["part"])
+                found[title] = slice(at, at + width)
+            at += width
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -76,6 +94,10 @@ class Encoder:
                 found = number(values)
                 found = np.where(np.isnan(found), column["fill"], found)
                 matrix[:, at] = (found - column["mean"]) / column["scale"]
+            elif kind == "part":
+                matrix[:, at] = moments.numbers(values, column["part"])
+            elif kind == "turn":
+                matrix[:, at : at + 2] = moments.turns(values, column["part"])
             elif kind == "ordinal":
                 code = column["codes"].get
                 matrix[:, at] = [code(value, np.nan) for value in values]
@@ -99,6 +121,10 @@ class Encoder:
                 found = _one_number(values)
                 found = column["fill"] if found != found else found
                 row.append((found - column["mean"]) / column["scale"])
+            elif kind == "part":
+                row.append(moments.number(values, column["part"]))
+            elif kind == "turn":
+                row += moments.turn(values, column["part"])
             else:
                 index = column["codes"].get(values.item(), -1)
                 row += [float(at == index) for at in range(column["width"])]

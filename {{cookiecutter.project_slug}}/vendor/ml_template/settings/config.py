@@ -25,6 +25,10 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 Task = Literal["binary", "multiclass", "regression"]
 # Left out of every dump where it is not given: older digests of a configuration stay what they are.
 Thousands = Annotated[Literal[".", ",", "none"] | None, Field(exclude_if=lambda v: v is None)]
+Part = Literal["hour", "weekday", "day", "month", "day_of_year"]
+Parts = Annotated[tuple[Part, ...], Field(strict=False, exclude_if=lambda v: v == ())]
+Instant = Annotated[bool, Field(exclude_if=lambda v: v)]
+Clock = Annotated[Literal["utc", "written"], Field(exclude_if=lambda v: v == "utc")]
 
 
 class Data(Strict):
@@ -81,6 +85,9 @@ class Column(Strict):
     max_length: Annotated[int, Field(ge=1, exclude_if=lambda n: n == MAX_LENGTH)] = MAX_LENGTH
     format: str | None = None
     thousands: Thousands = None  # the sign between thousands; the other one is the decimal sign
+    parts: Parts = ()  # of a moment, as features of their own
+    instant: Instant = True  # is a feature too, as days since 1970
+    clock: Clock = "utc"  # or written: the local time stands, the zone behind it is dropped
 
     @model_validator(mode="after")
     def _fits_type(self) -> Column:
@@ -94,6 +101,12 @@ class Column(Strict):
             raise ValueError("values belongs to categorical columns")
         if self.type != "datetime" and self.format is not None:
             raise ValueError("format belongs to datetime columns")
+        if self.type != "datetime" and (self.parts or not self.instant or self.clock != "utc"):
+            raise ValueError("parts, instant and clock belong to datetime columns")
+        if twice := sorted({part for part in self.parts if self.parts.count(part) > 1}):
+            raise ValueError(f"parts: {twice[0]!r} is repeated: name it once")
+        if not self.instant and not self.parts:
+            raise ValueError("instant: false leaves nothing of it: name parts, or feature: false")
         if not self.is_text and self.max_length != MAX_LENGTH:
             raise ValueError("max_length belongs to categorical and text columns")
         return self

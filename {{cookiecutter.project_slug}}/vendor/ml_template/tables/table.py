@@ -68,7 +68,7 @@ def _convert(
     path: Path, name: str, chunks: pa.ChunkedArray, column: Column, config: Config
 ) -> pa.Array:
     try:
-        chunks = typed(chunks, column.type)
+        chunks = typed(chunks, column.type, column.clock)
     except (UnfitError, pa.ArrowException) as error:
         reason = str(error) if isinstance(error, UnfitError) else f"cannot be read ({error})"
         raise InputError(
@@ -114,7 +114,7 @@ def _value(text: str, column: Column, config: Config) -> object:
     if column.type == "boolean":
         return BOOLEANS.get(text.lower())
     if column.type == "datetime":
-        return parse_datetime(text, column.format)
+        return parse_datetime(text, column.format, column.clock)
     return numerals.number(text, config.data.decimal, column.thousands)
 
 

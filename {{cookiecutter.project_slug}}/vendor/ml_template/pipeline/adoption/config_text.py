@@ -26,6 +26,8 @@ _COLUMNS = """\
 # missing: true = may be empty;  min, max = a value outside is refused (wider than what was seen)
 # values = the known categories;  unseen: allow or refuse others
 # thousands: "," = 1,200 is 1200 (then . is the decimal sign);  none = it never means thousands
+# parts = features made of a datetime: hour, weekday, day, month, day_of_year
+# instant: false = only those, not the time itself;  clock: written = local time as it stands
 # max_length = letters of a category or text, 10000 unless named; a longer one is refused
 """
 _CHECKS = """\

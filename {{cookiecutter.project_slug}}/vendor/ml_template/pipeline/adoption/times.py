@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ...model import moments
+from ...settings.config import Part
 from ...tables.table import parse_datetime
 from ..data.wording import FORMATS
 from .texts import Texts, shown
 
 MIXED = ""  # no single form
+A_WEEK, MOST_OF_A_YEAR = 7, 270  # days
 
 
 def time_format(values: list[str]) -> tuple[str | None, str] | None:
@@ -38,3 +43,38 @@ def mixed(texts: Texts) -> str:
         f"its times are not all of one form ({shown(some[0])}, but {shown(odd)} in row "
         f"{texts.first_row(odd):,}): write them all as 2026-01-31"
     )
+
+
+def zoned(values: list[str], format: str | None) -> bool:
+    """Whether a value names a zone in which its clock does not show the time of UTC."""
+    local = (parse_datetime(value, format, "written") for value in values)
+    return any(moment != parse_datetime(v, format) for v, moment in zip(values, local, strict=True))
+
+
+def parts(values: np.ndarray) -> tuple[tuple[Part, ...], str]:
+    """The parts of the moments (n,) that come again in them, and a remark on what is made of them.
+
+    NaT is missing; one of them is not.
+    """
+    present = values[~np.isnat(values)]
+    days = np.unique(present.astype("M8[D]")).astype("M8[us]")
+    months = np.unique(days.astype("M8[M]"))
+    span = int((days[-1] - days[0]) / np.timedelta64(1, "D"))
+    differ = {part: len(np.unique(moments.places(days, part))) > 1 for part in moments.PARTS}
+    differ["hour"] = len(np.unique(moments.places(present, "hour"))) > 1
+    daily = len(days) > len(months)
+    wanted: dict[Part, bool] = {
+        "hour": span >= 1,
+        "weekday": span > A_WEEK and daily,
+        "month": span >= MOST_OF_A_YEAR,
+        "day_of_year": span >= MOST_OF_A_YEAR and daily,
+    }
+    made = tuple(part for part, enough in wanted.items() if enough and differ[part])
+    rest = [part for part in wanted if part not in made]
+    said = f"{', '.join(made)} made of it" if made else "only the instant is used"
+    why = f" (no {', '.join(rest)}: {_resolution(daily, differ['hour'])} of {span + 1:,} days)"
+    return made, said + (why if rest else "")
+
+
+def _resolution(daily: bool, timed: bool) -> str:
+    return "times" if timed else "dates" if daily else "months"

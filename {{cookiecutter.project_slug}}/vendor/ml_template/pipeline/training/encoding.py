@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ...model.encoder import Encoder, Encoding, number
 from ...project import function
+from ...settings.config import Column
 from ...tables.arrays import Columns, missing, rows, take
 
 MAX_CATEGORIES = {"ordinal": 254, "onehot": 50}  # 254: histogram gradient boosting has 255 bins
+_PART: dict[str, dict[str, Any]] = {
+    "ordinal": {"kind": "part"},
+    "onehot": {"kind": "turn", "width": 2},
+}
 _SOME = 8  # rows on which features.py must do alone as it does in the table
 
 
-def fit(columns: Columns, inputs: list[str], texts: set[str], encoding: Encoding) -> Encoder:
+def fit(
+    columns: Columns,
+    inputs: list[str],
+    texts: set[str],
+    encoding: Encoding,
+    moments: Mapping[str, Column] | None = None,
+) -> Encoder:
     """Encoder of the columns `inputs` and what features.py adds; `texts` are only for features.py.
 
+    Those of `moments` are encoded as they say: the instant, its parts, or both.
     Raises ValueError for a column without one value and for an array features.py got wrong.
     """
     known = {name: columns[name] for name in inputs}
     known |= checked_features(known)
-    state = []
+    state: list[dict[str, Any]] = []
     for name, values in known.items():
         if name in texts:
             continue
         if missing(values).all():
             raise ValueError(f"{name!r} is empty in all training rows: give it feature: false")
+        column = (moments or {}).get(name)
         if values.dtype == object:
             state.append({"name": name} | _fit_categories(values, encoding))
-        else:
+        elif column is None or column.instant:
             state.append({"name": name} | _fit_number(values, encoding))
+        for part in column.parts if column else ():
+            state.append({"name": name, "part": part} | _PART[encoding])
     return Encoder(inputs, state)
 
 

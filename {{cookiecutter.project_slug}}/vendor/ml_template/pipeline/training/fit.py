@@ -22,8 +22,10 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]
     """
     estimator = function("build")(config, **changes)
     texts = {name for name, column in config.features.items() if column.type == "text"}
+    moments = {n: column for n, column in config.features.items() if column.type == "datetime"}
+    how = chosen(config, estimator)
     try:
-        fitted = encoding.fit(columns, list(config.features), texts, chosen(config, estimator))
+        fitted = encoding.fit(columns, list(config.features), texts, how, moments)
     except ValueError as error:
         raise InputError(str(error)) from error
     if "categorical_features" in estimator.get_params():
