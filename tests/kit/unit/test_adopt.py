@@ -107,6 +107,44 @@ def test_the_parts_that_come_again_in_a_time_are_features(
     assert said in Path("model_config.yaml").read_text(encoding="utf-8")
 
 
+FORMS = """
+%d.%m.%Y, %H:%M:%S|%m/%d/%Y, %I:%M:%S %p|%m/%d/%Y %I:%M%p|%d/%m/%Y %Hh%M|%Y-%m-%d %H:%M UTC
+%a, %d %b %Y %H:%M:%S GMT|%d/%b/%Y:%H:%M:%S +0000|%d%b%Y:%H:%M:%S|%A, %d %B %Y %H:%M
+%m/%d/%y %I:%M %p|%d/%m/%Y %H:%M|%m/%d/%Y
+"""
+
+
+@pytest.mark.parametrize("form", FORMS.replace("\n", "|").strip("|").split("|"))
+def test_a_time_as_people_write_it_is_read(form: str) -> None:
+    column = adopted(write(cells(when=moments("h", form=form)), ";")).columns["when"]
+    timed = ("hour", "weekday") if "%M" in form else ("weekday",)
+    assert (column.type, column.parts) == ("datetime", timed)
+
+
+def test_a_time_of_day_is_read_and_said_to_be_a_guess() -> None:
+    column = adopted(write(cells(opens=moments("h", form="%H:%M")))).columns["opens"]
+    assert (column.type, column.format) == ("datetime", "%H:%M")
+    assert "a time of day is a guess" in Path("model_config.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "says"),
+    [
+        ("timestamp", 1, "1677628800 looks like seconds since 1970"),
+        ("created_at", 1000, "1677628800000 looks like milliseconds since 1970"),
+        ("date_income", 0.001, ""),
+        ("amount", 1, ""),
+    ],
+)
+def test_seconds_since_1970_are_named_with_the_remedy(
+    name: str, unit: float, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = [int((1_677_628_800 + 7_200 * (at // 2)) * unit) for at in range(ROWS)]
+    assert adopted(write(cells(**{name: counts}))).columns[name].type == "numeric"
+    said = capsys.readouterr().out
+    assert says in said if says else "since 1970" not in said
+
+
 @pytest.mark.parametrize(
     ("zones", "clock"),
     [(("+01:00", "+02:00"), "written"), (("-05:00",), "written"), (("Z", "+00:00"), "utc")],

@@ -149,7 +149,9 @@ def _number(name: str, texts: Texts, values: np.ndarray) -> Found:
     low, high = float(present.min()), float(present.max())
     bottom, top = limits(low, high)
     column = Column(type="numeric", missing=len(present) < len(values), min=bottom, max=top)
-    return Found(column, values, note=f"{low:.6g} to {high:.6g} seen")
+    made = times.counted(present) if wording.TIME.search(name) else ""
+    seen = f"{low:.6g} to {high:.6g} seen"
+    return Found(column, values, note="; ".join(filter(None, (seen, made))), made=made)
 
 
 def _snake(name: str) -> str:

@@ -7,11 +7,13 @@ import numpy as np
 from ...model import moments
 from ...settings.config import Part
 from ...tables.table import parse_datetime
-from ..data.wording import FORMATS
+from ..data.wording import FORMATS, ONLY_CLOCKS
 from .texts import Texts, shown
 
 MIXED = ""  # no single form
 A_WEEK, MOST_OF_A_YEAR = 7, 270  # days
+CLOSER = 4  # times, of two readings: the one in which all lie so close together is meant
+_UNITS = {10: "seconds", 13: "milliseconds"}  # since 1970, by their digits from 2001 to 2286
 
 
 def time_format(values: list[str]) -> tuple[str | None, str] | None:
@@ -22,9 +24,20 @@ def time_format(values: list[str]) -> tuple[str | None, str] | None:
     format = next((f for f in few if _all_parse(values, f)), MIXED)
     if not format:
         return None if format == MIXED else (format, "")
+    if format in ONLY_CLOCKS:
+        return format, "a time of day is a guess: a length of time must be a number"
     swapped = format.replace("%m", "%q").replace("%d", "%m").replace("%q", "%d")
     both = swapped != format and swapped in few and _all_parse(values[:5000], swapped)
-    return format, "day first is a guess: month first fits as well" if both else ""
+    if not both:
+        return format, ""
+    if CLOSER * _span(values, swapped) < _span(values, format):
+        return swapped, "month first is a guess: day first fits as well, farther apart"
+    return format, "day first is a guess: month first fits as well"
+
+
+def _span(values: list[str], format: str) -> float:
+    found = [moment for value in values if (moment := parse_datetime(value, format))]
+    return (max(found) - min(found)).total_seconds()
 
 
 def _all_parse(values: list[str], format: str | None) -> bool:
@@ -78,3 +91,15 @@ def parts(values: np.ndarray) -> tuple[tuple[Part, ...], str]:
 
 def _resolution(daily: bool, timed: bool) -> str:
     return "times" if timed else "dates" if daily else "months"
+
+
+def counted(values: np.ndarray) -> str:
+    """What to do about numbers (n,) of a column of times that count from 1970; else nothing."""
+    ends = {len(f"{end:.0f}") for end in (values.min(), values.max())}
+    unit = _UNITS.get(ends.pop()) if len(ends) == 1 and (values == np.round(values)).all() else None
+    if not unit:
+        return ""
+    return (
+        f"{values[0]:.0f} looks like {unit} since 1970 and is a number only: write times as "
+        f"2026-01-31T12:00:00 to have their hour and weekday"
+    )
