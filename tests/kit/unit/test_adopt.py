@@ -74,6 +74,109 @@ def test_the_type_of_a_column_is_found(values: list[object], kind: str) -> None:
     assert adopted(write(cells(x=values))).columns["x"].type == kind
 
 
+def moments(every: str, count: int = ROWS, form: str = "%Y-%m-%dT%H:%M") -> list[object]:
+    step = np.datetime64("2023-03-01", "m") + np.arange(count) * np.timedelta64(1, every)
+    return [moment.strftime(form) for moment in step.astype("M8[us]").tolist()]
+
+
+@pytest.mark.parametrize(
+    ("times", "parts"),
+    [
+        (moments("h"), ("hour", "weekday")),
+        (moments("h")[:24] * 9, ()),  # one day
+        (moments("h")[:72] * 3, ("hour",)),  # three days
+        (moments("D"), ("weekday",)),  # 200 days
+        (moments("D", 280), ("weekday", "month", "day_of_year")),
+        (moments("D", 280, "%d.%m.%Y"), ("weekday", "month", "day_of_year")),
+        ([text for text in moments("D", 280) if str(text)[8:10] == "01"] * 30, ("month",)),
+        ([f"{year}-06-30" for year in range(1990, 2020)] * 10, ()),
+        (moments("W", 60) * 4, ("month", "day_of_year")),
+        ([*moments("h")[:-1], ""], ("hour", "weekday")),
+    ],
+)
+def test_the_parts_that_come_again_in_a_time_are_features(
+    times: list[object], parts: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    size = RANDOM.normal(size=len(times))
+    labels = np.where(size + RANDOM.normal(size=len(times)) > 1, "yes", "no")
+    found = adopted(write({"size": size.tolist(), "when": times, "y": labels.tolist()}))
+    assert found.columns["when"].parts == parts
+    assert found.columns["when"].clock == "utc"
+    said = f"{', '.join(parts)} made of it" if parts else "only the instant is used"
+    assert f"times of 'when': {said}" in capsys.readouterr().out
+    assert said in Path("model_config.yaml").read_text(encoding="utf-8")
+
+
+FORMS = """
+%d.%m.%Y, %H:%M:%S|%m/%d/%Y, %I:%M:%S %p|%m/%d/%Y %I:%M%p|%d/%m/%Y %Hh%M|%Y-%m-%d %H:%M UTC
+%a, %d %b %Y %H:%M:%S GMT|%d/%b/%Y:%H:%M:%S +0000|%d%b%Y:%H:%M:%S|%A, %d %B %Y %H:%M
+%m/%d/%y %I:%M %p|%d/%m/%Y %H:%M|%m/%d/%Y
+"""
+
+
+@pytest.mark.parametrize("form", FORMS.replace("\n", "|").strip("|").split("|"))
+def test_a_time_as_people_write_it_is_read(form: str) -> None:
+    column = adopted(write(cells(when=moments("h", form=form)), ";")).columns["when"]
+    timed = ("hour", "weekday") if "%M" in form else ("weekday",)
+    assert (column.type, column.parts) == ("datetime", timed)
+
+
+def test_a_time_of_day_is_read_and_said_to_be_a_guess() -> None:
+    column = adopted(write(cells(opens=moments("h", form="%H:%M")))).columns["opens"]
+    assert (column.type, column.format) == ("datetime", "%H:%M")
+    assert "a time of day is a guess" in Path("model_config.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "says"),
+    [
+        ("timestamp", 1, "1677628800 looks like seconds since 1970"),
+        ("created_at", 1000, "1677628800000 looks like milliseconds since 1970"),
+        ("date_income", 0.001, ""),
+        ("amount", 1, ""),
+    ],
+)
+def test_seconds_since_1970_are_named_with_the_remedy(
+    name: str, unit: float, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = [int((1_677_628_800 + 7_200 * (at // 2)) * unit) for at in range(ROWS)]
+    assert adopted(write(cells(**{name: counts}))).columns[name].type == "numeric"
+    said = capsys.readouterr().out
+    assert says in said if says else "since 1970" not in said
+
+
+@pytest.mark.parametrize(
+    ("zones", "clock"),
+    [(("+01:00", "+02:00"), "written"), (("-05:00",), "written"), (("Z", "+00:00"), "utc")],
+)
+def test_hours_are_of_the_local_time_where_times_name_their_zone(
+    zones: tuple[str, ...], clock: str
+) -> None:
+    times = [f"{text}{zones[at % len(zones)]}" for at, text in enumerate(moments("h"))]
+    found = adopted(write(cells(when=times)))
+    assert found.columns["when"].clock == clock
+    read = table.columns_of(table.read_raw(found))["when"]
+    assert read.astype("M8[h]").astype(int).tolist() == [
+        int(hour) for hour in np.array(moments("h"), "M8[h]").astype(int)
+    ]
+
+
+@pytest.mark.parametrize("kind", [pa.date32(), pa.timestamp("s"), pa.timestamp("ns", "Asia/Tokyo")])
+def test_stored_times_have_their_parts_too(kind: pa.DataType) -> None:
+    stored = np.datetime64("2023-01-01T00:30", "s") + np.arange(ROWS) * np.timedelta64(1, "h")
+    times = pa.array(stored if kind != pa.date32() else stored.astype("M8[D]")).cast(kind)
+    plain = cells()
+    pq.write_table(pa.table({**plain, "when": times}), "stored.parquet")
+    found = adopted(Path("stored.parquet"))
+    timed = ("hour", "weekday") if kind != pa.date32() else ("weekday",)
+    assert found.columns["when"].parts == timed
+    first = table.columns_of(table.read_raw(found))["when"][0]
+    assert str(first) == {
+        pa.date32(): "2023-01-01T00:00:00.000000",
+        pa.timestamp("s"): "2023-01-01T00:30:00.000000",
+    }.get(kind, "2023-01-01T09:30:00.000000")
+
+
 @pytest.mark.parametrize(("letters", "limit"), [(10_000, 10_000), (12_345, 12_345)])
 def test_a_category_longer_than_texts_usually_are_has_its_own_limit(
     letters: int, limit: int

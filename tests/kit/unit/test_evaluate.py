@@ -184,6 +184,7 @@ def test_only_the_column_the_model_uses_is_important() -> None:
     random = np.random.default_rng(5)
     columns = {name: random.normal(size=3000) for name in ("useless", "useful")}
     model = Mock(predict=lambda rows: chances((rows["useful"] > 0).astype(float)))
+    model.encoder.parts = {}
     truth = (columns["useful"] > 0).astype(int)
     found = importance.measure(BINARY, model, columns, truth)
     assert [(part["feature"], round(part["value"], 1)) for part in found] == [

@@ -7,6 +7,7 @@ onehot:  numbers are imputed with the median and standardised, each category is 
          (missing or unseen = all 0).
 A column may have an encoding of its own: `target` looks up what is known of a label, `text` sums up
 the terms of a text (see texts.py).
+Parts of a moment are numbers for the one (missing = NaN), and a sine and a cosine for the other.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ import numpy as np
 from ..project import function
 from ..settings.categories import spelled, spellings
 from ..tables.arrays import Columns, each, rows
-from . import texts
+from . import moments, texts
 
 Encoding = Literal["ordinal", "onehot"]
 _DAY = np.timedelta64(1, "D")
+_TURNS = ("sine", "cosine")
 
 
 class Encoder:
@@ -56,10 +58,25 @@ class Encoder:
         for column in self.state:
             if column["kind"] == "onehot":
                 found += [f"{column['name']}={label}" for label in _labels(column)]
+            elif "part" in column:
+                title = moments.title(column["name"], column["part"])
+                found += [title] if column["kind"] == "part" else [f"{title}, {x}" for x in _TURNS]
             elif column.get("width", 1) > 1:
                 found += [f"{column['name']}[{at}]" for at in range(column["width"])]
             else:
                 found.append(column["name"])
+        return found
+
+    @property
+    def parts(self) -> dict[str, slice]:
+        """Matrix columns of each part of a moment, by its title."""
+        found, at = {}, 0
+        for column in self.state:
+            width = column.get("width", 1)
+            if "part" in column:
+                title = moments.title(column["name"], column["part"])
+                found[title] = slice(at, at + width)
+            at += width
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -90,6 +107,10 @@ class Encoder:
                 found = number(values)
                 found = np.where(np.isnan(found), column["fill"], found)
                 matrix[:, at] = (found - column["mean"]) / column["scale"]
+            elif kind == "part":
+                matrix[:, at] = moments.numbers(values, column["part"])
+            elif kind == "turn":
+                matrix[:, at : at + 2] = moments.turns(values, column["part"])
             elif kind == "ordinal":
                 code = column["codes"].get
                 matrix[:, at] = [code(value, np.nan) for value in values]
@@ -115,6 +136,10 @@ class Encoder:
                 found = _one_number(values)
                 found = column["fill"] if found != found else found
                 row.append((found - column["mean"]) / column["scale"])
+            elif kind == "part":
+                row.append(moments.number(values, column["part"]))
+            elif kind == "turn":
+                row += moments.turn(values, column["part"])
             else:
                 index = column["codes"].get(values.item(), -1)
                 row += [float(at == index) for at in range(column["width"])]

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..settings.config import Config
 from ..tables.arrays import Columns
+from .moments import numbers
 
 BINS = 10
 CUTS = 49  # inner cut points of a number: every fifth one is a decile
@@ -21,17 +22,32 @@ MAX_LABELS = 50
 FREQUENT = 0.01  # share of the rows from which on a number of many is kept with its rows
 LEAST = 10  # rows of one: fewer tell of single people
 SAME = 1e-6  # of a number or of the least gap: what a float32 or another order of sums changes
+WATCHED = ("hour", "weekday")  # parts of a moment; months and days of a year move on by themselves
 FLOAT32 = 2**-24  # of a number: the most that rounding to a float32 moves it
 
 Profile = dict[str, dict[str, Any]]
 
 
 def profile(columns: Columns, config: Config) -> Profile:
-    """For each column: rows, missing, and cut points with counts, or the labels with counts."""
-    return {
+    """For each column: rows, missing, and cut points with counts, or the labels with counts.
+
+    A moment whose parts are features has the profiles of those that are `WATCHED` as well.
+    """
+    found = {
         name: column_profile(columns[name], texts=column.type == "text")
         for name, column in config.columns.items()
     }
+    for name, column in config.features.items():
+        if watched := [part for part in column.parts if part in WATCHED]:
+            found[name]["parts"] = {
+                part: column_profile(whole_part(columns[name], part)) for part in watched
+            }
+    return found
+
+
+def whole_part(moments: np.ndarray, part: str) -> np.ndarray:
+    """The part of each of `moments` (n,) that is there, as whole numbers."""
+    return np.floor(numbers(moments[~np.isnat(moments)], part))
 
 
 def reference(columns: Columns, outputs: np.ndarray, config: Config) -> dict[str, Any]:

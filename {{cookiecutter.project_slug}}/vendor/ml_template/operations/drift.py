@@ -27,6 +27,7 @@ from ..settings import categories
 from ..settings.oversight import Monitoring, Report
 from ..tables import arrays, small
 from ..tables.table import Columns
+from . import cycles
 from .outputs import chance, psi
 
 Result = dict[str, Any]  # column, verdict, reason, values, test, statistic, p, psi, missing
@@ -46,11 +47,14 @@ def compare(
     A label of fewer than `least` rows is not named, nor are its rows counted.
 
     Verdicts: drift, steady, not judged (times and texts move on by themselves), not enough data.
+    Of a time whose parts the profile has, those are judged where the window is long enough.
     """
-    found = [
-        _column(name, facts, columns.get(name), settings, least)
-        for name, facts in reference.items()
-    ]
+    found = []
+    for name, facts in reference.items():
+        values = columns.get(name)
+        found.append(_column(name, facts, values, settings, least))
+        for title, of, part, more in cycles.parts(name, facts, values):
+            found.append(_column(title, of, part, settings, least) | more)
     tests = sum(result[key] is not None for result in found for key in ("p", "missing_p"))
     limit = settings.alpha / max(tests, 1)
     for result in found:
@@ -217,6 +221,7 @@ def _size(before: np.ndarray, now: np.ndarray) -> float:
 
 def _judge(result: Result, limit: float, settings: Monitoring) -> None:
     """Set the verdict; a missing rate may drift where the values do not."""
+    effect = result.pop("effect", 0.0)
     if result["missing_p"] is not None and result["missing_p"] < limit:
         change = result["missing"] - result["missing_before"]
         if abs(change) >= MISSING_EFFECT:
@@ -224,7 +229,7 @@ def _judge(result: Result, limit: float, settings: Monitoring) -> None:
             reason = f"the missing rate went {rates}"
             result |= {"verdict": "drift", "reason": reason, "values": []}
     if result["p"] is not None and result["verdict"] != "drift":
-        drifts = result["p"] < limit and result["psi"] >= settings.min_psi
+        drifts = result["p"] < limit and result["psi"] >= max(settings.min_psi, effect)
         result["verdict"] = "drift" if drifts else "steady"
         if not drifts:
             result |= {"reason": "", "values": []}

@@ -90,13 +90,15 @@ def _value_schema(column: Column) -> CoreSchema:
     else:
         schema = cs.str_schema(strict=True)
     if column.type == "datetime":
-        schema = cs.no_info_after_validator_function(_moment(column.format), schema)
+        schema = cs.no_info_after_validator_function(_moment(column), schema)
     return cs.nullable_schema(schema) if column.missing else schema
 
 
-def _moment(format: str | None) -> Callable[[str], Any]:
+def _moment(column: Column) -> Callable[[str], Any]:
+    format, clock = column.format, column.clock
+
     def parse(text: str) -> Any:
-        moment = parse_datetime(text, format) if len(text) <= _MAX_TIME else None
+        moment = parse_datetime(text, format, clock) if len(text) <= _MAX_TIME else None
         if moment is None or not text.isprintable():
             raise PydanticCustomError("datetime", "must be a time: {form}", {"form": form})
         return moment

@@ -159,7 +159,7 @@ def _parquet(source: Path, values: _Values, needed: list[str]) -> Iterator[Row]:
 
 def _parquet_column(column: Column, values: Any) -> list[Any]:
     """Numbers as training reads them, with every bit; all else as text."""
-    array = typed(pa.chunked_array([values]), column.type).combine_chunks()
+    array = typed(pa.chunked_array([values]), column.type, column.clock).combine_chunks()
     if pa.types.is_floating(array.type):
         return list(array.to_pylist())
     if pa.types.is_timestamp(array.type):

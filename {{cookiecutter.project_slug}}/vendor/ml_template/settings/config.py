@@ -31,6 +31,10 @@ Task = Literal["binary", "multiclass", "regression"]
 Own = Annotated[
     Literal["target", "words", "characters"] | None, Field(exclude_if=lambda v: v is None)
 ]
+Part = Literal["hour", "weekday", "day", "month", "day_of_year"]
+Parts = Annotated[tuple[Part, ...], Field(strict=False, exclude_if=lambda v: v == ())]
+Instant = Annotated[bool, Field(exclude_if=lambda v: v)]
+Clock = Annotated[Literal["utc", "written"], Field(exclude_if=lambda v: v == "utc")]
 
 
 class Data(Strict):
@@ -96,6 +100,9 @@ class Column(Strict):
     thousands: Thousands = None  # the sign between thousands; of , and . the other is decimal then
     written: How = None
     encoding: Own = None  # learned: by the mean target of a label, or from the terms of a text
+    parts: Parts = ()  # of a moment, as features of their own
+    instant: Instant = True  # is a feature too, as days since 1970
+    clock: Clock = "utc"  # or written: the local time stands, the zone behind it is dropped
 
     @model_validator(mode="after")
     def _fits_type(self) -> Column:
@@ -110,6 +117,12 @@ class Column(Strict):
             raise ValueError("values belongs to categorical columns")
         if self.type != "datetime" and self.format is not None:
             raise ValueError("format belongs to datetime columns")
+        if self.type != "datetime" and (self.parts or not self.instant or self.clock != "utc"):
+            raise ValueError("parts, instant and clock belong to datetime columns")
+        if twice := sorted({part for part in self.parts if self.parts.count(part) > 1}):
+            raise ValueError(f"parts: {twice[0]!r} is repeated: name it once")
+        if not self.instant and not self.parts:
+            raise ValueError("instant: false leaves nothing of it: name parts, or feature: false")
         if not self.is_text and self.max_length != MAX_LENGTH:
             raise ValueError("max_length belongs to categorical and text columns")
         kind = {"target": "categorical", "words": "text", "characters": "text"}.get(

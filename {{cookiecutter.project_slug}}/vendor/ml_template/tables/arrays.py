@@ -43,13 +43,16 @@ def each(texts: np.ndarray, change: Callable[[str], str]) -> np.ndarray:
     return np.array([changed[text] for text in listed], dtype=object)
 
 
-def parse_datetime(text: str, format: str | None) -> datetime | None:
-    """Time without zone (UTC where the text names a zone), or None where `text` is no time.
+def parse_datetime(text: str, format: str | None, clock: str = "utc") -> datetime | None:
+    """Time without zone, or None where `text` is no time.
 
-    `format` is a strptime pattern; without one the text is ISO 8601.
+    Where the text names a zone it is that of UTC, or with the `clock` written the local one as it
+    stands. `format` is a strptime pattern; without one the text is ISO 8601.
     """
     try:
         moment = datetime.strptime(text, format) if format else datetime.fromisoformat(text)
-        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+        if moment.tzinfo and clock == "utc":
+            moment = moment.astimezone(UTC)
+        return moment.replace(tzinfo=None)
     except (ValueError, OverflowError):  # the zone may lead out of the years 1 to 9999
         return None

@@ -87,8 +87,8 @@ def _looked_up(codes: pa.Array, values: pa.Array) -> pa.Array:
     return pa.DictionaryArray.from_arrays(codes, values)
 
 
-def moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Days or moments as timestamp[us], UTC where they have a zone.
+def moments(column: pa.ChunkedArray, clock: str = "utc") -> pa.ChunkedArray:
+    """Days or moments as timestamp[us]: UTC where they have a zone, or its time if so `written`.
 
     Raises UnfitError where one is outside of the years 1 to 9999: no datetime can say it.
     """
@@ -96,10 +96,12 @@ def moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
     ends = pc.min_max(seconds).as_py()
     if ends["min"] is not None and not FIRST <= ends["min"] <= ends["max"] <= LAST:
         raise UnfitError("holds times outside of the years 1 to 9999")
+    if clock == "written" and pa.types.is_timestamp(column.type) and column.type.tz:
+        column = pc.local_timestamp(column)
     return column.cast(pa.timestamp("us"), safe=False)
 
 
-def typed(column: pa.ChunkedArray, wanted: str) -> pa.ChunkedArray:
+def typed(column: pa.ChunkedArray, wanted: str, clock: str = "utc") -> pa.ChunkedArray:
     """`column` as float64 or timestamp[us], where such are stored and `wanted`; else as TEXT.
 
     A whole number beyond 2**53 becomes the nearest float64, as in a CSV file. Raises UnfitError.
@@ -109,7 +111,7 @@ def typed(column: pa.ChunkedArray, wanted: str) -> pa.ChunkedArray:
     if wanted == "numeric" and (is_number(kind) or pa.types.is_boolean(kind)):
         return column.cast(pa.float64(), safe=False)
     if is_moment(kind):
-        times = moments(column)
+        times = moments(column, clock)
         if wanted == "datetime":
             return times
     if pa.types.is_dictionary(kind):

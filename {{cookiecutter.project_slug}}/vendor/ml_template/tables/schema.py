@@ -5,6 +5,7 @@ pandas and pandera are imported where a table is checked: serving does without t
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,7 +87,8 @@ def _value_schema(column: Column) -> dict[str, Any]:
     if column.is_text:
         schema["maxLength"] = column.max_length
     if column.type == "datetime":
-        schema["description"] = f"time as {column.format or 'ISO 8601, UTC where no zone is named'}"
+        zone = "UTC where no zone is named" if column.clock == "utc" else "local, without zone"
+        schema["description"] = f"time as {column.format or f'ISO 8601, {zone}'}"
         if column.format is None:
             schema["format"] = "date-time"
     return schema
@@ -109,7 +111,9 @@ def sent(column: Column, value: Any) -> Any:
         return bool(value)
     if column.type == "datetime":
         moment = value.astype("datetime64[us]").item()
-        return moment.strftime(column.format) if column.format else moment.isoformat()
+        if column.format:
+            return moment.replace(tzinfo=UTC).strftime(column.format)
+        return moment.isoformat()
     return float(value) if column.type == "numeric" else value
 
 

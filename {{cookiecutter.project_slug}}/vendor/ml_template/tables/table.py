@@ -74,7 +74,7 @@ def _convert(
     path: Path, name: str, chunks: pa.ChunkedArray, column: Column, config: Config
 ) -> pa.Array:
     try:
-        chunks = typed(chunks, column.type)
+        chunks = typed(chunks, column.type, column.clock)
     except (UnfitError, pa.ArrowException) as error:
         reason = str(error) if isinstance(error, UnfitError) else f"cannot be read ({error})"
         raise InputError(
@@ -114,7 +114,7 @@ def _value(text: str, column: Column) -> object:
     """What `text` stands for in a column of truth or times; None where that is nothing."""
     if column.type == "boolean":
         return BOOLEANS.get(text.lower())
-    return parse_datetime(text, column.format)
+    return parse_datetime(text, column.format, column.clock)
 
 
 def _numbers(

@@ -132,6 +132,8 @@ def _summary(proposal: Proposal) -> Iterable[str]:
     said = {name: proposal.found[name].said for name in config.columns}
     said[data.target] = target.amounts.said
     yield from (f"  numbers of {name!r}: {what}" for name, what in said.items() if what)
+    made = {name: proposal.found[name].made for name, column in config.features.items()}
+    yield from (f"  times of {name!r}: {what}" for name, what in made.items() if what)
     for name, reason in list(config.left_out.items())[:MOST_SHOWN]:
         yield f"  left out {name!r}: {reason}"
     if len(config.left_out) > MOST_SHOWN:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ...model.profile import LEAST
 from ...model.texts import Unit
-from ...settings.config import MAX_LENGTH, Column
+from ...settings.config import MAX_LENGTH, Clock, Column
 from ...tables import table
 from ...tables.arrow import UnfitError, is_moment, is_number, moments
 from ..data import wording
@@ -42,6 +42,7 @@ class Found:
     note: str = ""
     said: str = ""  # how the signs of its numbers are read, where a person must know
     marks: tuple[str, ...] = ()  # the values of somebody's split mark
+    made: str = ""  # which features become of a time
 
     @property
     def is_group(self) -> bool:
@@ -69,10 +70,15 @@ def infer(name: str, source: Source, missing: set[str]) -> Found:
 
 def _stored_moments(stored: pa.ChunkedArray) -> Found:
     try:
-        found = moments(stored).to_numpy()
+        clock: Clock = "written" if getattr(stored.type, "tz", None) else "utc"
+        found = moments(stored, clock).to_numpy()
     except UnfitError as error:
         return Found(reason=f"it {error}")
-    return Found(reason="it holds no value") if np.isnat(found).all() else _moments(found, None, "")
+    return (
+        Found(reason="it holds no value")
+        if np.isnat(found).all()
+        else _moments(found, None, clock, "")
+    )
 
 
 def _stored_numbers(name: str, stored: pa.ChunkedArray) -> Found:
@@ -157,7 +163,9 @@ def _number(name: str, texts: Texts, values: np.ndarray) -> Found:
     low, high = float(present.min()), float(present.max())
     bottom, top = limits(low, high)
     column = Column(type="numeric", missing=len(present) < len(values), min=bottom, max=top)
-    return Found(column, values, note=f"{low:.6g} to {high:.6g} seen")
+    made = times.counted(present) if wording.TIME.search(name) else ""
+    seen = f"{low:.6g} to {high:.6g} seen"
+    return Found(column, values, note="; ".join(filter(None, (seen, made))), made=made)
 
 
 def _snake(name: str) -> str:
@@ -197,16 +205,20 @@ def _times(texts: Texts) -> Found | None:
         reason = times.mixed(texts)
         return Found(reason=reason) if reason else None
     format, note = fits
-    read = [table.parse_datetime(value, format) for value in texts.values]
-    return _moments(texts.in_rows(read, "NaT", "M8[us]"), format, note)
+    clock: Clock = "written" if times.zoned(texts.values, format) else "utc"
+    read = [table.parse_datetime(value, format, clock) for value in texts.values]
+    return _moments(texts.in_rows(read, "NaT", "M8[us]"), format, clock, note)
 
 
-def _moments(values: np.ndarray, format: str | None, note: str) -> Found:
+def _moments(values: np.ndarray, format: str | None, clock: Clock, note: str) -> Found:
     absent = np.isnat(values)
     days = values[~absent].astype("M8[D]")
-    seen = f"{days.min()} to {days.max()} seen" + (f"; {note}" if note else "")
-    column = Column(type="datetime", missing=bool(absent.any()), format=format)
-    return Found(column, values, note=seen)
+    parts, made = times.parts(values)
+    seen = "; ".join(filter(None, (f"{days.min()} to {days.max()} seen", note, made)))
+    column = Column(
+        type="datetime", missing=bool(absent.any()), format=format, parts=parts, clock=clock
+    )
+    return Found(column, values, note=seen, made=made)
 
 
 def _category(name: str, texts: Texts, dressed: str = "", note: str = "") -> Found:

@@ -33,6 +33,8 @@ _COLUMNS = """\
 # written: what stands beside the digits of every number: units: ["%"] = 12% is 12 (a value without
 #   it, or with another one, is refused);  multiples: {k: 1000} = 1.2k is 1200;
 #   negatives: [(5), 5-] = such are -5.  min and max are of the numbers that are read
+# parts = features made of a datetime: hour, weekday, day, month, day_of_year
+# instant: false = only those, not the time itself;  clock: written = local time as it stands
 # max_length = letters of a category or text, 10000 unless named; a longer one is refused
 """
 _CHECKS = """\

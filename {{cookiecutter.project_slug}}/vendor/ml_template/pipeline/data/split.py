@@ -29,6 +29,9 @@ Cut = float | str | None  # what is held out: draws up to it; moments from it on
 def rule(config: Config) -> str:
     """Digest of all that draws depend on beside the rows."""
     full = config.model_dump(mode="json", include={"data", "columns", "split", "seed"})
+    for column in full["columns"].values():  # what is made of a moment moves no row
+        column.pop("parts", None)
+        column.pop("instant", None)
     columns = config.columns.values()
     if any(c.type == "categorical" and c.values is None for c in columns):
         full["categories"] = "one form"  # where no list spells them, 1.0 was hashed as it stood

@@ -79,12 +79,18 @@ DAYS = (
     "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%Y-%m-%d",
     "%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d/%m/%y",
     "%m/%d/%y", "%d.%m.%y", "%d-%b-%y", "%a, %d %b %Y", "%Y%m%d",
+    "%a %b %d %Y", "%A, %d %B %Y", "%d%b%Y", "%d/%b/%Y",
 )  # fmt: skip
-CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S %z")
+CLOCKS = (
+    "", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S %z",
+    ", %H:%M", ", %H:%M:%S", ", %I:%M %p", ", %I:%M:%S %p", " %I:%M%p", " %I:%M:%S%p", " %Hh%M",
+    " %H:%M UTC", " %H:%M:%S UTC", " %H:%M:%S GMT", ":%H:%M:%S", ":%H:%M:%S %z",
+)  # fmt: skip
+ONLY_CLOCKS = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p")
 MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b-%Y", "%b %Y", "%B %Y", "%b-%y", "%a %b %d %H:%M:%S %Y")
 TOTALS = re.compile(
     r"(grand |sub ?)?totals?:?|sum:?|summe:?|gesamt(summe)?:?|total g[eé]n[eé]ral:?|totale:?|"
     r"totaal:?|итого:?|suma:?|合計|总计", re.IGNORECASE
 )  # fmt: skip
 INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
-FORMATS = (None, *(day + clock for day in DAYS for clock in CLOCKS), *MONTHS)
+FORMATS = (None, *(day + clock for day in DAYS for clock in CLOCKS), *MONTHS, *ONLY_CLOCKS)

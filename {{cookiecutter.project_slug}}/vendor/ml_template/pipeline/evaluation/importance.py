@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -19,7 +20,10 @@ REPEATS = 5
 def measure(
     config: Config, model: artifact.Model, test: Columns, truth: np.ndarray
 ) -> list[Importance]:
-    """Mean drop of the headline metric when a column is shuffled, with the lowest and highest."""
+    """Mean drop of the headline metric when a column is shuffled, with the lowest and highest.
+
+    Parts of a time are shuffled one by one as well, each without the time itself.
+    """
     random = np.random.default_rng(config.seed)
     chosen = _sample(random, truth, config.data.labels)
     known, rows = truth[chosen], table.take({n: test[n] for n in config.features}, chosen)
@@ -27,14 +31,29 @@ def measure(
     ones = np.ones((1, len(chosen)))
     whole = float(metric(known, model.predict(rows), ones)[0])
     found: list[Importance] = []
-    for name, values in rows.items():
-        drops = [
-            whole - float(metric(known, model.predict(rows | {name: values[order]}), ones)[0])
-            for order in (random.permutation(len(chosen)) for _ in range(REPEATS))
-        ]
+    shuffled: dict[str, Callable[[np.ndarray], np.ndarray]]
+    shuffled = {name: partial(_of_column, model, rows, name) for name in rows}
+    if parts := model.encoder.parts:
+        matrix = model.encoder.apply(rows)
+        shuffled |= {name: partial(_of_part, model, matrix, at) for name, at in parts.items()}
+    for name, answer in shuffled.items():
+        orders = (random.permutation(len(chosen)) for _ in range(REPEATS))
+        drops = [whole - float(metric(known, answer(order), ones)[0]) for order in orders]
         mean = float(np.mean(drops))
         found.append({"feature": name, "value": mean, "low": min(drops), "high": max(drops)})
     return sorted(found, key=lambda entry: -entry["value"])
+
+
+def _of_column(model: artifact.Model, rows: Columns, name: str, order: np.ndarray) -> np.ndarray:
+    """Answers to `rows` with the column `name` in another order."""
+    return model.predict(rows | {name: rows[name][order]})
+
+
+def _of_part(model: artifact.Model, matrix: np.ndarray, at: slice, order: np.ndarray) -> np.ndarray:
+    """Answers to the encoded rows (n, width) with their columns `at` in another order."""
+    mixed = matrix.copy()
+    mixed[:, at] = matrix[order, at]
+    return model.score(mixed)
 
 
 def _sample(random: np.random.Generator, truth: np.ndarray, labels: Sequence[str]) -> np.ndarray:

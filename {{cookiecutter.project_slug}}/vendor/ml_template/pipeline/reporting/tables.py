@@ -211,5 +211,7 @@ def features(config: Config) -> Table:
     ]
     rows += [[name, "", f"left out: {reason}"] for name, reason in config.left_out.items()]
     for row in rows:
+        made = config.features[row[0]].parts if row[0] in config.features else ()
+        row[2] += f", and its {', '.join(made)}" if made else ""
         row[2] += ", sensitive" if row[0] in config.sensitive else ""
     return Table("Columns", "", ["column", "type", "use"], rows)

@@ -10,10 +10,15 @@ import numpy as np
 
 from ...model.encoder import Encoder, Encoding, number
 from ...project import function
+from ...settings.config import Column
 from ...tables.arrays import Columns, missing, rows, take
 from .supervised import Learned
 
 MAX_CATEGORIES = {"ordinal": 254, "onehot": 50}  # 254: histogram gradient boosting has 255 bins
+_PART: dict[str, dict[str, Any]] = {
+    "ordinal": {"kind": "part"},
+    "onehot": {"kind": "turn", "width": 2},
+}
 _SOME = 8  # rows on which features.py must do alone as it does in the table
 
 
@@ -23,26 +28,31 @@ def fit(
     texts: set[str],
     encoding: Encoding,
     learned: Mapping[str, Learned] | None = None,
+    moments: Mapping[str, Column] | None = None,
 ) -> Encoder:
     """Encoder of the columns `inputs` and what features.py adds; `texts` are only for features.py.
 
-    `learned` have an encoding of their own. Raises ValueError for a column without one value, for
-    an array features.py got wrong, and where nothing is left to learn from.
+    `learned` have an encoding of their own; `moments` are encoded as they say: the instant, its
+    parts, or both. Raises ValueError for a column without one value, for an array features.py got
+    wrong, and where nothing is left to learn from.
     """
     known = {name: columns[name] for name in inputs}
     known |= checked_features(known)
-    state = []
+    state: list[dict[str, Any]] = []
     for name, values in known.items():
         if name in texts:
             continue
         if missing(values).all():
             raise ValueError(f"{name!r} is empty in all training rows: give it feature: false")
+        column = (moments or {}).get(name)
         if learned and name in learned:
             state.append({"name": name} | learned[name].state)
         elif values.dtype == object:
             state.append({"name": name} | _fit_categories(values, encoding))
-        else:
+        elif column is None or column.instant:
             state.append({"name": name} | _fit_number(values, encoding))
+        for part in column.parts if column else ():
+            state.append({"name": name, "part": part} | _PART[encoding])
     if not state:
         raise ValueError(
             "nothing but texts, which are only for features.py: give one `encoding: words`"

@@ -22,9 +22,10 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]
     estimator = function("build")(config, **changes)
     features, how = config.features, chosen(config, estimator)
     texts = {name for name, c in features.items() if c.type == "text" and not c.encoding}
+    moments = {name: c for name, c in features.items() if c.type == "datetime"}
     try:
         learned = supervised.learn(config, columns, how)
-        fitted = encoding.fit(columns, list(features), texts, how, learned)
+        fitted = encoding.fit(columns, list(features), texts, how, learned, moments)
     except ValueError as error:
         raise InputError(str(error)) from error
     beside = libraries.settle(config, estimator, fitted.categorical, fitted.width)
