@@ -274,3 +274,14 @@ def test_an_estimator_is_trained_on_the_columns_that_are_cross_fitted(
     np.testing.assert_array_equal(seen[0], fitted(config, columns, "onehot")[1])
     assert abs(seen[0][:, 0] - encoder.apply(columns)[:, 0]).max() > 0.1
     np.testing.assert_array_equal(seen[0][:, 1], encoder.apply(columns)[:, 1])
+
+
+def test_texts_that_one_group_alone_has_are_encoded_where_groups_are_held_out() -> None:
+    columns = messages()
+    columns["shop"] = np.array([f"s{at % 7}" for at in range(N)], dtype=object)
+    columns["note"] = np.where(columns["shop"] == "s0", columns["note"], None)
+    declared = NOTE | {"shop": {"type": "categorical", "feature": False}}
+    encoder, matrix = fitted(configured(declared, split={"group": "shop"}), columns)
+    assert np.isfinite(matrix).all()
+    absent = encoder.apply({"note": np.array([None], dtype=object)})[0, 0]
+    assert absent == pytest.approx((columns["y"] == "yes").mean(), abs=0.02)

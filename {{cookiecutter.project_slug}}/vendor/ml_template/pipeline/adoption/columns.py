@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 
 from ...model.profile import LEAST
-from ...model.texts import Unit
 from ...settings.config import MAX_LENGTH, Clock, Column
 from ...tables import table
 from ...tables.arrow import UnfitError, is_moment, is_number, moments
@@ -241,7 +240,8 @@ def _category(name: str, texts: Texts, dressed: str = "", note: str = "") -> Fou
     if different > ENOUGH and dressed:
         return Found(reason=dressed)
     if unit and (long or not _again(texts)):
-        return _text(texts, unit)
+        note = f"text: TF-IDF of its {unit}, those of {LEAST} rows and more, into a linear score"
+        return _labelled(texts, note, type="text", encoding=unit)
     if long and different > LISTED:
         why = "its words do not come again, make features of it in features.py"
         return Found(reason=f"it is free text: {why}")
@@ -259,13 +259,6 @@ def _again(texts: Texts) -> bool:
     return bool(texts.counts[texts.counts > 1].sum() >= AGAIN * texts.filled)
 
 
-def _text(texts: Texts, unit: Unit) -> Found:
-    note = f"text: TF-IDF of its {unit}, those of {LEAST} rows and more, into a linear score"
-    longest = max(MAX_LENGTH, *map(len, texts.values))
-    column = Column(type="text", missing=texts.has_gaps, max_length=longest, encoding=unit)
-    return Found(column, texts.in_rows(texts.values, None), note=note)
-
-
 def _group(texts: Texts) -> Found:
     texts = texts.categories()
     groups = f"identifies {len(texts.values):,} groups of rows, see split"
@@ -274,5 +267,6 @@ def _group(texts: Texts) -> Found:
 
 def _labelled(texts: Texts, note: str, **more: Any) -> Found:
     longest = max(MAX_LENGTH, *map(len, texts.values))
-    column = Column(type="categorical", missing=texts.has_gaps, max_length=longest, **more)
+    facts = {"type": "categorical", "missing": texts.has_gaps, "max_length": longest} | more
+    column = Column.model_validate(facts)
     return Found(column, texts.in_rows(texts.values, None), note=note)

@@ -181,6 +181,8 @@ def texts(name: str, values: np.ndarray, truth: np.ndarray, folds: Folds, unit: 
 
     def scores(seen: np.ndarray, rest: np.ndarray) -> np.ndarray:
         filled = seen[there[seen]]
+        if not len(filled):  # one group has all texts
+            return np.tile(_gap(truth[seen], ~there[seen]), (len(rest), 1))
         found = _ridge(matrix, truth, filled, penalty).predict(matrix[rest])
         found = found.reshape(len(rest), -1)
         found[~there[rest]] = _gap(truth[seen], ~there[seen])
