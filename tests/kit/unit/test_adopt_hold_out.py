@@ -89,14 +89,19 @@ def test_whole_groups_are_held_out_where_a_column_names_them(
         ("subject", "maths {}", 4),
         ("user", "{}", 2),
         ("sessions", "{}", 60),  # how many
+        ("revenue_per_customer", "{}", 60),
+        ("visits per patient", "{}", 30),
         ("device", "model {}", 12),
         ("color", "c{}", 12),
         ("year", "{}", 30),
         ("customer_id", "{}", 600),  # each row its own
     ],
 )
-def test_other_columns_are_no_groups(name: str, form: str, groups: int) -> None:
-    assert adopted(cells() | {name: names(groups, form)}).split.group is None
+def test_other_columns_are_not_split_by(name: str, form: str, groups: int) -> None:
+    config = adopted(cells() | {name: names(groups, form)})
+    assert config.split.group is None
+    counted = name not in ("rooms_no", "number", "customer_id")
+    assert (name in config.features) == counted
 
 
 def test_too_few_groups_are_said_and_rows_are_held_out(

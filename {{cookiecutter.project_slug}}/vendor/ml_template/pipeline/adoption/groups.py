@@ -29,7 +29,8 @@ _THINGS = (
 )
 _END = r"(_?(id|ids|nr|no|num|number|nummer|key|code|uuid|guid|hash|ref|kennung|codigo|código|#))"
 _START = r"((id|numero|número|numéro|nummer|uuid|codigo|código|code)_?(de_|der_|du_|des_)?)"
-_SUBJECT = re.compile(f"(.*_)?({_SUBJECTS})#?", re.IGNORECASE)
+_SUBJECT = re.compile(f"({_SUBJECTS})#?", re.IGNORECASE)
+_ALONE = re.compile(f"({_SUBJECTS}|{_PEOPLE})#?", re.IGNORECASE)  # not: revenue_per_customer
 _BARE = re.compile(f"(.*_)?({_SUBJECTS}|{_PEOPLE})#?", re.IGNORECASE)
 _ANY = f"({_SUBJECTS}|{_PEOPLE}|{_THINGS})"
 _NUMBERED = re.compile(f"id|(.*_)?{_ANY}{_END}|{_START}{_ANY}", re.IGNORECASE)
@@ -47,14 +48,15 @@ def is_named(name: str) -> bool:
 def is_group(name: str, texts: Texts, numeric: bool) -> bool:
     """Whether the values of the column `name` say only which rows belong together."""
     different, plain = len(texts.values), _snake(name)
-    if different > MANY and (IDENTIFIER.search(plain) or _BARE.fullmatch(plain)):
+    bare = (_ALONE if numeric else _BARE).fullmatch(plain) is not None
+    if different > MANY and (IDENTIFIER.search(plain) or bare):
         return True
     if different < FEWEST:
         return False
     if is_named(name) or (numeric and _SUBJECT.fullmatch(plain)):
         return True
     digits = [any(sign.isdigit() for sign in value) for value in texts.values]
-    return _BARE.fullmatch(plain) is not None and not numeric and bool(np.mean(digits) > 0.9)
+    return bare and not numeric and bool(np.mean(digits) > 0.9)
 
 
 def rank(name: str) -> int:

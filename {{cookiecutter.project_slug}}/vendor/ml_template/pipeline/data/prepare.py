@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,14 +33,7 @@ def run() -> None:
     unlabelled = total - data.num_rows
     _check_target(config, data)
     columns = table.columns_of(data)
-    if handed().split:
-        test = own.hold_out(config, columns)
-        cuts, learn = None, ~test
-    else:
-        test, cuts = split.hold_out(config, columns)
-        learn = split.learned(config, columns, test, cuts)
-    # an own split, and marks, alone know which rows of another table they would hold out
-    rule = None if handed().split or config.split.column else split.rule(config)
+    test, learn, rule, cuts = _sides(config, columns)
     neither = int((~test & ~learn).sum())
     again = int(repeated({n: v for n, v in columns.items() if n != table.ROW}).sum())
     with new_folder(PREPARED) as folder:
@@ -55,7 +49,7 @@ def run() -> None:
             "train": int(learn.sum()),
             "test": int(test.sum()),
             "split": rule,
-            "cuts": cuts if rule else None,
+            "cuts": cuts,
             **({"own_split": own.split_code()} if handed().split else {}),
         }
         if neither:
@@ -63,20 +57,46 @@ def run() -> None:
         if config.data.is_query or state is not None:  # the file does not tell which rows it gave
             record |= {"state": state, "content": digest_json(validated.files(folder))}
         write_json(folder / "data.json", record)
-    note = f", {unlabelled:,} left out: they have no {config.data.target}" if unlabelled else ""
-    if neither:
-        note += (
-            f", {neither:,} left out: later rows of groups to learn from, or earlier ones to test"
-        )
-    if again:
-        note += f", {again:,} repeat another row{_where(config)}"
+    note = _note(config, record)
     print(
         f"prepare: {total:,} rows, {len(config.columns)} columns of {path}{note} -> {PREPARED} "
         f"(train {record['train']:,}, test {record['test']:,})"
     )
     print(f"prepare: hold-out: {alike.said(config, columns[config.data.target], test)}")
-    for warning in _unlike(config, columns, test):
+    for warning in _unlike(config, columns, test, again):
         print(f"prepare: warning: {warning}")
+
+
+def _sides(
+    config: Config, columns: table.Columns
+) -> tuple[np.ndarray, np.ndarray, str | None, list[split.Cut] | None]:
+    """Booleans (n,) of the hold-out and of what is learned from; the rule and the cuts of it.
+
+    A split of the project's own, or marks, alone know what they would hold out of another table:
+    they have neither rule nor cuts.
+    """
+    if handed().split:
+        test = own.hold_out(config, columns)
+        return test, ~test, None, None
+    test, cuts = split.hold_out(config, columns)
+    learn = split.learned(config, columns, test, cuts)
+    if config.split.column:
+        return test, learn, None, None
+    return test, learn, split.rule(config), cuts
+
+
+def _note(config: Config, record: dict[str, Any]) -> str:
+    """What is to be said of rows beside how many there are."""
+    note = ""
+    if lacking := record["without_target"]:
+        note += f", {lacking:,} left out: they have no {config.data.target}"
+    if neither := record.get("neither"):
+        note += (
+            f", {neither:,} left out: later rows of groups to learn from, or earlier ones to test"
+        )
+    if again := record["repeated"]:
+        note += f", {again:,} repeat another row{_where(config)}"
+    return note
 
 
 def _by_rows(config: Config) -> bool:
@@ -93,10 +113,11 @@ def _where(config: Config) -> str:
     return f" (equal rows are {side} of the split)"
 
 
-def _unlike(config: Config, columns: table.Columns, test: np.ndarray) -> Iterator[str]:
+def _unlike(config: Config, columns: table.Columns, test: np.ndarray, again: int) -> Iterator[str]:
     """What makes the hold-out another table than the one it is of, and what to do."""
     target = columns[config.data.target]
-    if _by_rows(config) and config.split.repeats == "together":
+    may_repeat = again > 0 or config.data.task == "regression"  # numbers tell equal rows apart
+    if may_repeat and _by_rows(config) and config.split.repeats == "together":
         plain = {name: columns[name] for name in config.columns}
         if why := by_nature(plain, target, config.split.test):
             yield (
