@@ -53,10 +53,8 @@ def unpacked(path: Path, memory_gb: float | None) -> Iterator[tuple[Path, str]]:
     with tempfile.TemporaryDirectory() as folder:
         try:
             if opened:
-                inner, said = (
-                    Path(folder) / (path.stem if path.suffix else "table"),
-                    f"unpacked from {path.name}",
-                )
+                inner = Path(folder) / (path.stem if path.suffix else "table")
+                said = f"unpacked from {path.name}"
                 with opened(path) as stream:
                     _copy(path, stream, inner, memory_gb)
             else:
