@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 import re
 from collections.abc import Callable
@@ -63,6 +64,43 @@ def test_a_foreign_table_becomes_a_registered_model_without_what_gives_it_away(
     assert 0.5 < metrics(project)["r2"]["value"] < 0.999
     assert "the champion predicts 'defaulted'" in champion(project)["why"]
     make(project, "check", "test")
+
+
+def dressed_table(path: Path, rows: int = 800) -> None:
+    """Sales as a person keeps them in a sheet: dollars, percents, brackets, k; and packed."""
+    draw = random.Random(1)
+    lines = ["revenue;margin;staff;visits;profit"]
+    for _ in range(rows):
+        revenue, margin = draw.uniform(500, 90_000), draw.uniform(-20, 40)
+        staff, visits = draw.randint(3, 4_000), draw.uniform(0.5, 90)
+        profit = revenue * margin / 100 + 2 * staff + 50 * visits + draw.gauss(0, 500)
+        money = f"(${-profit:,.2f})" if profit < 0 else f"${profit:,.2f}"
+        cells = f"${revenue:,.0f};{margin:.1f} %;{staff:,};{visits:.1f}k"
+        lines.append(f"{cells};{money}")
+    with gzip.open(path, "wt", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def test_a_table_as_people_write_it_is_learned_from(lived: Path, tmp_path: Path) -> None:
+    project = twin(lived, tmp_path / "project")
+    dressed_table(tmp_path / "sales.csv.gz")
+    said = make(project, "adopt", f"DATA={tmp_path / 'sales.csv.gz'}", "TARGET=profit")
+    assert "numbers of 'profit': read '$" in said
+    assert config(project)["data"]["written"] == {"units": ["$"], "negatives": ["(5)"]}
+    assert (project / "data/sales.csv").is_file()
+    make(project, "run")
+    assert 0.9 < metrics(project)["r2"]["value"] < 0.999
+    rows = "revenue;margin;staff;visits\n$12,500;12.5 %;1,200;3.5k\n"
+    (tmp_path / "new.csv").write_text(rows, encoding="utf-8")
+    make(project, "score", f"DATA={tmp_path / 'new.csv'}", f"OUT={tmp_path / 'out.csv'}")
+    answer = float((tmp_path / "out.csv").read_text().split()[1].rpartition(",")[2])
+    assert 1_000 < answer < 9_000  # 12,500 * 0.125 + 2 * 1,200 + 50 * 3.5 is 4,137.5
+    (tmp_path / "new.csv").write_text(rows.replace("$12,500", "€12,500"), encoding="utf-8")
+    refused = attempt(
+        project, "score", f"DATA={tmp_path / 'new.csv'}", f"OUT={tmp_path / 'no.csv'}"
+    )
+    assert refused.returncode != 0
+    assert "revenue: '€12,500' is no number, written with '$'" in refused.stderr
 
 
 def test_adopting_again_changes_the_target_and_keeps_the_old_configuration(

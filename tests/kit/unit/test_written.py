@@ -127,6 +127,17 @@ def test_k_and_m_are_multiples_and_exact() -> None:
     assert read(config) == expected
 
 
+def test_a_large_k_is_a_thousand_where_some_have_none() -> None:
+    config = adopted([f"{v}K" if v > 900 else str(v) for v in VALUES])
+    assert read(config) == [v * 1000 if v > 900 else v for v in VALUES]
+
+
+def test_a_dash_for_no_cents_is_no_minus() -> None:
+    texts = [f"{v},-" if v > 1500 else f"{v},50" for v in VALUES]
+    assert "x" not in adopted(texts, ";").columns
+    assert written.number("5,-", ",", None, Written(negatives=("5-",))) is None
+
+
 @pytest.mark.parametrize("alone", ["K", "m", "M", "B"])
 def test_one_letter_behind_every_number_is_a_unit(alone: str) -> None:
     config = adopted([f"{value}.5 {alone}" for value in VALUES])

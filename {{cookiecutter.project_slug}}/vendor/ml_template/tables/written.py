@@ -68,7 +68,7 @@ def number(
     if not (left and right and rule.allows(left, right)):
         return None
     digits = found["digits"].rstrip(" ")
-    if not re.fullmatch(rule.digits, digits):
+    if not (digits[-1].isdigit() and re.fullmatch(rule.digits, digits)):  # 5,- is five
         return None
     digits = digits.replace(thousands, "") if thousands in BETWEEN else digits
     sign = "-" if left.negative or right.negative else ""
@@ -88,6 +88,7 @@ def values(
     allowed = np.zeros((len(sides[0]) + 1, len(sides[1]) + 1), dtype=bool)
     for at, (one, other) in zip(np.ndindex(*map(len, sides)), product(*sides), strict=True):
         allowed[at] = rule.allows(one, other)
+    ends = pc.match_substring_regex(digits, "[0-9]$")
     fits = pc.and_kleene(
         pa.array(allowed[before, after]), pc.match_substring_regex(digits, f"^{rule.digits}$")
     )
@@ -98,7 +99,7 @@ def values(
     if thousands in BETWEEN:
         digits = pc.replace_substring(digits, thousands, "")
     whole = pc.binary_join_element_wise(sign, digits, power, "")
-    return numerals.cast(pc.if_else(fits, whole, None), rule.decimal, None)
+    return numerals.cast(pc.if_else(pc.and_(fits, ends), whole, None), rule.decimal, None)
 
 
 def parts(texts: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:

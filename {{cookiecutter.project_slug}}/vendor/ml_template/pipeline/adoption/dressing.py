@@ -81,7 +81,9 @@ def _looked_at(texts: list[str]) -> tuple[pa.Array, np.ndarray, list[_Look]]:
     left, digits, right = written.parts(pa.array(texts, pa.string()))
     shapes = pc.binary_join_element_wise(left, right, "\n").dictionary_encode()
     codes = shapes.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    codes = np.where(pc.match_substring_regex(digits, _NUMBER).fill_null(False), codes, -1)
+    numbers = pc.match_substring_regex(digits, _NUMBER).fill_null(False)
+    numbers = pc.and_(numbers, pc.match_substring_regex(digits, "[0-9]$").fill_null(False))
+    codes = np.where(numbers, codes, -1)
     shown = dict(zip(*np.unique(codes, return_index=True), strict=True))
     looks: list[_Look | None] = [
         _look(texts[shown[code]], *shape.split("\n", 1)) if code in shown else None
@@ -126,7 +128,7 @@ def _made(looks: list[_Look]) -> tuple[Written | None, str]:
         looks = [
             look._replace(unit="", multiple=look.unit)
             if look.unit in wording.MULTIPLES
-            and (look.unit in "MB" or any(each.multiple for each in looks))
+            and (look.unit in "KMB" or any(each.multiple for each in looks))
             else look
             for look in looks
         ]

@@ -53,7 +53,8 @@ def unpacked(path: Path, memory_gb: float | None) -> Iterator[tuple[Path, str]]:
     with tempfile.TemporaryDirectory() as folder:
         try:
             if opened:
-                inner, said = Path(folder) / (path.stem if path.suffix else "table"), "unpacked"
+                inner = Path(folder) / (path.stem if path.suffix else "table")
+                said = f"unpacked from {path.name}"
                 with opened(path) as stream:
                     _copy(path, stream, inner, memory_gb)
             else:
@@ -94,7 +95,7 @@ def _of_zip(path: Path, folder: Path, memory_gb: float | None) -> tuple[Path, st
         inner = folder / Path(names[0]).name
         with archive.open(names[0]) as stream:
             _copy(path, stream, inner, memory_gb)
-        return inner, f"unpacked: {names[0]!r}"
+        return inner, f"unpacked from {path.name}"
 
 
 def _of_workbook(path: Path, inner: Path, memory_gb: float | None) -> tuple[Path, str]:
