@@ -16,8 +16,9 @@ from ...settings.categories import category
 from ...tables import arrays
 from ...tables.table import Columns
 from . import leakage_scores as scores
-from .leakage import DISCRETE, ENOUGH_ROWS, FEWEST, ORDERED, SAMPLE
+from .leakage import DISCRETE, ENOUGH_ROWS, FEWEST, ORDERED
 
+SAMPLE = 5_000  # rows looked at
 TOLD = 0.9  # mean share of each group named right, or share of the variance of a number explained
 CERTAIN = 0.3  # share of the rows with a value that only one group has, such as husband and wife
 EACH = 0.1  # share of a group that those values must cover, of two groups at least

@@ -14,7 +14,7 @@ from ...model.metrics import Weighted
 
 LEVEL = 0.01  # of sound models that lie further off by chance
 DRAWS = 1_000
-EXACT = 20_000  # rows; more are drawn from the normal distribution, which a sum of them has
+EXACT = 5_000  # rows; more are drawn from the normal distribution, which a sum of them has
 ENOUGH = 200  # rows of each class in a slice whose bootstrap interval is sound by itself
 
 Rates = np.ndarray  # (g, c): of g groups and c classes; NaN where a group has no rate
