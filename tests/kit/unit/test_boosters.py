@@ -245,3 +245,13 @@ def test_only_boosters_of_their_library_are_taken_for_boosters() -> None:
 
     assert boosters.export(LGBMClassifier()) is None
     assert fast.export_trees(LGBMClassifier()) is None
+
+
+def test_catboost_is_refused_with_the_reason() -> None:
+    kind = type(
+        "CatBoostClassifier",
+        (),
+        {"__module__": "catboost.core", "predict": lambda _, rows: rows[:, 0]},
+    )
+    with pytest.raises(InputError, match="CatBoost is not kept: treelite does not read it"):
+        forms.export(kind(), MATRIX)

@@ -25,7 +25,7 @@ def test_rows_get_the_same_numbers_over_http_as_from_the_training_code(
     rows = take(trained.test, range(200))
     status, answer = service.post({"records": sent(trained.config, rows)})
     assert status == 200
-    np.testing.assert_array_equal(numbers(answer), trained.predict(rows))
+    assert trained.same(numbers(answer), trained.predict(rows))
 
 
 def test_requests_of_the_last_champion_get_valid_answers(

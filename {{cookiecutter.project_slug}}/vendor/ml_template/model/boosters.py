@@ -41,6 +41,11 @@ def export(estimator: Any) -> tuple[dict[str, Any], bytes] | None:
 
     Raises InputError for one that treelite does not read, or whose answers no link makes.
     """
+    if type(estimator).__module__.partition(".")[0] == "catboost":
+        raise InputError(
+            "model.py: CatBoost is not kept: treelite does not read it, and its own file needs all "
+            "of CatBoost in the service: choose lightgbm or xgboost"
+        )
     library = next((name for name in CLASSES if of_library(estimator, name, CLASSES[name])), None)
     if library is None:
         return None

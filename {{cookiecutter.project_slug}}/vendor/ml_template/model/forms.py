@@ -9,12 +9,13 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..settings.config import InputError
+from ..settings.config import CONFIG_FILE, InputError
+from . import trust
 from .boosters import FLOAT32
 from .fast import Scorer, export_linear, export_trees, load_linear, load_trees
 
@@ -22,17 +23,31 @@ MAX_UNPACKED = 4 << 30  # bytes of a skops archive
 MAX_DIFFERENCE = 1e-9  # between a form and what was trained; a form of float32 has its own
 LIBRARIES = {"lightgbm": "LightGBM", "xgboost": "XGBoost"}
 
-# Beyond what skops trusts by itself; plain data holders of scikit-learn, read one by one.
+# Beyond what skops trusts by itself; plain data holders, read one by one.
 ALLOWED_TYPES = frozenset(
     {
+        "collections.OrderedDict",
+        "numpy.dtype",
         "sklearn._loss.loss.HalfTweedieLossIdentity",
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._SigmoidCalibration",
+        "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+        *(
+            f"sklearn.gaussian_process.kernels.{name}"
+            for name in (
+                *("CompoundKernel", "ConstantKernel", "DotProduct", "ExpSineSquared"),
+                *("Exponentiation", "Matern", "Product", "RBF", "RationalQuadratic", "Sum"),
+                *("PairwiseKernel", "WhiteKernel"),
+            )
+        ),
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "sklearn.metrics._dist_metrics.EuclideanDistance64",
         "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.neighbors._ball_tree.BallTree",
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
         "sklearn.tree._tree.Tree",
+        "sklearn.utils._bunch.Bunch",
     }
 )
 
@@ -42,25 +57,25 @@ def plain_scorer(estimator: Any) -> Scorer:
     return estimator.predict_proba if hasattr(estimator, "predict_proba") else estimator.predict
 
 
-def export(estimator: Any, check: np.ndarray) -> tuple[dict[str, Any], bytes]:
+def export(
+    estimator: Any, check: np.ndarray, trusted: Sequence[str] = ()
+) -> tuple[dict[str, Any], bytes]:
     """Description {form, file, limit, max_difference, rows, why, ...} and content of the kept form.
 
     `check` (n, width) holds the rows on which a fast form must agree with what was trained, see
-    `gap`; where it does not, skops is used and `why` says so. Raises InputError for an estimator
-    nothing can keep.
+    `gap`; where it does not, skops is used and `why` says so. Types of `trusted` may be in it, see
+    trust.py. Raises InputError for an estimator nothing can keep.
     """
     name, plain = type(estimator).__name__, plain_scorer(estimator)(check)
     library = LIBRARIES.get(type(estimator).__module__.partition(".")[0], "scikit-learn")
     why = f"{name} has no fast form"
     for form, (file, make, _) in FORMS.items():
-        try:
-            made = make(estimator)
-        except InputError as error:
-            raise InputError(f"{error} ({why})" if form == SLOW else str(error)) from None
+        made = make(estimator) if make else _export_skops(estimator, trusted, why)
         if made is None:
             continue
-        spec, content = {"form": form, "file": file, "limit": MAX_DIFFERENCE} | made[0], made[1]
-        if spec["limit"] > MAX_DIFFERENCE:
+        content = made[1]
+        spec: dict[str, Any] = {"form": form, "file": file, "limit": MAX_DIFFERENCE} | made[0]
+        if limit(spec) > MAX_DIFFERENCE:
             spec["spread"] = float(np.ptp(plain))
         found = gap(spec, scorer(spec, content)(check), plain)
         if found <= limit(spec):
@@ -121,17 +136,18 @@ def scorer(spec: dict[str, Any], content: bytes) -> Scorer:
         ) from None
 
 
-def _export_skops(estimator: Any) -> tuple[dict[str, Any], bytes]:
+def _export_skops(estimator: Any, trusted: Sequence[str], why: str) -> tuple[dict[str, Any], bytes]:
     import skops.io
 
-    content = skops.io.dumps(estimator)
-    if unknown := _not_allowed(content):
+    content, known = skops.io.dumps(estimator), trust.checked(trusted)
+    held = _not_allowed(content)
+    if unknown := [name for name in held if name not in known]:
         raise InputError(
             f"model.py: {type(estimator).__name__} holds {', '.join(unknown)}, which may "
-            f"not be loaded in serving: choose another estimator, or read that type and add it to "
-            f"ALLOWED_TYPES in forms.py"
+            f"not be loaded in serving ({why}): choose another estimator, or read that type and "
+            f"name it under trusted in {CONFIG_FILE}: model.trusted: {', '.join(held)}"
         )
-    return {}, _without_addresses(content)
+    return {"trusted": held} if held else {}, _without_addresses(content)
 
 
 def _not_allowed(content: bytes) -> list[str]:
@@ -174,15 +190,18 @@ def _load_skops(spec: dict[str, Any], content: bytes) -> Scorer:
     unpacked = sum(member.file_size for member in zipfile.ZipFile(io.BytesIO(content)).infolist())
     if unpacked > MAX_UNPACKED:  # a zip archive gives no more than it says it holds
         raise InputError(f"model.skops unpacks to more than {MAX_UNPACKED:,} bytes: train again")
-    if unknown := _not_allowed(content):
+    stated = spec.get("trusted", [])
+    if unknown := [name for name in _not_allowed(content) if name not in stated]:
         raise InputError(f"model.skops holds types that may not be loaded: {unknown}")
-    return plain_scorer(skops.io.loads(content, trusted=sorted(ALLOWED_TYPES)))
+    known = [*sorted(ALLOWED_TYPES), *trust.checked(stated)]
+    return plain_scorer(skops.io.loads(content, trusted=known))
 
 
 SLOW = "skops"
+Make = Callable[[Any], tuple[dict[str, Any], bytes] | None]
 # Form: its file, what makes it of an estimator (None: it is not for that one), what loads it.
-FORMS: dict[str, tuple[str, Callable[[Any], Any], Callable[[dict[str, Any], bytes], Scorer]]] = {
+FORMS: dict[str, tuple[str, Make | None, Callable[[dict[str, Any], bytes], Scorer]]] = {
     "treelite": ("model.treelite", export_trees, load_trees),
     "linear": ("linear.json", export_linear, load_linear),
-    SLOW: ("model.skops", _export_skops, _load_skops),
+    SLOW: ("model.skops", None, _load_skops),
 }

@@ -151,6 +151,8 @@ class ModelSpec(Strict):
     estimator: str = "hist_gradient_boosting"
     params: dict[str, Any] = Field(default_factory=dict)
     encoding: Literal["auto", "ordinal", "onehot"] = "auto"
+    # package.module.Class that a kept model may hold beyond what the kit knows; see trust.py
+    trusted: Annotated[Names, Field(exclude_if=lambda names: not names)] = ()
 
 
 class Search(Strict):

@@ -61,6 +61,11 @@ class Trained:
         """Answers to rows: (n, classes) probabilities, or (n,) values of a regression."""
         return self.model.predict(columns)
 
+    def same(self, answers: np.ndarray, others: np.ndarray) -> bool:
+        """Whether two answers to the same rows are the same to the model's limit, as gates ask."""
+        spec = self.model.identity["model"]
+        return forms.gap(spec, answers, others) <= forms.limit(spec)
+
     def learn(
         self, columns: table.Columns, config: Config | None = None, **params: Any
     ) -> Predicts:

@@ -143,11 +143,23 @@ _HOW = {"p99_ms": "one row at a time", "rows_per_second": "a batch"}
 def determinism(evidence: Evidence, rule: rules.Determinism) -> Lines:
     """Whether the same row always gets the same answer."""
     difference, reason = evidence.measured.get("difference"), "the same rows twice, and row by row"
-    limit, spec = rule.max_difference, evidence.identity["model"]
+    limit, spec = rule.max_difference, evidence.identity.get("model", {})
     if forms.limit(spec) > forms.MAX_DIFFERENCE:  # float32 keeps no limit of float64
         limit = max(limit, forms.limit(spec))
         reason += f", in parts of the spread of the answers (a model of {spec['dtype']})"
     return [compare("determinism", difference, "<=", limit, reason, _AT_LEAST_0)]
+
+
+def trusted(evidence: Evidence) -> Lines:
+    """Which types the kept model may make when it is loaded, because a person trusts them."""
+    held = evidence.identity.get("model", {}).get("trusted", [])
+    if not held:
+        return []
+    wrong = [name for name in held if name not in evidence.config.model.trusted]
+    if wrong:
+        reason = f"model.trusted does not name {', '.join(wrong)}: read these types, or train again"
+        return [line("trusted", "refused", reason)]
+    return [line("trusted", "passed", f"model.trusted: {', '.join(held)}", str(len(held)))]
 
 
 def lineage(evidence: Evidence, rule: rules.Lineage) -> Lines:
@@ -229,4 +241,4 @@ def judge(evidence: Evidence) -> Lines:
     for name, check in CHECKS.items():
         rule = getattr(evidence.gates, name)
         lines += check(evidence, rule) if rule else [line(name, "off", "off in gates.yaml")]
-    return lines
+    return [*lines, *trusted(evidence)]

@@ -37,6 +37,11 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]
             raise
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"{CONFIG_FILE}: model.params: {reason}") from error
+    if config.data.task != "regression" and not hasattr(estimator, "predict_proba"):
+        raise InputError(
+            f"model.py: {type(estimator).__name__} has no predict_proba: wrap it, as in "
+            f"CalibratedClassifierCV(estimator), or set probability=True where it has that"
+        )
     return fitted, estimator
 
 
@@ -44,4 +49,5 @@ def chosen(config: Config, estimator: Any) -> Encoding:
     """`auto` is ordinal for trees that take missing values, else onehot."""
     if config.model.encoding != "auto":
         return config.model.encoding
-    return "ordinal" if get_tags(estimator).input_tags.allow_nan else "onehot"
+    tags = get_tags(estimator) if hasattr(estimator, "__sklearn_tags__") else None
+    return "ordinal" if tags and tags.input_tags.allow_nan else "onehot"

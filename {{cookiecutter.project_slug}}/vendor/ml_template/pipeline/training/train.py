@@ -17,6 +17,7 @@ from ...storage.files import read_json
 from ...storage.places import CANDIDATE, PREPARED
 from ...tables import arrays, table
 from ...tables.table import Columns
+from . import repeat
 from .fit import fit
 from .search import search
 
@@ -30,8 +31,9 @@ def run() -> None:
     say(f"train: {config.model.estimator} on {table.rows(columns):,} rows")
     params = search(config, columns)["params"] if config.search.trials else {}
     fitted, estimator = fit(config, columns, **params)
+    repeat.require(config, columns, params, estimator)
     check = np.concatenate([fitted.apply(test), fitted.apply(edge_rows(config, columns))])
-    spec, content = forms.export(estimator, check)
+    spec, content = forms.export(estimator, check, config.model.trusted)
     outputs = forms.scorer(spec, content)(fitted.apply(test))
     beside = {
         artifact.PROFILE: profile.reference(columns, outputs, config),
