@@ -96,6 +96,7 @@ def _value_schema(column: Column) -> CoreSchema:
 
 def _moment(format: str | None) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
+        text = text.strip()
         moment = parse_datetime(text, format) if len(text) <= _MAX_TIME else None
         if moment is None or not text.isprintable():
             raise PydanticCustomError("datetime", "must be a time: {form}", {"form": form})
