@@ -26,6 +26,20 @@ def fill(path: Path, lines: list[str]) -> None:
         connection.executemany(f"INSERT INTO loans VALUES ({', '.join('?' * len(names))})", rows)
 
 
+# It needs a column of its table, and numpy warns where zero is divided by zero.
+FEATURES = """\"\"\"Yours: of this table alone.\"\"\"
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def features(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    \"\"\"Debt by age.\"\"\"
+    return {"debt_by_age": columns["debt_ratio"] / columns["age"]}
+"""
+
+
 def test_the_example_of_a_database_runs_notices_new_rows_and_turns_no_test_red(
     lived: Path, tmp_path: Path
 ) -> None:
@@ -35,6 +49,7 @@ def test_the_example_of_a_database_runs_notices_new_rows_and_turns_no_test_red(
     package = project / "src" / services.package(project)
     (project / "data/loans.sql").write_text(blocks["data/loans.sql"], encoding="utf-8")
     (package / "load.py").write_text(blocks["src/<package>/load.py"], encoding="utf-8")
+    (package / "features.py").write_text(FEATURES, encoding="utf-8")
     config = project / "model_config.yaml"
     text = config.read_text(encoding="utf-8")
     config.write_text(text.replace("data/starter.csv", "data/loans.sql"), encoding="utf-8")

@@ -58,7 +58,7 @@ def wrong_values(column: Column) -> Iterator[bytes]:
     elif column.type == "boolean":
         yield from (b"1", b"0", b'"true"', b'"yes"')
     else:
-        yield from (b"1", b"1.5", b"true", b'" outer space"', b'"\\ud800"')
+        yield from (b"1", b"1.5", b"true", b'"\\ud800"')
     if column.type == "datetime":
         yield from (b'"yesterday"', b'"2024-13-01"', b'""', b'"0001-01-01T00:00:00+23:00"')
     if column.min is not None:

@@ -57,6 +57,36 @@ def test_t31_a_thousand_rows_get_the_same_numbers_from_training_code_batch_and_h
     np.testing.assert_array_equal(np.array(batch).reshape(expected.shape), expected)
 
 
+def test_spaces_around_a_text_mean_nothing_over_http_in_a_table_and_in_training(
+    trained: Trained, service: Service, tmp_path: Path
+) -> None:
+    columns = trained.config.features
+    texts = [name for name, column in columns.items() if column.type not in ("numeric", "boolean")]
+    assert texts
+    record = service.example
+    spaced = record | {name: f"\t {record[name]}\u00a0 " for name in texts if record[name]}
+    status, answer = service.post({"records": [record, spaced]})
+    assert status == 200
+    one, other = numbers(answer)
+    assert one.tolist() == other.tolist()
+    write_csv(tmp_path / "in.csv", [record, spaced], trained.config.data)
+    words = {"DATA": str(tmp_path / "in.csv"), "OUT": str(tmp_path / "out.csv")}
+    score.run(words | {"MODEL": str(trained.folder / train.CANDIDATE)})
+    first, second = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert first.partition(",")[2] == second.partition(",")[2]
+
+
+def test_a_space_within_a_text_and_spaces_alone_are_no_spaces_around_it(
+    trained: Trained, service: Service
+) -> None:
+    name = next(n for n, c in trained.config.features.items() if c.type == "categorical")
+    unknown = service.post({"records": [service.example | {name: "a  b"}]})
+    assert unknown[0] == 200
+    empty = service.post({"records": [service.example | {name: "   "}]})
+    assert empty[0] == 422
+    assert "send null" in json.dumps(empty[1])
+
+
 def test_one_record_gets_the_answer_it_gets_among_others(
     trained: Trained, service: Service
 ) -> None:

@@ -64,6 +64,47 @@ def test_a_bad_row_is_named_by_its_line_and_nothing_is_written(sheet: Sheet) -> 
     assert [path.name for path in sheet.folder.iterdir()] == ["in.csv"]
 
 
+def named(sheet: Sheet, name: str = "customer", suffix: str = ".csv", groups: int = 7) -> str:
+    """A table with one more column, whose values are no numbers to anybody who reads them."""
+    records = sent(sheet.trained.config, table.take(sheet.trained.test, np.arange(ROWS)))
+    records[2] |= {sheet.column: "never"} if suffix == ".csv" else {}
+    own = [record | {name: f" 00{at}" if at else None} for at, record in enumerate(records)]
+    path = sheet.folder / f"named{suffix}"
+    if suffix == ".csv":
+        write_csv(path, own, sheet.trained.config.data)
+    else:
+        pq.write_table(pa.Table.from_pylist(own), path, row_group_size=groups)
+    return str(path)
+
+
+@pytest.mark.parametrize(("suffix", "first"), [(".csv", 2), (".parquet", 1)])
+def test_the_column_of_ids_comes_with_the_answers_as_it_is(
+    sheet: Sheet, suffix: str, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over parts and row groups that end in different places, and with a row left out."""
+    monkeypatch.setattr(score.rows, "PART", 3)
+    sheet.score(DATA=named(sheet, suffix=suffix), IDS="customer", BAD="skip")
+    found = {int(row["line"]): row["customer"] for row in sheet.read("out.csv")}
+    left_out = {4} if suffix == ".csv" else set()
+    expected = {at + first: f" 00{at}" if at else "" for at in range(ROWS)}
+    assert found == {line: own for line, own in expected.items() if line not in left_out}
+    assert [*sheet.read("out.csv")[0]][:2] == ["line", "customer"]
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "says"),
+    [("customer", "costumer", "IDS=costumer: .* has no such column: name one of"),
+     ("line", "line", "IDS=line: the answers have that name")],
+)  # fmt: skip
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_an_id_that_is_not_there_or_is_called_as_an_answer_is_refused(
+    sheet: Sheet, name: str, asked: str, says: str, suffix: str
+) -> None:
+    with pytest.raises(InputError, match=says):
+        sheet.score(DATA=named(sheet, name, suffix), IDS=asked)
+    assert not (sheet.folder / "out.csv").exists()
+
+
 def test_with_skip_the_other_rows_are_scored_and_the_bad_one_is_listed(sheet: Sheet) -> None:
     sheet.score({sheet.column: "never"}, BAD="skip")
     lines = [int(row["line"]) for row in sheet.read("out.csv")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +216,26 @@ def test_a_lock_that_is_a_file_holds_where_dvc_is_told_so(
         (tmp_path / ".dvc/config").write_text(f"[core]\n    hardlink_lock = {hardlink}\n")
     (line,) = [line for line in doctor.lines(configured()) if line[1] == "locks"]
     assert line[0] == free
+
+
+@pytest.mark.parametrize(
+    ("script", "ready", "says"),
+    [
+        ("exit 0", True, "docker"),
+        ("echo Cannot connect >&2; exit 1", False, "docker is installed and does not answer"),
+        ("exec sleep 30", False, "docker is installed and does not answer"),
+        (None, False, "install docker or podman"),
+    ],
+)
+def test_containers_are_ready_where_the_daemon_answers_and_not_where_only_its_client_is(
+    script: str | None, ready: bool, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if script is not None:
+        (tmp_path / "docker").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setattr(doctor, "_PATIENCE", 0.5)
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: which(name, path=str(tmp_path)))
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert doctor._containers()[:2] == (ready, "containers")
+    assert says in doctor._containers()[2]

@@ -260,7 +260,8 @@ def test_the_help_of_a_word_shows_its_keys_and_no_other_word(
     assert command.run(["score", "--help"]) == 0
     said = capsys.readouterr().out
     assert re.findall(r"(?m)^    ([A-Z]+)= +(.+)$", said) == [
-        ("DATA", "a path"), ("OUT", "a path"), ("BAD", "refuse or skip"), ("MODEL", "text")
+        ("DATA", "a path"), ("OUT", "a path"), ("BAD", "refuse or skip"),
+        ("IDS", "text"), ("MODEL", "text"),
     ]  # fmt: skip
     assert "serve" not in said
 

@@ -51,7 +51,7 @@ WORDS = {
     "serve": Word(
         "serving", "answer over HTTP with the champion", "HOST PORT WORKERS MODEL MODEL_DIGEST"
     ),
-    "score": Word("serving", "answer a whole table with the champion", "DATA OUT BAD MODEL"),
+    "score": Word("serving", "answer a whole table with the champion", "DATA OUT BAD IDS MODEL"),
     "load": Word(
         "serving",
         "a load test of the service, judged by gates.yaml",

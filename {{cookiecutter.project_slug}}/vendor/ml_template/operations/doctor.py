@@ -6,6 +6,7 @@ import configparser
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from ..settings.config import Config, InputError, load_config
 from ..storage.files import write_text
 from ..storage.places import REPORTS, STARTER
 
+_PATIENCE = 5.0  # seconds for an engine of containers
 Line = tuple[bool, str, str]  # ready, of what, and what is so or what to set
 
 # Variable, of what, what it is good for.
@@ -60,7 +62,6 @@ def lines(config: Config) -> list[Line]:
     """What a person wants to know first, in this order."""
     commit = lineage.commit()
     known = commit["reason"] or f"commit {commit['commit'][:12]}"
-    engine = next((name for name in ("docker", "podman") if shutil.which(name)), None)
     fault = versioning.unfit() or book.unfit(book.address())
     return [
         (commit["commit"] is not None, "git", known),
@@ -68,7 +69,7 @@ def lines(config: Config) -> list[Line]:
         _data(config),
         _locks(),
         _set("MLFLOW_TRACKING_URI", "runs", "a local SQLite file keeps them"),
-        (engine is not None, "containers", engine or "install docker or podman: `make image`"),
+        _containers(),
         *(_set(*setting) for setting in (*SETTINGS, *(() if lineage.in_ci() else BOUND))),
     ]
 
@@ -94,6 +95,26 @@ def _yes(value: bool) -> str:
 def _set(variable: str, name: str, otherwise: str) -> Line:
     value = os.environ.get(variable)
     return bool(value), name, f"{variable} is set" if value else f"{variable} is not: {otherwise}"
+
+
+def _containers() -> Line:
+    """What builds images: its client may be there while nothing runs that it could ask."""
+    here = [name for name in ("docker", "podman") if shutil.which(name)]
+    for name in here:
+        if _answers(name):
+            return True, "containers", name
+    silent = (
+        f"{' and '.join(here)} is installed and does not answer: start it, or ask who may use it"
+    )
+    return False, "containers", silent if here else "install docker or podman: `make image`"
+
+
+def _answers(engine: str) -> bool:
+    try:
+        asked = subprocess.run([engine, "info"], capture_output=True, timeout=_PATIENCE)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0
 
 
 def _data(config: Config) -> Line:

@@ -98,6 +98,7 @@ def _moment(column: Column) -> Callable[[str], Any]:
     format, clock = column.format, column.clock
 
     def parse(text: str) -> Any:
+        text = text.strip()
         moment = parse_datetime(text, format, clock) if len(text) <= _MAX_TIME else None
         if moment is None or not text.isprintable():
             raise PydanticCustomError("datetime", "must be a time: {form}", {"form": form})

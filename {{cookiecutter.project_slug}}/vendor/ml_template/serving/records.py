@@ -104,6 +104,9 @@ class Records:
                 value = record.get(name)
                 if value is None or value in known:
                     continue
+                record[name] = value = value.strip()  # as training and score read a table
+                if value in known:
+                    continue
                 if known and len(value) <= most and category(value) in known:
                     continue
                 problem = self._text_problem(name, value)
@@ -117,16 +120,14 @@ class Records:
             self.unseen(name)
 
     def _text_problem(self, name: str, value: str) -> str | None:
-        # The table was read with markers as missing and without outer spaces: the same text
-        # sent here must not mean something else.
+        # The table was read with markers as missing: the same text sent here must not mean
+        # something else.
         if len(value) > self.columns_[name].max_length:
             return f"must have at most {self.columns_[name].max_length:,} letters"
         if value in self.markers:
             return "is a marker of a missing value: send null"
         if _HALF.search(value):
             return "must be Unicode text"
-        if value != value.strip():
-            return "must not begin or end with a space"
         if name in self.known and self.columns_[name].unseen == "refuse":
             return "must be one of the known categories"
         return None

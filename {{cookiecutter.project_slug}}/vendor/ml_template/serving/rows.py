@@ -20,6 +20,23 @@ from .records import Record
 PART = 5_000  # rows read at once from Parquet
 MAX_FIELD = 1 << 24  # letters
 Row = tuple[int, Record | str]  # line (row, for Parquet) and its record, or what is wrong with it
+_ID = Column(type="text")
+
+
+class Ids(dict[int, str]):
+    """Values of the column `name` by line, as the table has them: for one part, then cleared."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def place(self, source: Path, names: list[str]) -> int:
+        """Where it stands among `names`; raises InputError where it does not."""
+        if self.name in names:
+            return names.index(self.name)
+        raise InputError(
+            f"IDS={self.name}: {source} has no such column: name one of {', '.join(names)}"
+        )
 
 
 class _Values:
@@ -71,21 +88,24 @@ class _Values:
         return text
 
 
-def read(source: Path, data: Data, columns: dict[str, Column], needed: list[str]) -> Iterator[Row]:
+def read(
+    source: Path, data: Data, columns: dict[str, Column], needed: list[str], ids: Ids | None = None
+) -> Iterator[Row]:
     """Rows of a CSV or Parquet file, in order; columns the model does not know are left out.
 
-    Raises InputError naming the file when it is missing, damaged, or lacks a `needed` column; and
-    at its end where the decimal sign of a column looks like one between thousands.
+    `ids` gets the id of each row that is given. Raises InputError naming the file when it is
+    missing, damaged, or lacks a `needed` column; and at its end where the decimal sign of a column
+    looks like one between thousands.
     """
     if not source.is_file():
         raise InputError(f"DATA={source}: there is no such file")
     values = _Values(data, columns)
     if reading.is_parquet(source):
-        yield from _parquet(source, values, needed)
+        yield from _parquet(source, values, needed, ids)
     else:
         names = reading.header(source, data.delimiter, data.encoding)
         _require(source, names, needed)
-        yield from _csv(source, values, names)
+        yield from _csv(source, values, names, ids)
     for name, doubt in values.doubts.items():
         if doubt.separates:
             raise InputError(numerals.doubtful(source, name, doubt))
@@ -100,10 +120,11 @@ def _require(source: Path, names: list[str], needed: list[str]) -> None:
         )
 
 
-def _csv(source: Path, values: _Values, names: list[str]) -> Iterator[Row]:
+def _csv(source: Path, values: _Values, names: list[str], ids: Ids | None) -> Iterator[Row]:
     import rich.progress
     from rich.console import Console
 
+    at = ids.place(source, names) if ids is not None else 0
     csv.field_size_limit(MAX_FIELD)  # a text that is too long is a fault of its row
     data, place = values.data, terminal()
     with rich.progress.open(
@@ -122,6 +143,8 @@ def _csv(source: Path, values: _Values, names: list[str]) -> Iterator[Row]:
             next(reader)
             for texts in reader:
                 if len(texts) == len(names):
+                    if ids is not None:
+                        ids[reader.line_num + before] = texts[at]
                     yield reader.line_num + before, values.record(names, texts)
                 elif texts:
                     yield reader.line_num + before, f"has {len(texts)} fields, not {len(names)}"
@@ -132,21 +155,28 @@ def _csv(source: Path, values: _Values, names: list[str]) -> Iterator[Row]:
             ) from None
 
 
-def _parquet(source: Path, values: _Values, needed: list[str]) -> Iterator[Row]:
+def _parquet(source: Path, values: _Values, needed: list[str], ids: Ids | None) -> Iterator[Row]:
     file = reading.open_parquet(source)
     there = file.schema_arrow.names
     names = [name for name in dict.fromkeys(there) if name in values.columns]
     _require(source, names, needed)
-    reading.require(source, there, names)
+    if ids is not None:
+        ids.place(source, there)
+    asked = list(dict.fromkeys([*names, *([ids.name] if ids is not None else ())]))
+    reading.require(source, there, asked)
     row, name = 0, ""
     try:
-        memory.require_room(source, memory.of_parquet(file, names), values.data.memory_gb)
-        for batch in file.iter_batches(PART, columns=names):
+        memory.require_room(source, memory.of_parquet(file, asked), values.data.memory_gb)
+        for batch in file.iter_batches(PART, columns=asked):
             parts = []
             for name in names:
                 parts.append(_parquet_column(values.columns[name], batch.column(name)))
-            for texts in zip(*parts, strict=True):
+            name = ids.name if ids is not None else ""
+            own = _parquet_column(_ID, batch.column(name)) if name else []
+            for at, texts in enumerate(zip(*parts, strict=True)):
                 row += 1
+                if ids is not None:
+                    ids[row] = own[at] or ""
                 yield row, values.record(names, texts)
     except UnfitError as error:
         raise InputError(f"{source}: column {name!r} {error}: correct the table") from None

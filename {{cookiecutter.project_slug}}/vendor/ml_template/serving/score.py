@@ -26,10 +26,11 @@ Fault = tuple[int, str, str]  # line, field, problem
 
 
 def run(settings: dict[str, str]) -> None:
-    """DATA=in.csv (or .parquet), OUT=out.csv, BAD=refuse|skip, MODEL=folder.
+    """DATA=in.csv (or .parquet), OUT=out.csv, BAD=refuse|skip, MODEL=folder, IDS=column.
 
-    Writes line, label and probabilities (or value) of each row. With BAD=refuse one bad row and
-    nothing is written; with BAD=skip OUT.refused.csv names what is wrong with the rows left out.
+    Writes line, the column that IDS names, label and probabilities (or value) of each row. With
+    BAD=refuse one bad row and nothing is written; with BAD=skip OUT.refused.csv names what is wrong
+    with the rows left out.
     Rows with categories that training did not see are scored and counted; with BAD=refuse no more
     than checks.unseen of them, as in `validate`.
     """
@@ -44,9 +45,13 @@ def run(settings: dict[str, str]) -> None:
     checks, answers = Records(model, rows.PART), Answers(model)
     config, strange = load_config(), Counter[str]()
     checks.unseen = lambda column: strange.update([column])
-    table = rows.read(source, config.data, checks.columns_, checks.inputs)
+    ids = rows.Ids(settings["IDS"]) if settings.get("IDS") else None
+    head = ["line", *([ids.name] if ids is not None else ()), *answers.names]
+    if len(set(head)) < len(head):
+        raise InputError(f"IDS={settings['IDS']}: the answers have that name: rename the column")
+    table = rows.read(source, config.data, checks.columns_, checks.inputs, ids)
     with np.errstate(all="ignore"), ExitStack() as files:
-        out = _writer(files, target, ["line", *answers.names])
+        out = _writer(files, target, head)
         skip = _writer(files, refused, ["line", "field", "problem"]) if bad == "skip" else None
         scored = left_out = 0
         while part := list(islice(table, rows.PART)):
@@ -57,7 +62,11 @@ def run(settings: dict[str, str]) -> None:
                 skip.writerows((line, cell(field), cell(why)) for line, field, why in faults)
             elif faults:
                 raise _refusal(source, faults)
-            out.writerows([line, *answers.record(output).values()] for line, output in answered)
+            for line, output in answered:
+                own = (ids[line],) if ids is not None else ()
+                out.writerow([line, *own, *answers.record(output).values()])
+            if ids is not None:
+                ids.clear()
             scored += len(answered)
             left_out += len(part) - len(answered)
         counts = {name: strange[name] for name in checks.inputs if strange[name]}
