@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import math
 import random
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import bake
@@ -101,6 +103,37 @@ def test_a_table_as_people_write_it_is_learned_from(lived: Path, tmp_path: Path)
     )
     assert refused.returncode != 0
     assert "revenue: '€12,500' is no number, written with '$'" in refused.stderr
+
+
+def hours(path: Path, start: str, rows: int, night: bool = False) -> None:
+    """Demand by the hour, twice as much at noon and at weekends; or by night only."""
+    draw, first = random.Random(start), datetime.fromisoformat(start)
+    lines = ["when,temp,demand"]
+    for at in range(rows):
+        now = first + timedelta(hours=at)
+        now = now.replace(hour=at % 4) if night else now
+        usual = 100 + 80 * math.sin(math.pi * now.hour / 24) + 60 * (now.weekday() > 4)
+        lines.append(f"{now},{draw.gauss(10, 3):.1f},{usual + draw.gauss(0, 5):.0f}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_demand_by_the_hour_is_learnt_and_requests_by_night_are_an_alarm(
+    lived: Path, tmp_path: Path
+) -> None:
+    project = twin(lived, tmp_path / "project")
+    hours(tmp_path / "hours.csv", "2024-01-01", 2000)
+    said = make(project, "adopt", f"DATA={tmp_path / 'hours.csv'}", "TARGET=demand", "SENSITIVE=")
+    assert "times of 'when': hour, weekday made of it" in said
+    make(project, "run")
+    assert metrics(project)["r2"]["value"] > 0.95
+    page = (project / "reports/report.html").read_text(encoding="utf-8")
+    assert "when: hour" in page
+    assert champion(project)["why"].startswith("the champion predicts 'defaulted'")
+    hours(tmp_path / "later.csv", "2024-04-01", 1000)
+    assert "steady" in make(project, "monitor", f"DATA={tmp_path / 'later.csv'}")
+    hours(tmp_path / "night.csv", "2024-04-01", 1000, night=True)
+    alarm = attempt(project, "monitor", f"DATA={tmp_path / 'night.csv'}")
+    assert "when: hour drifts" in alarm.stdout
 
 
 def test_adopting_again_changes_the_target_and_keeps_the_old_configuration(

@@ -7,16 +7,21 @@ from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from ml_template.model import moments
 from ml_template.model.encoder import Encoder, Encoding
 from ml_template.model.profile import profile
 from ml_template.operations import drift
+from ml_template.pipeline.data.split import rule
 from ml_template.pipeline.evaluation import importance
 from ml_template.pipeline.training.encoding import fit
+from ml_template.serving.fields import Fields
 from ml_template.settings.config import Column, Config
 from ml_template.settings.oversight import Monitoring
 from ml_template.tables.arrays import parse_datetime
+from ml_template.tables.arrow import UnfitError, typed
+from ml_template.tables.schema import sent
 
 ALL = ("hour", "weekday", "day", "month", "day_of_year")
 WHEN = Column(type="datetime", missing=True, parts=ALL)
@@ -113,6 +118,44 @@ def test_the_hour_is_the_one_that_is_written_where_that_is_asked(
     texts = ["2024-07-01T14:00+02:00", "2024-01-01T14:00:00+01:00", "2024-01-01T14:00-08:00"]
     found = [parse_datetime(text, None, clock) for text in texts]
     assert [moment.hour for moment in found if isinstance(moment, datetime)] == hours
+
+
+@pytest.mark.parametrize(("clock", "hour"), [("utc", 12), ("written", 14)])
+def test_a_service_reads_the_hour_that_training_reads(clock: str, hour: int) -> None:
+    column = Column.model_validate({"type": "datetime", "clock": clock})
+    sent_to_it = {"records": [{"when": "2024-07-01T14:00:00+02:00"}]}
+    (record,) = Fields({"when": column}, ["when"]).check(sent_to_it)["records"]
+    assert (record["when"].hour, record["when"].tzinfo) == (hour, None)
+    stored = pa.chunked_array([pa.array([1719835200], pa.timestamp("s", "Europe/Paris"))])
+    read = typed(stored, "datetime", clock).to_pylist()
+    assert read == [datetime(2024, 7, 1, hour)]
+
+
+def test_a_zone_that_is_not_known_is_named() -> None:
+    stored = pa.chunked_array([pa.array([1719835200], pa.timestamp("s", "Nowhere/Here"))])
+    with pytest.raises(UnfitError, match="the zone Nowhere/Here, not known here"):
+        typed(stored, "datetime", "written")
+    assert typed(stored, "datetime").to_pylist() == [datetime(2024, 7, 1, 12)]
+
+
+def test_an_example_of_a_form_with_a_zone_is_accepted() -> None:
+    column = Column(type="datetime", format="%Y-%m-%d %H:%M:%S %z")
+    example = sent(column, np.datetime64("2024-07-01T12:00"))
+    found = Fields({"when": column}, ["when"]).check({"records": [{"when": example}]})
+    assert found["records"] == [{"when": datetime(2024, 7, 1, 12)}]
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [({"parts": ["hour"], "instant": False}, True), ({"clock": "written"}, False)],
+)
+def test_what_is_made_of_a_time_moves_no_row_of_the_hold_out(
+    change: dict[str, Any], same: bool
+) -> None:
+    plain = {**CONFIG.model_dump(), "columns": {"when": {"type": "datetime"}}}
+    changed = {**plain, "columns": {"when": {"type": "datetime", **change}}}
+    rules = [rule(Config.model_validate(content)) for content in (plain, changed)]
+    assert (rules[0] == rules[1]) == same
 
 
 CONFIG = Config.model_validate(

@@ -90,14 +90,18 @@ def _looked_up(codes: pa.Array, values: pa.Array) -> pa.Array:
 def moments(column: pa.ChunkedArray, clock: str = "utc") -> pa.ChunkedArray:
     """Days or moments as timestamp[us]: UTC where they have a zone, or its time if so `written`.
 
-    Raises UnfitError where one is outside of the years 1 to 9999: no datetime can say it.
+    Raises UnfitError where one is outside of the years 1 to 9999: no datetime can say it; and for
+    a zone that this machine does not know.
     """
+    if clock == "written" and pa.types.is_timestamp(column.type) and column.type.tz:
+        try:
+            column = pc.local_timestamp(column)
+        except pa.ArrowInvalid:
+            raise UnfitError(f"holds times of the zone {column.type.tz}, not known here") from None
     seconds = column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
     ends = pc.min_max(seconds).as_py()
     if ends["min"] is not None and not FIRST <= ends["min"] <= ends["max"] <= LAST:
         raise UnfitError("holds times outside of the years 1 to 9999")
-    if clock == "written" and pa.types.is_timestamp(column.type) and column.type.tz:
-        column = pc.local_timestamp(column)
     return column.cast(pa.timestamp("us"), safe=False)
 
 

@@ -27,10 +27,10 @@ def time_format(values: list[str]) -> tuple[str | None, str] | None:
     if format in ONLY_CLOCKS:
         return format, "a time of day is a guess: a length of time must be a number"
     swapped = format.replace("%m", "%q").replace("%d", "%m").replace("%q", "%d")
-    both = swapped != format and swapped in few and _all_parse(values[:5000], swapped)
-    if not both:
+    some = values[:5000]
+    if swapped == format or swapped not in few or not _all_parse(some, swapped):
         return format, ""
-    if CLOSER * _span(values, swapped) < _span(values, format):
+    if CLOSER * _span(some, swapped) < _span(some, format) and _all_parse(values, swapped):
         return swapped, "month first is a guess: day first fits as well, farther apart"
     return format, "day first is a guess: month first fits as well"
 
@@ -60,6 +60,8 @@ def mixed(texts: Texts) -> str:
 
 def zoned(values: list[str], format: str | None) -> bool:
     """Whether a value names a zone in which its clock does not show the time of UTC."""
+    if format and "%z" not in format:
+        return False
     local = (parse_datetime(value, format, "written") for value in values)
     return any(moment != parse_datetime(v, format) for v, moment in zip(values, local, strict=True))
 
@@ -85,12 +87,9 @@ def parts(values: np.ndarray) -> tuple[tuple[Part, ...], str]:
     made = tuple(part for part, enough in wanted.items() if enough and differ[part])
     rest = [part for part in wanted if part not in made]
     said = f"{', '.join(made)} made of it" if made else "only the instant is used"
-    why = f" (no {', '.join(rest)}: {_resolution(daily, differ['hour'])} of {span + 1:,} days)"
+    kind = "times" if differ["hour"] else "dates" if daily or not span else "months"
+    why = f" (no {', '.join(rest)}: {kind} of {span + 1:,} day{'s' * bool(span)})"
     return made, said + (why if rest else "")
-
-
-def _resolution(daily: bool, timed: bool) -> str:
-    return "times" if timed else "dates" if daily else "months"
 
 
 def counted(values: np.ndarray) -> str:
