@@ -98,9 +98,9 @@ def _moment(column: Column) -> Callable[[str], Any]:
     format, clock = column.format, column.clock
 
     def parse(text: str) -> Any:
-        text = text.strip()
-        moment = parse_datetime(text, format, clock) if len(text) <= _MAX_TIME else None
-        if moment is None or not text.isprintable():
+        trimmed = text.strip() if len(text) <= _MAX_TIME else ""
+        moment = parse_datetime(trimmed, format, clock)
+        if moment is None or not trimmed.isprintable():
             raise PydanticCustomError("datetime", "must be a time: {form}", {"form": form})
         return moment
 
