@@ -18,7 +18,8 @@ from ...storage.files import digest, new_file
 from ...tables import small
 from ..data import wording
 from . import config_text, source
-from .proposal import MOST_SHOWN, Proposal, propose
+from .names import MOST_SHOWN
+from .proposal import Proposal, propose
 from .unpack import unpacked
 
 DATA = Path("data")
@@ -146,7 +147,7 @@ def _summary(proposal: Proposal) -> Iterable[str]:
 
 
 def _may_be_sensitive(name: str) -> bool:
-    return bool(wording.SENSITIVE.search(wording.CAMEL.sub("_", name.strip().replace(" ", "_"))))
+    return bool(wording.SENSITIVE.search(wording.snake(name.strip().replace(" ", "_"))))
 
 
 def _of_few_rows(proposal: Proposal) -> Iterable[str]:

@@ -5,48 +5,24 @@ from __future__ import annotations
 import decimal
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
-from ...model.profile import LEAST
-from ...settings.config import MAX_LENGTH, Clock, Column
+from ...settings.config import Clock, Column
 from ...tables import table
 from ...tables.arrow import UnfitError, is_moment, is_number, moments
 from ..data import wording
-from . import amounts, groups, kinds, times, writing
+from . import amounts, groups, times
+from .categories import ENOUGH, LISTED, NEARLY_ALL, again, category, group
+from .found import Found
 from .source import Source
 from .texts import Texts, as_texts, shown
 
-# Limits, in one place. A category is worth learning when half of the rows have one that comes
-# again; nobody reads a list of more than 50; below 20 rows "all different" says nothing.
-LISTED = 50
-AGAIN = 0.5
-ENOUGH = 20
-NEARLY_ALL = 0.95
 FEWEST, NEARLY_NONE = 20, 0.02  # values, and their share: the hold-out may have them all
 MARK = "it is somebody's split mark: the hold-out is drawn anew, see split"
 _OUTWARDS = decimal.Context(prec=2, rounding=decimal.ROUND_UP)
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a column is: how it is declared and its values (n,), or why it is left out."""
-
-    column: Column | None = None
-    values: np.ndarray = field(default_factory=lambda: np.empty(0))
-    reason: str = ""
-    note: str = ""
-    said: str = ""  # how the signs of its numbers are read, where a person must know
-    marks: tuple[str, ...] = ()  # the values of somebody's split mark
-    made: str = ""  # which features become of a time
-
-    @property
-    def is_group(self) -> bool:
-        """Whether it says only which rows belong together."""
-        return self.column is not None and not self.column.feature
 
 
 def infer(name: str, source: Source, missing: set[str]) -> Found:
@@ -128,9 +104,9 @@ def _typed(name: str, texts: Texts, source: Source) -> Found:
         return Found(reason=found.fault)
     if not found.complete:
         dressed = amounts.dressed(texts, found, source.decimal)
-        return _times(texts) or _category(name, texts, dressed)
+        return _times(texts) or category(name, texts, dressed)
     if any(value[0] == "0" and value[1:2].isdigit() for value in texts.values):
-        return _category(name, texts, note="codes with leading zeros")
+        return category(name, texts, note="codes with leading zeros")
     if wording.TIME.search(name) and all(len(value) == 8 for value in texts.values):
         days = _times(texts)
         if days is not None and days.column is not None:
@@ -153,22 +129,18 @@ def _number(name: str, texts: Texts, values: np.ndarray) -> Found:
         if reason := _identifying(name, different, present):
             return Found(reason=reason)
         if groups.is_group(name, texts, numeric=True):
-            return _group(texts)
-        if wording.CODE.search(_snake(name)) and (
-            2 < different <= LISTED or (different > LISTED and _again(texts))
+            return group(texts)
+        if wording.CODE.search(wording.snake(name)) and (
+            2 < different <= LISTED or (different > LISTED and again(texts))
         ):
             note = "numbers that look like codes: type: numeric if they count"
-            return _category(name, texts, note=note)
+            return category(name, texts, note=note)
     low, high = float(present.min()), float(present.max())
     bottom, top = limits(low, high)
     column = Column(type="numeric", missing=len(present) < len(values), min=bottom, max=top)
     made = times.counted(present) if wording.TIME.search(name) else ""
     seen = f"{low:.6g} to {high:.6g} seen"
     return Found(column, values, note="; ".join(filter(None, (seen, made))), made=made)
-
-
-def _snake(name: str) -> str:
-    return wording.CAMEL.sub("_", name)
 
 
 def _identifying(name: str, different: int, present: np.ndarray) -> str:
@@ -178,7 +150,7 @@ def _identifying(name: str, different: int, present: np.ndarray) -> str:
     span = present.max() - present.min() + 1
     if different == n and (span == n or (span <= 3 * n and (np.diff(present) > 0).all())):
         return "it numbers the rows"
-    if wording.IDENTIFIER.search(_snake(name)):
+    if wording.IDENTIFIER.search(wording.snake(name)):
         return "it is an identifier: nearly every row has its own"
     lengths = {len(f"{abs(value):.0f}") for value in present[:1000]}
     if different == n and len(lengths) == 1 and lengths.pop() >= 9:
@@ -218,55 +190,3 @@ def _moments(values: np.ndarray, format: str | None, clock: Clock, note: str) ->
         type="datetime", missing=bool(absent.any()), format=format, parts=parts, clock=clock
     )
     return Found(column, values, note=seen, made=made)
-
-
-def _category(name: str, texts: Texts, dressed: str = "", note: str = "") -> Found:
-    texts = texts.categories()
-    different, present = len(texts.values), texts.filled
-    every_row = different >= NEARLY_ALL * present and present >= ENOUGH
-    repeated = different <= max(2, present / 2) or present < ENOUGH
-    if wording.PERSON.search(_snake(name)) and different > ENOUGH:
-        return Found(reason="it holds names or addresses of people")
-    unit = writing.unit(texts) if every_row or different > LISTED else None
-    long = writing.is_long(texts)
-    if unit and wording.WHO.search(name):
-        return Found(reason="it holds names or addresses of people")
-    kind = "" if _again(texts) and not every_row else kinds.named(texts.values)
-    if different > ENOUGH and (kind or (every_row and not unit and not long)):
-        known = "it is an identifier: nearly every row has its own"
-        return Found(reason=dressed or kind or known)
-    if groups.is_group(name, texts, numeric=False):
-        return _group(texts)
-    if different > ENOUGH and dressed:
-        return Found(reason=dressed)
-    if unit and (long or not _again(texts)):
-        note = f"text: TF-IDF of its {unit}, those of {LEAST} rows and more, into a linear score"
-        return _labelled(texts, note, type="text", encoding=unit)
-    if long and different > LISTED:
-        why = "its words do not come again, make features of it in features.py"
-        return Found(reason=f"it is free text: {why}")
-    if not (_again(texts) if different > LISTED else repeated):
-        return Found(reason=f"{different:,} different texts in {present:,} rows are no categories")
-    if different > LISTED:
-        seen = f"{different:,} labels: each is the mean of the target of its rows"
-        return _labelled(texts, f"{note}; {seen}" if note else seen, encoding="target")
-    return _labelled(texts, note, values=tuple(sorted(texts.values)))
-
-
-def _again(texts: Texts) -> bool:
-    """Whether most rows have a value that another row has too."""
-    texts = texts.categories()
-    return bool(texts.counts[texts.counts > 1].sum() >= AGAIN * texts.filled)
-
-
-def _group(texts: Texts) -> Found:
-    texts = texts.categories()
-    groups = f"identifies {len(texts.values):,} groups of rows, see split"
-    return _labelled(texts, f"{groups}; type: numeric if it is an amount", feature=False)
-
-
-def _labelled(texts: Texts, note: str, **more: Any) -> Found:
-    longest = max(MAX_LENGTH, *map(len, texts.values))
-    facts = {"type": "categorical", "missing": texts.has_gaps, "max_length": longest} | more
-    column = Column.model_validate(facts)
-    return Found(column, texts.in_rows(texts.values, None), note=note)

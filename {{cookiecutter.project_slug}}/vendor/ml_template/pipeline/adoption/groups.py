@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from ..data.wording import CAMEL, IDENTIFIER
+from ..data.wording import IDENTIFIER, snake
 from .texts import Texts
 
 FEWEST = 10  # groups: fewer cannot be held out whole and still be like the others
@@ -71,4 +71,4 @@ def rank(name: str) -> int:
 
 
 def _snake(name: str) -> str:
-    return re.sub(r"[\s.\-]+", "_", CAMEL.sub("_", name.strip()))
+    return re.sub(r"[\s.\-]+", "_", snake(name.strip()))

@@ -14,7 +14,7 @@ from ..data import split
 from ..data.alike import distance
 from ..data.repeats import by_nature
 from . import groups
-from .columns import Found
+from .found import Found
 
 DRAWS = 20  # that are tried: the first that is like the table, or else the best of them
 NEAR, SMALL = 1.5, 0.02  # like the table: so many standard errors, or parts of a standard deviation

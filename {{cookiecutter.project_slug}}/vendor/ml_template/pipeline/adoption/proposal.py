@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ...settings.config import Column, Config, InputError
 from ...tables import arrays
 from ...tables.table import ROW
 from ..data import leakage, personal, proxies
 from ..data.repeats import repeated
-from ..data.wording import TOTALS
 from . import hold_out, target
-from .columns import Found, infer
+from .columns import infer
+from .found import Found
 from .missing import markers
-from .source import HEADLESS, Source
-from .texts import numbers
+from .names import MOST_SHOWN, named, require_header, require_no_totals, sensitive_named
+from .source import Source
 
-LONGEST_NAME = 300
-MOST_SHOWN = 30
 FEW_PERSONAL = 0.1  # share of the rows
-NEAR = 0.75  # likeness of two names, from which on one may be meant by the other
 
 # below so many rows: parameters. Small trees and slow learning, or few rows are learnt by heart.
 KEYS = ("learning_rate", "max_iter", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
@@ -64,12 +58,12 @@ def propose(
     table: Source, place: Path, given: Mapping[str, Any], kept: Mapping[str, Any]
 ) -> Proposal:
     """The configuration for `table`, whose file will stand at `place`; `kept` goes into it."""
-    name = _named(table, "TARGET", given["TARGET"])
+    name = named(table, "TARGET", given["TARGET"])
     if name == ROW:
         raise InputError(f"TARGET={name}: its name is the one of the row numbers here: rename it")
-    sensitive = _sensitive(table, name, given.get("SENSITIVE", ""))
-    _require_header(table, name)
-    _require_no_totals(table)
+    sensitive = sensitive_named(table, name, given.get("SENSITIVE", ""))
+    require_header(table, name)
+    require_no_totals(table)
     missing = markers(table, name)
     wanted = target.decide(name, table, missing, given.get("TASK", "").strip())
     found = {key: infer(key, table, missing) for key in table.columns if key != name}
@@ -114,70 +108,6 @@ def propose(
     chosen, why = hold_out.choose(made, found, wanted.values)
     made = made.model_copy(update={"split": chosen})
     return Proposal(made, table.rows, wanted, found, why)
-
-
-def _named(table: Source, key: str, name: str) -> str:
-    """The column of that name; blanks around it do not count."""
-    matches = [column for column in table.columns if column.strip() == name.strip()]
-    if name in table.columns or len(matches) == 1:
-        return name if name in table.columns else matches[0]
-    folded = {column.strip().casefold(): column for column in table.columns}
-    near = [folded[c] for c in difflib.get_close_matches(name.strip().casefold(), folded, 3, NEAR)]
-    known = ", ".join(map(repr, list(table.columns)[:MOST_SHOWN]))
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {known}"
-    if table.unnamed > len(table.columns):
-        few = f"its first line names {len(table.columns)} of its columns"
-        hint = f"{few}: remove what stands above the header"
-    if _looks_headless(table):
-        hint = HEADLESS
-    raise InputError(f"{key}={name}: {table.path} has no such column; {hint}")
-
-
-def _looks_headless(table: Source) -> bool:
-    numeric = ~np.isnan(numbers([name.strip() for name in table.columns], table.decimal))
-    return bool(numeric.sum() >= 2 or numeric.mean() > 0.3)
-
-
-def _require_header(table: Source, name: str) -> None:
-    names = [column.strip() for column in table.columns]
-    values = numbers(names, table.decimal)
-    headed = np.isnan(values) | (values == np.round(values))
-    itself = [
-        name for name in names if name in table.columns and table.holds(name, frozenset([name]))
-    ]
-    if (
-        (not headed.all() and any(np.isnan(numbers(itself))))
-        or not headed.any()
-        or (not np.isnan(numbers([name])[0]) and not headed.all())
-    ):
-        raise InputError(f"{table.path}: {HEADLESS}")
-    if longest := next((n for n in names if len(n) > LONGEST_NAME), ""):
-        raise InputError(
-            f"{table.path}: a column name of {len(longest)} letters ({longest[:40]!r}...): is the "
-            f"first line a header? Shorten it"
-        )
-
-
-def _require_no_totals(table: Source) -> None:
-    """Refuse a last row that says in one cell, and nowhere else, that it sums the others up."""
-    for name, column in table.columns.items():
-        last = column[-1].as_py()
-        if isinstance(last, str) and TOTALS.fullmatch(last.strip()):
-            texts = table.texts(name)
-            if texts.counts[texts.codes[-1]] == 1:
-                raise InputError(
-                    f"{table.path}: its last row, {table.rows:,}, seems to hold totals ({last!r} "
-                    f"in column {name!r}): remove it"
-                )
-
-
-def _sensitive(table: Source, name: str, given: str) -> list[str]:
-    words = [part.strip() for part in given.split(",")]
-    parts = [given] if given in table.columns else words
-    named = list(dict.fromkeys(_named(table, "SENSITIVE", part) for part in parts if part))
-    if name in named:
-        raise InputError(f"SENSITIVE: {name!r} is the target: name other columns")
-    return named
 
 
 def _leaks(

@@ -94,3 +94,8 @@ TOTALS = re.compile(
 )  # fmt: skip
 INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
 FORMATS = (None, *(day + clock for day in DAYS for clock in CLOCKS), *MONTHS, *ONLY_CLOCKS)
+
+
+def snake(name: str) -> str:
+    """`customerName` as customer_Name."""
+    return CAMEL.sub("_", name)
