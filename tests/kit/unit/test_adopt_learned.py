@@ -85,7 +85,7 @@ def test_few_labels_are_listed_as_before() -> None:
         ("invoice", [f"INV No {at:06d}" for at in range(ROWS)], "identifier"),
         ("passenger", pairs(PEOPLE, PEOPLE), "names or addresses of people"),
         ("patient_name", pairs(PEOPLE, PEOPLE), "names or addresses of people"),
-        ("mail", [f"user{at}@example.com" for at in range(ROWS)], "identifier"),
+        ("mail", [f"user{at}@example.com" for at in range(ROWS)], "e-mail addresses"),
         ("dump", [f"{at} {at * 7} {at % 9} {at % 7} {at % 5}" for at in range(ROWS)], "free text"),
         ("ticket", [f"t{at if at % 4 else 7}" for at in range(ROWS)], "are no categories"),
     ],

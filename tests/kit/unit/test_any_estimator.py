@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from ml_template.model import forms, trust
+from ml_template.model import artifact, forms, manifest, trust
 from ml_template.pipeline.judgement import checks
 from ml_template.pipeline.training import fit, repeat
 from ml_template.settings.config import InputError, ModelSpec
@@ -154,6 +155,22 @@ def test_a_function_inside_a_trusted_class_stays_refused() -> None:
         forms.export(estimator, MATRIX, [HERE + "Harmful"])
     with pytest.raises(InputError, match="never trusted"):
         forms.export(estimator, MATRIX, [HERE + "Harmful", "posix.system"])
+
+
+@pytest.mark.parametrize("named", [[], ["a.Other"]])
+def test_a_model_nobody_vouches_for_is_not_loaded_with_types_only_it_trusts(
+    named: list[str], in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted = SimpleNamespace(model=ModelSpec(trusted=tuple(named)))
+    monkeypatch.setattr(trust, "load_config", lambda: trusted)
+    spec = {"file": "model.skops", "trusted": ["a.B"]}
+    found: Any = {"digest": "d", "identity": {"model": spec}}
+    monkeypatch.setattr(manifest, "read", lambda folder, expected: (found, {}))
+    with pytest.raises(InputError, match="holds a.B, which model.trusted .* does not name"):
+        artifact.load(Path("models/candidate"))
+    with pytest.raises(InputError, match="is no model of this code"):  # it was parsed
+        artifact.load(Path("models/candidate"), "d")
+    trust.agreed("here", named)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ KINDS = {
     "lists": [f"[{at}, {at + 1}]" for at in range(ROWS)],
     "coordinates": [f"{52 + at / 97:.4f}, {13.4 - at / 89:.4f}" for at in range(ROWS)],
     "version numbers": [f"{at % 3}.{at}.1" for at in range(ROWS)],
-    "times of day": [f"{at // 60:02}:{at % 60:02}:30" for at in range(ROWS)],
+    "lengths of time": [f"{at // 4:02}:{at % 60:02}:30" for at in range(ROWS)],
 }
 
 
@@ -61,7 +61,7 @@ def test_a_column_that_says_nothing_is_called_by_its_name(what: str) -> None:
     assert (KINDS[what][0][:20] in reason) != personal
 
 
-@pytest.mark.parametrize("what", ["UUIDs", "JSON", "coordinates", "times of day"])
+@pytest.mark.parametrize("what", ["UUIDs", "JSON", "coordinates", "lengths of time"])
 def test_a_target_of_such_is_refused_by_its_name(what: str) -> None:
     with pytest.raises(InputError, match=f"target 'x': it holds {what}.* choose another TARGET"):
         adopted({"size": SIZES, "x": KINDS[what]}, "x")

@@ -35,7 +35,7 @@ def column(*values: str) -> np.ndarray:
 
 def encoder(values: np.ndarray, encoding: Encoding, **more: Any) -> Encoder:
     wanted = WHEN.model_copy(update=more)
-    return fit({"when": values}, ["when"], set(), encoding, {"when": wanted})
+    return fit({"when": values}, ["when"], set(), encoding, moments={"when": wanted})
 
 
 @pytest.mark.parametrize(

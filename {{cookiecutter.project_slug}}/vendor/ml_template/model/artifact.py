@@ -17,7 +17,7 @@ import numpy as np
 from ..settings.config import InputError
 from ..storage.files import digest, digest_json, new_folder, write_json, write_text
 from ..tables.arrays import Columns
-from . import forms, manifest
+from . import forms, manifest, trust
 from .encoder import Encoder
 
 ENCODER = "encoder.json"
@@ -121,6 +121,8 @@ def load(folder: Path, expected: str | None = None) -> Model:
     """
     found, content = manifest.read(folder, expected)
     identity = found["identity"]
+    if expected is None:
+        trust.agreed(folder, identity["model"].get("trusted", ()))
     try:
         encoder = Encoder(**json.loads(content[ENCODER]))
         score = forms.scorer(identity["model"], content[identity["model"]["file"]])

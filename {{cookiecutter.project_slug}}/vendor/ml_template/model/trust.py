@@ -11,7 +11,7 @@ import inspect
 import sys
 from collections.abc import Iterable
 
-from ..settings.config import CONFIG_FILE, InputError
+from ..settings.config import CONFIG_FILE, InputError, load_config
 
 UNPICKLES = frozenset(
     {"cloudpickle", "dill", "joblib", "loky", "numpy", "pandas", "skops", "torch"}
@@ -25,6 +25,18 @@ def checked(names: Iterable[str]) -> list[str]:
         if reason := _refused(name):
             raise InputError(f"{CONFIG_FILE}: model.trusted: {name} {reason}: remove it")
     return found
+
+
+def agreed(where: object, names: Iterable[str]) -> None:
+    """Raise InputError unless model_config.yaml names what the model at `where` wants trusted.
+
+    For a folder whose digest nobody vouches for: it would say of itself what to trust.
+    """
+    if (wanted := set(names)) and (unnamed := sorted(wanted - {*load_config().model.trusted})):
+        raise InputError(
+            f"{where}: its model holds {', '.join(unnamed)}, which model.trusted in {CONFIG_FILE} "
+            f"does not name: read these types and name them there, or train again"
+        )
 
 
 def _refused(name: str) -> str | None:

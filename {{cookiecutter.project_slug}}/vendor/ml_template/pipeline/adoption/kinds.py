@@ -36,7 +36,7 @@ KINDS = (
          "make two columns of numbers"),
     Kind(re.compile(r"v?\d+\.\d+\.\d+([.+-]\w+)*", re.I), "version numbers",
          "make a column of each part"),
-    Kind(re.compile(r"-?(\d+ ?d(ays?)?,? )?\d{1,4}(:\d\d){1,2}([.,]\d+)?"), "times of day",
+    Kind(re.compile(r"-?(\d+ ?d(ays?)?,? )?\d{1,4}(:\d\d){1,2}([.,]\d+)?"), "lengths of time",
          "write them as a number, such as seconds"),
     Kind(re.compile(r"P(?=.)(\d+[YMWD])*(T[\d.HMS]+)?"), "lengths of time",
          "write them as a number, such as seconds"),

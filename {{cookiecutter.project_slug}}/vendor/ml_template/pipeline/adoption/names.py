@@ -76,7 +76,7 @@ def sensitive_named(table: Source, name: str, given: str) -> list[str]:
     """The columns that `given`, SENSITIVE=a,b, names; `name` is the target, which none may be."""
     words = [part.strip() for part in given.split(",")]
     parts = [given] if given in table.columns else words
-    named = list(dict.fromkeys(named(table, "SENSITIVE", part) for part in parts if part))
-    if name in named:
+    found = list(dict.fromkeys(named(table, "SENSITIVE", part) for part in parts if part))
+    if name in found:
         raise InputError(f"SENSITIVE: {name!r} is the target: name other columns")
-    return named
+    return found
