@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ml_template.pipeline.evaluation import chart
 from ml_template.pipeline.reporting import report
 from ml_template.settings.config import InputError
 
@@ -276,3 +277,19 @@ def test_of_a_range_no_value_is_shown_that_few_rows_have(project: Path) -> None:
 def test_a_column_that_was_left_out_is_named_with_its_reason(project: Path) -> None:
     page = composed()[0]
     assert "left out: &lt;/td&gt;" in page[page.index('id="data"') :]
+
+
+def test_a_long_reason_folds_and_is_whole(project: Path) -> None:
+    reason = ", ".join(f"vendor/file_{at}.py" for at in range(40))
+    check = {"gate": "kit", "value": 40, "limit": None, "verdict": "warning", "reason": reason}
+    write("reports/verdict.json", VERDICT | {"checks": [*VERDICT["checks"], check]})
+    page = composed()[0]
+    assert f"{reason}</details>" in page
+    assert f"<summary>kit: {reason[:115]}…</summary>" in page
+
+
+def test_bars_stand_on_the_ground() -> None:
+    bars = {"kind": "stairs", "x": [0, 1, 2], "y": [30, 40]}
+    drawn = chart.svg({"title": "t", "text": "", "x": "x", "y": "y", "marks": [bars]})
+    ground = re.findall(r"M[\d.]+ ([\d.]+)V", drawn)
+    assert set(ground) == {"210.0"}

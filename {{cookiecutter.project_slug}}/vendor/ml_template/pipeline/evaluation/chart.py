@@ -88,6 +88,8 @@ def _limits(marks: Sequence[Mark], key: str) -> tuple[float, float]:
     """Ends of all that is drawn; a little wider where they are one."""
     keys = (key, "low", "high") if key == "y" else (key,)
     known = [v for mark in marks for k in keys for v in mark.get(k, ()) if v is not None]
+    if key == "y" and any(mark["kind"] == "stairs" for mark in marks):
+        known.append(0)  # bars stand on the ground
     low, high = min(known, default=0.0), max(known, default=1.0)
     wide = (high - low) * 0.04 or abs(low) * 0.1 or 1.0
     return low if low == 0 else low - wide, high + wide

@@ -8,9 +8,9 @@ import numpy as np
 
 from ...model.profile import known
 from ...model.shapes import Evaluation, Verdict
+from ...outside.numbers import Json, number
 from ...settings.config import Config
 from ...tables import small
-from .numbers import Json, number
 from .tables import Table
 
 TRIALS = 10  # of a search that are shown, the best

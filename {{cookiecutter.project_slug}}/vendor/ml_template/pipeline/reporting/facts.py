@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...model.shapes import Estimate, Evaluation, Verdict
+from ...outside.numbers import Json, interval, number, shown, title
 from ...settings.config import Config
 from ...storage.places import STARTER
 from . import contents, tables
-from .numbers import Json, interval, number, shown, title
 from .sentence import sentence
 from .tables import Table
 

@@ -9,6 +9,7 @@ from typing import Any
 from ...model.artifact import PROFILE
 from ...model.shapes import Estimate, Evaluation, Verdict
 from ...outside import html
+from ...outside.numbers import number
 from ...registry import champion
 from ...settings.config import InputError, load_config
 from ...storage.files import read_json, write_text
@@ -17,7 +18,6 @@ from ..evaluation import chart, plots, response
 from . import rivals, tables
 from .card import card
 from .facts import Facts, gather
-from .numbers import number
 
 SEARCH = REPORTS / "search.json"
 MODEL = CANDIDATE / "model.json"

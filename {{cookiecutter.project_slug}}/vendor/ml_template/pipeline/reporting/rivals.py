@@ -10,6 +10,7 @@ import numpy as np
 from ...model import artifact
 from ...model.metrics import encode_target
 from ...model.shapes import Verdict
+from ...outside.numbers import number
 from ...registry import champion
 from ...settings.config import Config
 from ...storage.places import CANDIDATE, PREPARED
@@ -19,7 +20,6 @@ from ..evaluation.chart import Plot
 from ..evaluation.figures import slice_columns
 from ..evaluation.plots import bars
 from ..evaluation.slices import group
-from .numbers import number
 from .tables import Table
 
 ROWS = 20_000  # of the hold-out, a sample of more

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...model.shapes import Evaluation
+from ...outside.numbers import error, number, shown, title
 from ...settings.config import Config
-from .numbers import error, number, shown, title
 
 
 def sentence(config: Config, evaluation: Evaluation) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...model.shapes import Estimate, Evaluation, Fairness, Verdict
-from .numbers import Json, error, interval, number, shown, title
+from ...outside.numbers import Json, error, interval, number, shown, title
 from .remedies import remedy
 
 
