@@ -15,10 +15,11 @@ import pytest
 from ml_template.pipeline.evaluation import evaluate, fairness, plots, rates, response
 from ml_template.pipeline.evaluation.slices import Groups
 from ml_template.pipeline.judgement import checks, evidence
-from ml_template.pipeline.reporting import report
+from ml_template.pipeline.reporting import report, rivals
 from ml_template.pipeline.training import train
 from ml_template.settings.config import Config, load_config
 from ml_template.settings.gates import Gates
+from ml_template.settings.oversight import Report
 from ml_template.storage import places
 from ml_template.tables import small
 
@@ -288,3 +289,45 @@ def test_labels_that_are_listed_or_the_only_ones_answered_stay_examples() -> Non
     assert set(train.probe_rows(listed, columns)["x"]) == {"rare", "usual"}
     strict = minimal({"x": {"type": "categorical", "unseen": "refuse"}})
     assert set(train.probe_rows(strict, columns)["x"]) == {"usual"}
+
+
+def rivals_of(ours: Any, theirs: Any, truth: Any, least: int = 10) -> tuple[list[Any], Any]:
+    """Lines of the comparison of two models, and their segments by x."""
+    half = len(truth) // 2
+    test = {"x": np.array(["a"] * half + ["b"] * (len(truth) - half - 3) + ["rare"] * 3, object)}
+    config = minimal({"x": {"type": "categorical"}})
+    config = config.model_copy(update={"report": Report(min_cell=least)})
+    found = rivals.compare(config, test, np.array(truth), np.array(ours), np.array(theirs))
+    return [*found.tables[0].rows], found.tables[1].rows
+
+
+def test_two_models_are_compared_row_by_row_and_no_single_row_is_told() -> None:
+    truth = np.zeros(200)
+    theirs, ours = np.ones(200), np.ones(200)
+    ours[:60] = 0.25  # nearer
+    ours[-1] = 99.0
+    lines, parts = rivals_of(ours, theirs, truth)
+    assert lines[1] == ["answered with another value", "61 (30.5%)"]
+    assert lines[3][1] in (FEW, "fewer than 10")
+    assert "rare" not in [part[1] for part in parts]
+    assert parts[0][1] == "a"
+    every, all_parts = rivals_of(ours, theirs, truth, least=1)
+    assert every[3][1] == "1 (0.5%)"
+    assert all_parts[0][1] == "rare"
+
+
+def test_one_answer_that_differs_is_few() -> None:
+    ours = np.zeros(200)
+    ours[7] = 1.0
+    lines, _ = rivals_of(ours, np.zeros(200), np.zeros(200))
+    assert lines[1][1] == FEW
+    same, _ = rivals_of(np.zeros(200), np.zeros(200), np.zeros(200), least=1)
+    assert same[1][1] == "0 (0.0%)"
+
+
+def test_of_classes_it_counts_which_of_the_two_is_right() -> None:
+    truth = np.array([0] * 100 + [1] * 100)
+    theirs = np.eye(2)[np.array([0] * 200)]
+    ours = np.eye(2)[np.array([1] * 20 + [0] * 80 + [1] * 100)]
+    lines, _ = rivals_of(ours, theirs, truth)
+    assert [line[1] for line in lines[1:4]] == ["120 (60.0%)", "100 (50.0%)", "20 (10.0%)"]

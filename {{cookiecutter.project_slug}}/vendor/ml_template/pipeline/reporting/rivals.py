@@ -66,7 +66,8 @@ def compare(
         moved, gap = (ours - theirs)[:, -1], np.abs(ours - theirs).max(axis=1)
         differs = mine != other
         better, worse = differs & (mine == truth), differs & (other == truth)
-    counts = [int(each.sum()) for each in (better, worse, differs & ~better & ~worse)]
+    neither = [differs & ~better & ~worse] if len(config.data.labels) > 2 else []
+    counts = [int(each.sum()) for each in (better, worse, *neither)]
     rows, what = len(truth), "value" if ours.ndim == 1 else "class"
     named = small.counts([*counts, rows - sum(counts)], least)
     change = small.counts([int(differs.sum()), rows - int(differs.sum())], least)[0]
