@@ -27,13 +27,15 @@ DARK = ["#85b1f5", "#f0976f", "#6fcf9f", "#c3a0ea", "#dcbc5c", "#74c7ec", "#ee92
 
 def _style(colors: Sequence[str], ink: str, soft: str, line: str) -> str:
     named = "".join(f"--c{at}:{color};" for at, color in enumerate(colors))
-    return f"svg{{--ink:{ink};--soft:{soft};--line:{line};{named}}}"
+    return "svg{" + f"--ink:{ink};--soft:{soft};--line:{line};{named}" + "}"
 
 
 ALONE = (
     "svg{font:12px system-ui,sans-serif}"
     + _style(LIGHT, "#1d2430", "#5b6472", "#dfe3e8")
-    + f"@media(prefers-color-scheme:dark){{{_style(DARK, '#e6e9ee', '#a7b0bd', '#3a4250')}}}"
+    + "@media(prefers-color-scheme:dark){"
+    + _style(DARK, "#e6e9ee", "#a7b0bd", "#3a4250")
+    + "}"
 )
 
 
