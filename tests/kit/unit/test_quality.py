@@ -113,3 +113,14 @@ def test_a_damaged_file_is_refused_with_the_remedy(labelled: Path) -> None:
     labelled.write_text("id,label\n1,yes\n")
     with pytest.raises(InputError, match="run `make join`"):
         quality.compare(USUAL, TRIED)
+
+
+def test_quality_over_time_has_parts_of_enough_labels_in_their_order(labelled: Path) -> None:
+    write(labelled, (TRIED, "03", 600, 1.0), (TRIED, "02", 600, 0.3), (TRIED, "04", 599, 1.0))
+    config = quality.load_config()
+    answered = quality._read(labelled, TRIED, ("no", "yes"))[0]
+    found = quality._over(answered, config)
+    assert [part["rows"] for part in found] == [600, 600, 599]
+    assert [part["from"][8:10] for part in found] == ["02", "03", "04"]
+    assert found[0]["value"] > found[1]["high"]
+    assert quality._over(answered.since("2026-01-04"), config) == []

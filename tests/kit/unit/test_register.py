@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from ml_template.model import artifact, manifest
 from ml_template.operations import promote
 from ml_template.pipeline.judgement import gate, register, rival
-from ml_template.pipeline.reporting import summary
+from ml_template.pipeline.reporting import report, summary
 from ml_template.registry import champion, tracking
 from ml_template.registry.book import LOCAL
 from ml_template.registry.champion import CHALLENGER, CHAMPION
@@ -292,6 +293,49 @@ def test_mlflow_mirrors_versions_aliases_and_refused_runs_once(
     assert runs[0].data.metrics[f"{name}_low"] == pytest.approx(estimate["low"])
     monkeypatch.setattr(tracking, "Book", pytest.fail)
     assert not register.run(alone=False)
+
+
+@pytest.mark.filterwarnings("ignore")  # of MLflow's own dependencies
+def test_a_run_of_mlflow_is_named_described_and_has_its_report_and_plots(
+    server: str, new_candidate: Callable[[int], str]
+) -> None:
+    gate.run()
+    report.run()
+    assert register.run()
+    book = tracking.Book(server)
+    (run,) = book.client.search_runs([book.experiment])
+    digest = run.data.tags["digest"]
+    named = rf"\w+ \d{{4}}-\d\d-\d\d \d\d:\d\d {digest[:8]}"
+    assert re.fullmatch(named, run.data.tags["mlflow.runName"])
+    assert "**passed**" in run.data.tags["mlflow.note.content"]
+    kept = {file.path for file in book.client.list_artifacts(run.info.run_id, "report")}
+    assert kept == {"report/model_card.md", "report/plots", "report/report.html"}
+    assert book.client.list_artifacts(run.info.run_id, "report/plots")
+    new_candidate(2)
+    gate.run()
+    assert register.run()  # without a report of its own: that of the model before is none
+    other = next(
+        r for r in book.client.search_runs([book.experiment]) if r.data.tags["digest"] != digest
+    )
+    kept = {file.path for file in book.client.list_artifacts(other.info.run_id, "report")}
+    assert kept == {"report/plots"}
+
+
+def test_tracking_opens_what_is_there(
+    server: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match=r"mlflow.db is missing.*`make run`"):
+        tracking.run({})
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@mlflow.example")
+    tracking.run({})
+    assert capsys.readouterr().out == "tracking: https://mlflow.example\n"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    Path(server.removeprefix("sqlite:///")).touch()
+    called: list[list[str]] = []
+    monkeypatch.setattr(tracking.os, "execv", lambda program, words: called.append(words))
+    tracking.run({"PORT": "7001"})
+    assert called[0][1:4] == ["-m", "mlflow", "ui"]
+    assert called[0][-4:] == ["--host", "127.0.0.1", "--port", "7001"]
 
 
 def lose_aliases(client: Any, name: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ml_template.pipeline.evaluation import chart
 from ml_template.pipeline.reporting import report
 from ml_template.settings.config import InputError
 
@@ -53,6 +54,16 @@ IDENTITY = {key: key * 4 for key in ("config", "schema", "code", "lock", "estima
 }
 LABELS = {"kind": "label", "rows": 40, "missing": 2, "distinct": 2, "labels": {"Jane Roe": 38}}
 NUMBERS = {"kind": "number", "rows": 40, "missing": 0, "mean": 2.0, "sd": 1.0, "edges": [1.0, 9.0]}
+LINE = {"kind": "line", "x": [0, 0.5, 1], "y": [0, 0.9, 1], "name": HOSTILE}
+PLOT = {"file": "roc.svg", "title": "ROC curve", "text": HOSTILE, "x": HOSTILE, "y": "true"}
+PLOTS = {
+    "plots": [PLOT | {"marks": [LINE]}],
+    "thresholds": [{"threshold": 0.5} | dict.fromkeys(("flagged", "precision", "recall"), 0.25)],
+    "classes": [{"class": HOSTILE, "rows": "fewer than 10", "precision": None, "recall": None}],
+}
+PLOTS["thresholds"][0]["lift"] = 2.0
+RESPONSE = {"title": "a|b", "text": "mean", "x": "mean", "y": "", "names": [HOSTILE, "b"]}
+RESPONSE |= {"marks": [{"kind": "dots", "x": [0.1, 0.2], "y": [0, 1]}]}
 VERDICT = {
     "model": DIGEST,
     "verdict": "refused",
@@ -77,7 +88,7 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.names.add(tag)
         self.addresses += [value or "" for key, value in attributes if key in ("src", "href")]
-        if tag not in ("meta", "img", "path", "circle"):
+        if tag not in ("meta", "img"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -102,7 +113,8 @@ def project(in_folder: Path) -> Path:
     write("reports/evaluation.json", EVALUATION)
     profile = {"group": LABELS | {"labels": {HOSTILE: 38}}, "a|b": NUMBERS, "person": LABELS}
     write("models/candidate/profile.json", {"columns": profile})
-    write("reports/plots/roc.svg", "<svg/>")
+    write("reports/plots/plots.json", PLOTS)
+    write("reports/plots/responses.json", [RESPONSE])
     return in_folder
 
 
@@ -119,8 +131,8 @@ def test_the_page_is_whole_and_fetches_nothing(project: Path) -> None:
     tags = Tags(composed()[0])
     assert tags.open == []
     assert "script" not in tags.names
-    assert all(address.startswith("data:image/svg+xml;base64,") for address in tags.addresses)
-    assert len(tags.addresses) == 1
+    assert "svg" in tags.names
+    assert all(address.startswith("#") for address in tags.addresses)
 
 
 def test_hostile_names_are_shown_as_text(project: Path) -> None:
@@ -130,13 +142,13 @@ def test_hostile_names_are_shown_as_text(project: Path) -> None:
     assert page.count("&lt;script&gt;") >= 8
     assert not re.search(r"(?<!\\)<", card)
     rows = [line for line in card.splitlines() if line.startswith("|")]
-    assert all(len(re.findall(r"(?<!\\)\|", row)) in (3, 4, 5, 6) for row in rows)
+    assert all(len(re.findall(r"(?<!\\)\|", row)) in (3, 4, 5, 6, 7) for row in rows)
 
 
 def test_a_refusal_is_said_first_with_its_gate(project: Path) -> None:
     write("reports/verdict.json", VERDICT)
     page, card = composed()
-    assert page.index(">Refused<") < page.index("<h2>Gates")
+    assert page.index(">Refused<") < page.index("<h2>Metrics")
     assert page.index('class="refused">refused') < page.index('class="passed">passed')
     assert "**Verdict: refused** by 1 of 2 gate lines" in card
     assert "e" * 40 in page
@@ -154,8 +166,8 @@ def test_without_a_verdict_on_this_model_it_says_so(project: Path, verdict: Any)
 
 def test_the_headline_stands_with_its_interval_and_baseline(project: Path) -> None:
     page, card = composed()
-    assert "95 % interval 0.700 to 0.900" in page
-    assert "naive baseline 0.500" in card
+    assert "95 % interval 0.70 to 0.90" in page
+    assert "naive baseline 0.50" in card
     assert "too few rows of class &#x27;no&#x27; (0)" in page
 
 
@@ -203,3 +215,104 @@ def test_an_evaluation_of_another_model_is_refused(project: Path) -> None:
 
 def test_the_same_inputs_give_the_same_files(project: Path) -> None:
     assert composed() == composed()
+
+
+def loss(value: float) -> dict[str, float]:
+    return {"value": value, "low": value - 0.02, "high": value + 0.02}
+
+
+def test_an_error_is_a_positive_number_with_digits_of_its_interval(project: Path) -> None:
+    metrics = EVALUATION["metrics"] | {"neg_log_loss": loss(-0.43047), "neg_fare": loss(-4.1)}
+    naive = EVALUATION["baseline"] | {"neg_log_loss": -0.58817, "neg_fare": None}
+    write("reports/evaluation.json", EVALUATION | {"metrics": metrics, "baseline": naive})
+    for text in composed():
+        assert "log loss" in text
+        assert "0.430" in text
+        assert "0.410 to 0.450" in text
+        assert "0.588" in text
+        assert "4.080 to 4.120" in text
+        assert not re.search(r"-0\.43|-4\.1", text)
+
+
+def test_a_metric_that_rises_above_zero_keeps_its_sign(project: Path) -> None:
+    odd = {"neg_balance": {"value": -0.5, "low": -0.9, "high": 0.4}}
+    found = {"metrics": EVALUATION["metrics"] | odd, "baseline": {"roc_auc": 0.5, "neg_balance": 0}}
+    write("reports/evaluation.json", EVALUATION | found)
+    assert "-0.9 to 0.4" in composed()[0]
+
+
+def test_what_to_do_stands_beside_what_was_refused_and_only_there(project: Path) -> None:
+    checks = [VERDICT["checks"][0]]
+    checks += [{"gate": "calibration", "value": 0.3, "limit": "<= 0.1", "reason": ""}]
+    checks[1] |= {"verdict": "refused"}
+    checks += [{"gate": "kit", "value": 1, "limit": None, "reason": "", "verdict": "warning"}]
+    write("reports/verdict.json", VERDICT | {"checks": checks})
+    page = composed()[0]
+    rows = {row.split("<")[0]: row for row in page.split("<tr>\n<td>") if "passed" in row[:200]}
+    assert "probabilities are off" in page
+    assert "`make kit` names the files" in page
+    assert re.search(r"floor</td>.*?<td></td>\s*</tr>", page, re.DOTALL), rows
+
+
+def test_the_first_sentence_says_what_and_how_good_in_words(project: Path) -> None:
+    page, card = composed()
+    assert "Predicts whether" in page
+    assert "in 80 of 100 cases; a guess does in 50" in page
+    assert "in 80 of 100 cases" in card
+
+
+def test_the_page_has_a_contents_list_whose_targets_are_there(project: Path) -> None:
+    page = composed()[0]
+    targets = re.findall(r'href="#([^"]+)"', page)
+    assert len(targets) > 8
+    assert set(targets) == set(re.findall(r'<section id="([^"]+)"', page))
+
+
+def test_it_is_drawn_in_the_colours_of_the_page_light_and_dark(project: Path) -> None:
+    page = composed()[0]
+    assert "prefers-color-scheme: dark" in page
+    assert not re.search(r'(stroke|fill)="#', page)
+    assert page.count("<svg ") - page.count("aria-hidden") == page.count("<title>") - 1
+
+
+def test_many_columns_fold(project: Path) -> None:
+    names = [f"Gesamtdarlehensrestschuldbetrag_{at}" for at in range(300)]
+    entries = [{"feature": name, "value": 0.1, "low": 0.0, "high": 0.2} for name in names]
+    write("reports/evaluation.json", EVALUATION | {"importance": entries})
+    page = composed()[0]
+    assert "<summary>270 more</summary>" in page
+    assert page.index(names[29]) < page.index("<summary>270 more") < page.index(names[30])
+
+
+def test_of_a_range_no_value_is_shown_that_few_rows_have(project: Path) -> None:
+    wide = {"kind": "number", "rows": 4000, "missing": 0, "mean": 50.0, "sd": 9.0}
+    wide |= {"edges": [-99999.0, 50.0, 88888.0], "cuts": [20.0, 50.0, 80.0]}
+    profile = {"group": LABELS | {"labels": {HOSTILE: 38}}, "person": LABELS}
+    for below, said in (([80, 2000, 3920], "20.000 to 80.000"), ([9, 2000, 3995], "50.000 to 50")):
+        columns = profile | {"a|b": wide | {"below": below}}
+        write("models/candidate/profile.json", {"columns": columns})
+        page = composed()[0]
+        assert said in page
+        assert "99999" not in page.replace(",", "")
+        assert "88888" not in page.replace(",", "")
+
+
+def test_a_column_that_was_left_out_is_named_with_its_reason(project: Path) -> None:
+    page = composed()[0]
+    assert "left out: &lt;/td&gt;" in page[page.index('id="data"') :]
+
+
+def test_a_long_reason_folds_and_is_whole(project: Path) -> None:
+    reason = ", ".join(f"vendor/file_{at}.py" for at in range(40))
+    check = {"gate": "kit", "value": 40, "limit": None, "verdict": "warning", "reason": reason}
+    write("reports/verdict.json", VERDICT | {"checks": [*VERDICT["checks"], check]})
+    page = composed()[0]
+    assert f"{reason}</details>" in page
+    assert f"<summary>kit: {reason[:115]}…</summary>" in page
+
+
+def test_bars_stand_on_the_ground() -> None:
+    bars = {"kind": "stairs", "x": [0, 1, 2], "y": [30, 40]}
+    drawn = chart.svg({"title": "t", "text": "", "x": "x", "y": "y", "marks": [bars]})
+    ground = re.findall(r"M[\d.]+ ([\d.]+)V", drawn)
+    assert set(ground) == {"210.0"}

@@ -12,13 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from ml_template.pipeline.evaluation import evaluate, fairness, plots
+from ml_template.pipeline.evaluation import evaluate, fairness, plots, rates, response
 from ml_template.pipeline.evaluation.slices import Groups
 from ml_template.pipeline.judgement import checks, evidence
-from ml_template.pipeline.reporting import report
+from ml_template.pipeline.reporting import report, rivals
 from ml_template.pipeline.training import train
 from ml_template.settings.config import Config, load_config
 from ml_template.settings.gates import Gates
+from ml_template.settings.oversight import Report
 from ml_template.storage import places
 from ml_template.tables import small
 
@@ -159,12 +160,101 @@ def test_the_gate_judges_a_small_group_by_figures_it_does_not_show(
 def test_plots_of_a_regression_stand_for_several_rows(tmp_path: Path) -> None:
     truth = np.concatenate([np.linspace(0, 1, 95), [1e6]])
     plots.regression(tmp_path, truth, truth * 0.5, 10)
-    for name in ("predicted.svg", "residuals.svg"):
+    for name in ("predicted.svg", "residuals.svg", "error.svg", "plots.json"):
         seen = (tmp_path / name).read_text(encoding="utf-8")
         assert "500000" not in seen
         assert "1000000" not in seen
     plotted = plots.regression(tmp_path, truth[:95], truth[:95] * 0.5, 1)
-    assert [plot["text"] for plot in plotted] == ["every row", "every row"]
+    assert [plot["text"] for plot in plotted][:2] == ["every row", "every row"]
+
+
+def steps(values: list[float], rows: int) -> list[int]:
+    """Rows between two points of a curve that runs over shares of the rows."""
+    return np.diff(np.round(np.array(values) * rows).astype(int)).tolist()
+
+
+@pytest.mark.parametrize("least", [1, 10])
+def test_a_step_of_a_curve_stands_for_several_rows(tmp_path: Path, least: int) -> None:
+    random = np.random.default_rng(4)
+    truth = random.integers(2, size=60)
+    answers = np.stack([1 - (score := random.random(60)), score], axis=1)
+    made = plots.classification(tmp_path, truth, answers, ["no", "yes"], [], least)
+    (gain,) = [plot for plot in made if plot["file"] == "gain.svg"]
+    found = steps(gain["marks"][1]["x"], 60)
+    assert sum(found) == 60
+    assert min(found) == (1 if least == 1 else 10)
+
+
+def test_a_class_of_few_rows_has_no_curve(tmp_path: Path) -> None:
+    truth = np.array([1] * 9 + [0] * 200)
+    answers = np.eye(2)[truth] * 0.8 + 0.1
+    made = plots.classification(tmp_path, truth, answers, ["no", "yes"], [], 10)
+    assert all(mark["kind"] == "dash" for mark in made[0]["marks"])
+    assert "fewer than 10 rows" in made[0]["text"]
+    enough = plots.classification(
+        tmp_path, np.append(truth, 1), np.eye(2)[np.append(truth, 1)], ["no", "yes"], [], 10
+    )
+    assert [mark["kind"] for mark in enough[0]["marks"]] == ["dash", "line"]
+
+
+def test_two_thresholds_do_not_tell_few_rows_apart() -> None:
+    score = np.concatenate([np.full(100, 0.05), np.full(3, 0.35), np.full(50, 0.65)])
+    positive = np.arange(153) % 2 == 0
+    found = rates.thresholds(positive, score, 10)
+    assert len({line["flagged"] for line in found}) == len(found) == 1
+    assert found[0]["flagged"] == pytest.approx(50 / 153)
+    every = rates.thresholds(positive, score, 1)
+    assert {round(float(line["flagged"] or 0) * 153) for line in every} == {50, 53}
+
+
+def test_a_rate_of_a_class_of_few_rows_is_hidden() -> None:
+    truth = np.array([0] * 100 + [1] * 50 + [2] * 3)
+    found = rates.classes(truth, truth, ["a", "b", "c"], 10)
+    assert [line["recall"] for line in found] == [1.0, None, None]
+    assert [line["rows"] for line in found] == [100, MORE, FEW]
+
+
+def test_a_score_that_few_rows_have_has_no_bar(tmp_path: Path) -> None:
+    truth = np.array([0] * 300 + [1] * 300)
+    score = np.concatenate([np.full(297, 0.12), np.full(3, 0.97), np.full(300, 0.77)])
+    answers = np.stack([1 - score, score], axis=1)
+    made = plots.classification(tmp_path, truth, answers, ["no", "yes"], [], 10)
+    (bars,) = [plot for plot in made if plot["file"] == "scores.svg"]
+    assert not any(bars["marks"][0]["y"])  # 297 would tell the 3, for the total is known
+    assert sum(map(bool, bars["marks"][1]["y"])) == 0
+    alone = plots.classification(tmp_path, truth, answers, ["no", "yes"], [], 1)
+    assert [sum(map(bool, mark["y"])) for mark in alone[3]["marks"]] == [2, 1]
+
+
+class Answers:
+    """A model of one column; `labels` as a model has them."""
+
+    labels: tuple[str, ...] = ()
+
+    def predict(self, columns: Any) -> np.ndarray:
+        values = columns["x"]
+        return np.array([len(v) if isinstance(v, str) else float(v) for v in values], float)
+
+
+def responses(kind: str, values: list[Any]) -> list[Any]:
+    made = np.array(values, dtype=object if kind == "categorical" else np.float64)
+    config = minimal({"x": {"type": kind, "missing": True}})
+    return response.curves(config, Answers(), {"x": made}, [{"feature": "x"}])  # type: ignore[arg-type,typeddict-item]
+
+
+def test_a_response_is_drawn_at_values_that_several_rows_have() -> None:
+    (plot,) = responses("categorical", ["north"] * 40 + ["south-west"] * 20 + ["Jane Roe"] * 9)
+    assert plot["names"] == ["north", "south-west"]
+    assert plot["marks"][0]["x"] == [5.0, 10.0]  # a longer name, a higher answer
+    assert responses("categorical", ["north"] * 40 + ["Jane Roe"] * 9) == []
+
+
+def test_a_response_has_no_extreme_value() -> None:
+    (plot,) = responses("numeric", [*np.linspace(0, 100, 400), 9e9, 8e9, -9e9])
+    assert min(plot["marks"][0]["x"]) > 4
+    assert max(plot["marks"][0]["x"]) < 96
+    assert responses("numeric", [*range(19)]) == []
+    assert responses("numeric", [7.0] * 60) == []
 
 
 def minimal(columns: dict[str, dict[str, Any]]) -> Config:
@@ -201,3 +291,45 @@ def test_labels_that_are_listed_or_the_only_ones_answered_stay_examples() -> Non
     assert set(train.probe_rows(listed, columns)["x"]) == {"rare", "usual"}
     strict = minimal({"x": {"type": "categorical", "unseen": "refuse"}})
     assert set(train.probe_rows(strict, columns)["x"]) == {"usual"}
+
+
+def rivals_of(ours: Any, theirs: Any, truth: Any, least: int = 10) -> tuple[list[Any], Any]:
+    """Lines of the comparison of two models, and their segments by x."""
+    half = len(truth) // 2
+    test = {"x": np.array(["a"] * half + ["b"] * (len(truth) - half - 3) + ["rare"] * 3, object)}
+    config = minimal({"x": {"type": "categorical"}})
+    config = config.model_copy(update={"report": Report(min_cell=least)})
+    found = rivals.compare(config, test, np.array(truth), np.array(ours), np.array(theirs))
+    return [*found.tables[0].rows], found.tables[1].rows
+
+
+def test_two_models_are_compared_row_by_row_and_no_single_row_is_told() -> None:
+    truth = np.zeros(200)
+    theirs, ours = np.ones(200), np.ones(200)
+    ours[:60] = 0.25  # nearer
+    ours[-1] = 99.0
+    lines, parts = rivals_of(ours, theirs, truth)
+    assert lines[1] == ["answered with another value", "61 (30.5%)"]
+    assert lines[3][1] in (FEW, "fewer than 10")
+    assert "rare" not in [part[1] for part in parts]
+    assert parts[0][1] == "a"
+    every, all_parts = rivals_of(ours, theirs, truth, least=1)
+    assert every[3][1] == "1 (0.5%)"
+    assert all_parts[0][1] == "rare"
+
+
+def test_one_answer_that_differs_is_few() -> None:
+    ours = np.zeros(200)
+    ours[7] = 1.0
+    lines, _ = rivals_of(ours, np.zeros(200), np.zeros(200))
+    assert lines[1][1] == FEW
+    same, _ = rivals_of(np.zeros(200), np.zeros(200), np.zeros(200), least=1)
+    assert same[1][1] == "0 (0.0%)"
+
+
+def test_of_classes_it_counts_which_of_the_two_is_right() -> None:
+    truth = np.array([0] * 100 + [1] * 100)
+    theirs = np.eye(2)[np.array([0] * 200)]
+    ours = np.eye(2)[np.array([1] * 20 + [0] * 80 + [1] * 100)]
+    lines, _ = rivals_of(ours, theirs, truth)
+    assert [line[1] for line in lines[1:4]] == ["120 (60.0%)", "100 (50.0%)", "20 (10.0%)"]

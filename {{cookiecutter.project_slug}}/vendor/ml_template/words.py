@@ -86,6 +86,7 @@ WORDS = {
     "retrain": Word("operations", "train again, if a trigger asks for it", "WHY"),
     "history": Word("operations", "what was champion when, by whom, why"),
     "doctor": Word("operations", "what is ready, what is missing, what to set"),
+    "tracking": Word("registry", "open MLflow, which has every run", "HOST PORT"),
     "pull": Word("registry", "data and results from the DVC remote"),
     "push": Word("registry", "data and results to the DVC remote"),
     "notify": Word("operations", "tell how a run of CI ended", "RESULT WHY"),

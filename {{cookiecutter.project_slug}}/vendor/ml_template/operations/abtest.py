@@ -19,7 +19,7 @@ from ..settings.config import CONFIG_FILE, InputError, load_config
 from ..settings.oversight import Report
 from ..storage.files import locked, write_json, write_text
 from ..tables import small
-from . import effects, experiment_plan
+from . import effects, experiment_plan, pages
 from .experiment_plan import PLAN, Plan, Seen
 from .join import alike, few, hardly
 from .lines import Left
@@ -229,11 +229,14 @@ def _row(name: str, a: Values, b: Values, effect: effects.Effect, shown: bool) -
         )
     figures = {"a": float(a[name].mean()), "b": float(b[name].mean()), "effect": effect.value}
     figures |= {"low": effect.low, "high": effect.high}
-    return {"metric": name} | (figures if shown else dict.fromkeys(figures))
+    is_share = all(np.isin(arm[name], (0, 1)).all() for arm in (a, b))
+    return {"metric": name, "share": is_share} | (figures if shown else dict.fromkeys(figures))
 
 
 def _page(found: dict[str, Any]) -> str:
     """The page of one judgement, in the style of the page of monitoring."""
     plan = found["plan"]
     values = {"found": found, "plan": plan, "styles": STYLES, "text": _text}
+    values |= {"said": pages.sentence(found), "metrics": pages.effects(found["metrics"], "p")}
+    values |= {"guard": pages.effects(found["guard"], "margin")}
     return html.page("operations/abtest.html", title=f"Experiment {plan['experiment']}", **values)

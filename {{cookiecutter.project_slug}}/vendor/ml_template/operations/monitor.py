@@ -21,7 +21,7 @@ from ..serving.records import column_specs
 from ..settings.config import CONFIG_FILE, Config, InputError, load_config
 from ..storage.files import write_json, write_text
 from ..tables import table
-from . import drift, prediction_log, prometheus, quality, window
+from . import drift, histograms, pages, prediction_log, prometheus, quality, window
 from .lines import Left
 
 REPORT = Path("reports/monitoring.json")
@@ -93,6 +93,7 @@ def look(settings: dict[str, str], config: Config) -> Facts:
         "since": record["since"],
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "windows": judged,
+        "histograms": _histograms(windows, judged, model, config),
         "drifting": drifting,
         "quality": labelled,
         "health": health,
@@ -149,12 +150,11 @@ def _served(
 
 def _judge(part: window.Window, model: artifact.Model, config: Config) -> Facts:
     """One window: every column and answer next to the profile that is kept with the model."""
-    there = part.inputs or {}
+    there, answers = part.inputs or {}, {f"answer {name}" for name in model.profile["answers"]}
     named = {*model.identity["known_answers"]["types"], *there} if part.inputs is not None else ()
-    reference = {name: f for name, f in model.profile["columns"].items() if name in named}
-    reference |= {f"answer {name}": facts for name, facts in model.profile["answers"].items()}
-    columns = there | {f"answer {name}": values for name, values in part.answers.items()}
-    results = drift.compare(reference, columns, config.monitoring, config.report.min_cell)
+    profiles = _profiles(model)
+    reference = {name: profiles[name] for name in profiles if name in {*named, *answers}}
+    results = drift.compare(reference, _columns(part), config.monitoring, config.report.min_cell)
     return {
         "from": part.first,
         "to": part.last,
@@ -163,6 +163,35 @@ def _judge(part: window.Window, model: artifact.Model, config: Config) -> Facts:
         "results": results,
         "drifting": [result["column"] for result in results if result["verdict"] == "drift"],
     }
+
+
+def _histograms(
+    windows: list[window.Window], judged: list[Facts], model: artifact.Model, config: Config
+) -> dict[str, histograms.Histogram]:
+    """The newest window next to training, of the columns that changed most."""
+    if not windows:
+        return {}
+    columns = _columns(windows[-1])
+    profiles = _profiles(model)
+    found: dict[str, histograms.Histogram] = {}
+    for result in sorted(judged[-1]["results"], key=lambda result: -(result["psi"] or 0.0)):
+        name = result["column"]
+        if result["psi"] is None or name not in columns or len(found) == histograms.COLUMNS:
+            continue
+        drawn = histograms.histogram(profiles[name], columns[name], config.report.min_cell)
+        if drawn:
+            found[name] = drawn
+    return found
+
+
+def _columns(part: window.Window) -> table.Columns:
+    answers = {f"answer {name}": values for name, values in part.answers.items()}
+    return (part.inputs or {}) | answers
+
+
+def _profiles(model: artifact.Model) -> dict[str, Any]:
+    answers = {f"answer {name}": facts for name, facts in model.profile["answers"].items()}
+    return model.profile["columns"] | answers
 
 
 def _persistent(judged: list[Facts], config: Config) -> dict[str, str]:
@@ -181,7 +210,11 @@ def page(found: Facts) -> str:
     """The page of one look (the content of reports/monitoring.json)."""
     strongest = partial(sorted, key=lambda result: -(result["psi"] or 0.0))
     title = f"Monitoring of model {found['model'][:16]}"
-    values = {"found": found, "strongest": strongest, "reason": _reason, "number": _number}
+    values: Facts = {"found": found, "strongest": strongest, "reason": _reason, "number": _number}
+    values |= {
+        "heat": pages.heat(found["windows"]),
+        "quality_rows": pages.over_time(found["quality"]),
+    }
     return html.page("operations/monitor.html", title=title, **values)
 
 

@@ -21,6 +21,7 @@ from .evidence import Range
 from .lines import Left, records
 from .prediction_log import moment
 
+PARTS = 8  # of the labels, by time
 Both = tuple[Range | None, Range | None]  # of stable, of the one that is tried
 
 
@@ -67,7 +68,7 @@ def measure(model: Model, kept: Verdict, config: Config, path: Path = LABELLED) 
     if not all(map(math.isfinite, estimate)) or before is None:
         reason = "the labels are of one class only, or the model has no kept metrics"
         return found | {"reason": reason}
-    found |= estimate._asdict()
+    found |= estimate._asdict() | {"over": _over(answered, config)}
     allowed = before["value"] - config.monitoring.max_drop
     dropped = estimate.value < allowed and estimate.high < before["value"]
     reason = (
@@ -75,6 +76,20 @@ def measure(model: Model, kept: Verdict, config: Config, path: Path = LABELLED) 
         f"{count:,} labels, {before['value']:.4g} on the hold-out{left}"
     )
     return found | {"verdict": "dropped" if dropped else "kept", "reason": reason}
+
+
+def _over(answered: Answered, config: Config) -> list[dict[str, Any]]:
+    """{from, to, rows, value, low, high} of parts of min_rows labels or more, oldest first."""
+    order = np.argsort(answered.times, kind="stable")
+    parts = np.array_split(order, min(PARTS, len(order) // max(config.monitoring.min_rows, 1)))
+    found = []
+    for rows in parts if len(parts) > 1 else ():
+        part = Answered(*(each[rows] for each in answered))
+        estimate = _headline(part, config)
+        if all(map(math.isfinite, estimate)):
+            span = {"from": str(part.times[0]), "to": str(part.times[-1]), "rows": len(rows)}
+            found.append(span | estimate._asdict())
+    return found
 
 
 def compare(stable: str, tried: str, path: Path = LABELLED) -> Both:

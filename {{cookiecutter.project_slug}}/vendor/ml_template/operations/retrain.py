@@ -23,7 +23,7 @@ from ..storage.places import CANDIDATE, VERDICT
 from . import monitor, start
 
 JOURNAL = MODELS / "retraining.jsonl"  # every decision, and how what it began here ended
-PIPELINE = ("reproduce", "gate", "register", "report", "summary")
+PIPELINE = ("reproduce", "gate", "report", "register", "summary")
 Facts = dict[str, Any]
 Digests = dict[str, str]  # of code, config, lock and data
 Reason = tuple[str, str]  # name of a trigger or a brake, and what it says

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-import time
 import tomllib
 from collections.abc import Callable
 from functools import cache
@@ -17,6 +16,7 @@ from ..model.manifest import FILE
 from ..model.shapes import Verdict
 from ..settings.config import InputError
 from ..storage.files import read_json
+from . import entries
 from .champion import Record, verify
 
 LOCAL = "sqlite:///mlflow.db"
@@ -191,12 +191,14 @@ class Book:
             if found.info.lifecycle_stage == "active":
                 self.client.delete_run(found.info.run_id)
         identity = read_json(folder / "model.json", "run `make run`")["identity"]
-        run = self.client.create_run(self.experiment, tags=_tags(verdict, identity))
+        run = self.client.create_run(self.experiment, tags=entries.tags(verdict, identity))
         name = run.info.run_id
-        self.client.log_batch(name, *_logged(verdict, identity))
+        self.client.log_batch(name, *entries.logged(verdict, identity))
         if passed:
             self.client.log_artifacts(name, str(folder), "model")
         self.client.log_dict(name, verdict, "verdict.json")
+        for path, place in entries.reports(verdict):
+            self.client.log_artifact(name, str(path), place)
         self.client.set_terminated(name, "FINISHED")
         self.made.append(f"run {name}")
         return run
@@ -212,30 +214,3 @@ def _found(get: Callable[[str], Any], name: str) -> Any:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         return None
-
-
-def _logged(verdict: Verdict, identity: Record) -> tuple[list[Any], list[Any]]:
-    """Metrics and parameters of a run."""
-    from mlflow.entities import Metric, Param
-
-    now, figures = int(time.time() * 1000), dict(verdict["measured"])
-    for name, estimate in verdict["metrics"].items():
-        figures |= {name: estimate["value"]}
-        figures |= {f"{name}_{end}": estimate[end] for end in ("low", "high")}
-    params = {key: identity[key] for key in ("estimator", "task", "target", "seed", "threads")}
-    params |= {f"params.{key}": value for key, value in identity["params"].items()}
-    metrics = [Metric(key, value, now, 0) for key, value in figures.items()]
-    return metrics, [Param(key, str(value)[:6000]) for key, value in params.items()]
-
-
-def _tags(verdict: Verdict, identity: Record) -> dict[str, str]:
-    lineage = verdict["lineage"]
-    tags = {
-        "digest": verdict["model"],
-        "verdict": verdict["verdict"],
-        "verdict_digest": verdict["digest"],
-        "mlflow.runName": verdict["model"][:16],
-        "mlflow.source.git.commit": lineage["commit"] or "",
-    }
-    tags |= {f"data.{key}": lineage["data"][key] for key in ("path", "sha256", "md5")}
-    return tags | {key: identity[key] for key in ("code", "config", "lock", "schema")}

@@ -7,6 +7,7 @@ MLflow alone is that long to import: among other words it is asked only where so
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -25,6 +26,21 @@ from .champion import CHALLENGER, CHAMPION, MODELS, Record, read
 MIRRORED = MODELS / "mlflow.json"
 _SPOILT = ("file is not a database", "disk image is malformed")  # what SQLite says
 DEADLINE = 120  # seconds for all that is written in one go
+
+
+def run(settings: dict[str, str]) -> None:
+    """Open MLflow at HOST=127.0.0.1 PORT=5000, or say where the server is that has the runs."""
+    server = address()
+    if not server.startswith("sqlite"):
+        print(f"tracking: {without_user(server)}")
+        return
+    place = Path(server.removeprefix("sqlite:///"))
+    if not place.exists():
+        raise InputError(f"{place} is missing: nothing was tracked yet: run `make run`")
+    host, port = settings.get("HOST") or "127.0.0.1", str(settings.get("PORT") or 5000)
+    print(f"tracking: MLflow on http://{host}:{port} (Ctrl-C stops)", flush=True)
+    command = ["-m", "mlflow", "ui", "--backend-store-uri", server, "--host", host, "--port", port]
+    os.execv(sys.executable, [sys.executable, *command])  # noqa: S606
 
 
 def mirror(verdict: Verdict | None = None, folder: Path | None = None, ask: bool = True) -> Record:

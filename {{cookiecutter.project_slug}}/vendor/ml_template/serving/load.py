@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,11 +17,11 @@ import numpy as np
 
 from .. import project
 from ..model import artifact
-from ..outside import screen, web
+from ..outside import html, screen, web
 from ..registry import champion
 from ..settings import gates
 from ..settings.config import InputError
-from ..storage.files import read_json, write_json
+from ..storage.files import read_json, write_json, write_text
 from ..storage.places import IMAGE
 from ..tables.schema import example_record
 from .records import column_specs
@@ -60,11 +61,24 @@ def run(settings: dict[str, Any]) -> bool:
     if rule:
         lines = [gates.compare(n, found[n], sign, getattr(rule, key)) for n, sign, key in LIMITS]
     write_json(RESULT, words | found | {"lines": lines})
+    said = f"{found['requests']:,} requests, {shape}, {words['LOAD_USERS']} users"
+    write_text(REPORT, above(REPORT.read_text(encoding="utf-8"), lines, said))
     for line in lines:
         shown = f"{gates.short(line['value'])} {line['limit'] or line['reason']}".strip()
         print(f"load: {line['gate']}: {line['verdict']} ({shown})")
-    print(f"load: {found['requests']:,} requests, {shape}, {words['LOAD_USERS']} users -> {REPORT}")
+    print(f"load: {said} -> {REPORT}")
     return all(line["verdict"] != "refused" for line in lines)
+
+
+def above(page: str, lines: list[gates.Check], said: str) -> str:
+    """The page of locust below the verdict of the gate; raises InputError for what is no page."""
+    body = re.search(r"^\s*<body[^>]*>", page, re.MULTILINE)  # its script has others
+    if body is None:
+        raise InputError(f"{REPORT} of locust has no body: its version is not the one of the locks")
+    passed = all(line["verdict"] != "refused" for line in lines)
+    values = {"passed": passed, "said": said, "lines": lines, "short": gates.short}
+    verdict = html.page("serving/load.html", title="Load test", **values)
+    return page[: body.end()] + verdict + page[body.end() :]
 
 
 def _example(settings: dict[str, str]) -> bytes:

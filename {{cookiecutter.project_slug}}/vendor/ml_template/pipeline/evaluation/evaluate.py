@@ -13,7 +13,8 @@ from ...settings.config import CONFIG_FILE, Config, InputError, load_config
 from ...storage.files import new_folder, read_json, write_json
 from ...storage.places import CANDIDATE, EVALUATION, METRICS_FILE, PREPARED, REPORTS
 from ...tables import small, table
-from . import importance
+from . import importance, plots, response
+from .chart import Plot
 from .figures import judged
 
 
@@ -30,6 +31,7 @@ def run() -> None:
     say(f"evaluate: {drawn:,} resamples of {len(truth):,} rows")
     _, found = judged(config, test, prediction)
     least = config.report.min_cell
+    important = importance.measure(config, model, test, truth)
     record: Evaluation = {
         "model": model.digest,
         "data": data,
@@ -40,8 +42,17 @@ def run() -> None:
         "headline": measures.headline(config),
         **found,
         "confusion": _confusion(truth, prediction, least),
-        "importance": importance.measure(config, model, test, truth),
-        "plots": _plots(config, truth, prediction, found["calibration"]["bins"]),
+        "importance": important,
+        "plots": [
+            {key: plot[key] for key in ("file", "title", "text")}
+            for plot in _plots(
+                config,
+                truth,
+                prediction,
+                found["calibration"]["bins"],
+                response.curves(config, model, test, important),
+            )
+        ],
     }
     write_json(EVALUATION, record)
     write_json(METRICS_FILE, record["metrics"])
@@ -93,11 +104,15 @@ def _confusion(truth: np.ndarray, prediction: np.ndarray, least: int) -> list[li
 
 
 def _plots(
-    config: Config, truth: np.ndarray, prediction: np.ndarray, bins: list[Bin]
-) -> list[dict[str, str]]:
-    from . import plots  # matplotlib
-
+    config: Config,
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    bins: list[Bin],
+    responses: list[Plot],
+) -> list[Plot]:
+    least = config.report.min_cell
     with new_folder(REPORTS / "plots") as folder:
+        write_json(folder / response.DATA, responses)
         if config.data.task == "regression":
-            return plots.regression(folder, truth, prediction, config.report.min_cell)
-        return plots.classification(folder, truth, prediction, config.data.labels, bins)
+            return plots.regression(folder, truth, prediction, least)
+        return plots.classification(folder, truth, prediction, config.data.labels, bins, least)

@@ -1,141 +1,224 @@
-"""Plots of the test set as SVG files, equal to the byte for equal input."""
+"""Plots and tables of the hold-out: what they hold, as data, and their SVG files.
+
+Every point, bar and line of a table stands for `least` rows or more.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from ...model.shapes import Bin
+from ...storage.files import write_text
 from ...tables import small
+from . import chart, rates
+from .chart import LIGHT, Mark, Plot
 
-COLORS = ["#2457a7", "#c4572e", "#2f8f6b", "#8a5fb0", "#b8902a", "#4a9cc7", "#b34773", "#6b7280"]
-POINTS = 300  # of a curve, and of a scatter plot
-STYLE = {
-    "svg.fonttype": "none",  # text stays text: small files, any script, the reader's fonts
-    "svg.hashsalt": "plots",
-    "text.parse_math": False,  # a label with a dollar sign is a label
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.edgecolor": "#9aa1ab",
-    "axes.labelcolor": "#4b5563",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e8eaee",
-    "xtick.color": "#6b7280",
-    "ytick.color": "#6b7280",
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
-}
-
-Plot = dict[str, str]
+POINTS = 100  # of a curve; of a cloud three times as many
+DATA = "plots.json"  # what the files show, for the report
+BARS = 40  # of residuals
+SCORES = 20  # bars of the distribution of the scores
 Bins = Sequence[Bin]
 
 
 def classification(
-    folder: Path, truth: np.ndarray, prediction: np.ndarray, labels: Sequence[str], bins: Bins
+    folder: Path,
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    labels: Sequence[str],
+    bins: Bins,
+    least: int = 1,
 ) -> list[Plot]:
-    """Write roc, precision_recall and calibration .svg; returns file, title and text of each."""
-    names = {at: _plain(label) for at, label in enumerate(labels)}
-    often = np.argsort(-np.bincount(truth, minlength=len(labels)), kind="stable")
-    shown = [1] if len(labels) == 2 else sorted(often[: len(COLORS)].tolist())
-    curves = [(names[at], *_curve(truth == at, prediction[:, at])) for at in shown]
-    with _axes(folder / "roc.svg", "false positive rate", "true positive rate") as axes:
-        axes.plot([0, 1], [0, 1], color="#c3c8d0", linestyle="--", linewidth=1)
-        _lines(axes, [(name, false, true) for name, true, false, _ in curves])
-    with _axes(folder / "precision_recall.svg", "recall", "precision") as axes:
-        _lines(axes, [(name, true[1:], precision[1:]) for name, true, _, precision in curves])
-    share = "predicted probability" if len(labels) == 2 else "probability of the predicted class"
-    with _axes(folder / "calibration.svg", share, "share that came true") as axes:
-        axes.plot([0, 1], [0, 1], color="#c3c8d0", linestyle="--", linewidth=1)
-        seen = [(b["predicted"], b["observed"]) for b in bins if b["predicted"] is not None]
-        points = np.array(seen, dtype=np.float64).reshape(-1, 2).T
-        axes.plot(*points, color=COLORS[0], marker="o", markersize=4)
-    which = f"positive class {labels[1]}" if len(labels) == 2 else "each class against the rest"
-    if len(shown) < len(labels) and len(labels) > 2:
-        which += f", the {len(shown)} most frequent of {len(labels)}"
-    return [
-        {"file": "roc.svg", "title": "ROC curve", "text": which},
-        {"file": "precision_recall.svg", "title": "Precision and recall", "text": which},
-        {"file": "calibration.svg", "title": "Calibration", "text": "on the line = as predicted"},
+    """Write roc, precision_recall, calibration .svg, for two classes scores and gain .svg too."""
+    counts = np.bincount(truth, minlength=len(labels))
+    often = np.argsort(-counts, kind="stable")
+    wanted = [1] if len(labels) == 2 else sorted(often[: len(LIGHT)].tolist())
+    shown = [at for at in wanted if min(counts[at], len(truth) - counts[at]) >= max(least, 1)]
+    curves = [_curve(truth == at, prediction[:, at], least) for at in shown]
+    named = [{"name": labels[at]} if len(labels) > 2 else {} for at in shown]
+    one = labels[1] if len(labels) == 2 else ""
+    which = f"positive class {one}" if one else "each class against the rest"
+    if len(shown) < len(labels) and not one:
+        which += f", {len(shown)} of {len(labels)} classes"
+    which = which if shown else f"a class has {small.few(least)} rows: no curve"
+    unit = {"xlim": [-0.02, 1.02], "ylim": [-0.02, 1.02]}
+
+    def plot(file: str, title: str, text: str, x: str, y: str, marks: list[Mark]) -> Plot:
+        return {"file": file, "title": title, "text": text, "x": x, "y": y, "marks": marks} | unit
+
+    diagonal: Mark = {"kind": "dash", "x": [0, 1], "y": [0, 1]}
+
+    def lines(x: str, y: str) -> list[Mark]:
+        return [
+            {"kind": "line", "color": at, "x": _round(curve[x]), "y": _round(curve[y])} | name
+            for at, (curve, name) in enumerate(zip(curves, named, strict=True))
+        ]
+
+    found = [
+        plot(
+            "roc.svg", "ROC curve", which, "false positive rate", "true positive rate",
+            [diagonal, *lines("false", "true")],
+        ),
+        plot(
+            "precision_recall.svg", "Precision and recall", which, "recall", "precision",
+            lines("true", "precision"),
+        ),
+        plot(*_calibration(bins, bool(one)), [diagonal, *_reliable(bins)]),
+    ]  # fmt: skip
+    if one:
+        gain = [diagonal, *lines("flagged", "true")]
+        text = "the dashed line: rows taken by chance"
+        found.append(_scores(truth, prediction[:, 1], labels, least))
+        x, y = "share of the rows, highest score first", f"share of all {chart.plain(one)} found"
+        found.append(plot("gain.svg", "Gain", text, x, y, gain))
+    tables = {
+        "thresholds": rates.thresholds(truth == 1, prediction[:, 1], least) if one else [],
+        "classes": [] if one else rates.classes(truth, prediction.argmax(axis=1), labels, least),
+    }
+    return write(folder, found, tables)
+
+
+def _calibration(bins: Bins, binary: bool) -> tuple[str, str, str, str, str]:
+    x = "predicted probability" if binary else "probability of the predicted class"
+    most = max((b["rows"] for b in bins if isinstance(b["rows"], int)), default=0)
+    text = f"on the line = as predicted; bars: rows, the highest {most:,}"
+    return "calibration.svg", "Calibration", text, x, "share that came true"
+
+
+def _reliable(bins: Bins) -> list[Mark]:
+    """Share that came true with its 95 % interval (Wilson 1927), over bars of the rows."""
+    seen = [(b, n) for b in bins if isinstance(n := b["rows"], int) and b["observed"] is not None]
+    most = max((n for _, n in seen), default=1)
+    bars: list[Mark] = [
+        {"kind": "stairs", "color": 7, "x": [b["low"], b["high"]], "y": [0.25 * n / most]}
+        for b, n in seen
     ]
+    ends = [wilson(b["observed"] or 0.0, n) for b, n in seen]
+    points: Mark = {"kind": "dots", "x": [b["predicted"] for b, _ in seen]}
+    points |= {"y": [b["observed"] for b, _ in seen]}
+    return [*bars, points | {"low": [low for low, _ in ends], "high": [high for _, high in ends]}]
+
+
+def wilson(share: float, rows: int, z: float = 1.96) -> tuple[float, float]:
+    """95 % interval of a share of so many rows (Wilson, JASA 22, 1927)."""
+    middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
+    reach = z * math.sqrt(share * (1 - share) / rows + (z / (2 * rows)) ** 2) / (1 + z * z / rows)
+    return max(0.0, middle - reach), min(1.0, middle + reach)
+
+
+def _scores(truth: np.ndarray, score: np.ndarray, labels: Sequence[str], least: int) -> Plot:
+    edges = np.linspace(0, 1, SCORES + 1)
+    at = np.minimum((score * SCORES).astype(int), SCORES - 1)
+    marks: list[Mark] = []
+    for label, color in ((0, 0), (1, 1)):
+        rows = np.bincount(at[truth == label], minlength=SCORES).tolist()
+        shown = small.counts(rows, least)
+        heights = [n / max(sum(rows), 1) if isinstance(n, int) else None for n in shown]
+        marks.append({"kind": "stairs", "x": _round(edges), "y": _round(heights)})
+        marks[-1] |= {"name": labels[label], "color": color}
+    text = "share of each class by its score"
+    text += f"; bars of {small.few(least)} rows are not drawn" if least > 1 else ""
+    return {
+        "file": "scores.svg",
+        "title": "Scores by class",
+        "text": text,
+        "x": f"probability of {chart.plain(labels[1])}",
+        "y": "share of the class",
+        "marks": marks,
+        "xlim": [0, 1],
+    }
 
 
 def regression(folder: Path, truth: np.ndarray, prediction: np.ndarray, least: int) -> list[Plot]:
-    """Write predicted.svg and residuals.svg; returns file, title, text of each.
+    """Write predicted.svg, residuals.svg and error.svg.
 
-    A point stands for `least` rows or more, and a bar of fewer is not drawn.
+    Residuals beyond their percentiles 1 and 99 are left out of the bars: single rows have them.
     """
-    parts = min(POINTS, max(1, len(truth) // max(least, 1)))
-    rows = np.array_split(np.argsort(prediction, kind="stable"), parts)
+    parts = min(3 * POINTS, max(1, len(truth) // max(least, 1)))
+    order = np.argsort(prediction, kind="stable")
+    rows = np.array_split(order, parts)
     predicted, true = (np.array([v[at].mean() for at in rows]) for v in (prediction, truth))
     ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
-    counts, edges = np.histogram(truth - prediction, bins=40)
-    counts[counts < least] = 0
-    drawn = np.flatnonzero(counts)
-    low, high = (drawn[0], drawn[-1] + 1) if len(drawn) else (0, 0)
-    with _axes(folder / "predicted.svg", "predicted", "true value", unit=False) as axes:
-        axes.plot(ends, ends, color="#c3c8d0", linestyle="--", linewidth=1)
-        axes.scatter(predicted, true, s=9, alpha=0.5, color=COLORS[0], linewidths=0)
-    with _axes(folder / "residuals.svg", "true value - predicted", "rows", unit=False) as axes:
-        axes.stairs(counts[low:high], edges[low : high + 1], fill=True, color=COLORS[0], alpha=0.8)
-        axes.axvline(0, color="#4b5563", linewidth=1)
+    residual = truth - prediction
     count = "every row" if parts == len(truth) else f"means of {len(truth) // parts:,} rows each"
     some = f"bars of {small.few(least)} rows are not drawn" if least > 1 else "every row"
-    return [
-        {"file": "predicted.svg", "title": "Predicted and true", "text": count},
-        {"file": "residuals.svg", "title": "Residuals", "text": some},
+    cloud: list[Mark] = [
+        {"kind": "dash", "x": ends, "y": ends},
+        {"kind": "dots", "x": _round(predicted), "y": _round(true)},
     ]
-
-
-@contextmanager
-def _axes(path: Path, x: str, y: str, unit: bool = True) -> Iterator[Axes]:
-    """Axes to draw on, written to `path` at the end; with `unit` both run from 0 to 1."""
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's fonts may have it
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
-        figure = Figure(figsize=(4.4, 3.7), layout="constrained")
-        axes = figure.add_subplot(xlabel=x, ylabel=y)
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-        if unit:
-            axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        yield axes
-        metadata = {"Date": None, "Creator": None}
-        figure.savefig(path, format="svg", metadata=metadata, transparent=True)
-
-
-def _lines(axes: Axes, curves: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> None:
-    drawn = [
-        axes.plot(x, y, color=color, linewidth=1.6)[0]
-        for (_, x, y), color in zip(curves, COLORS, strict=False)
+    left = bars(residual, least)
+    found: list[Plot] = [
+        {"file": "predicted.svg", "title": "Predicted and true", "text": count}
+        | {"x": "predicted", "y": "true value", "marks": cloud},
+        {"file": "residuals.svg", "title": "Residuals", "text": some}
+        | {"x": "true value - predicted", "y": "rows", "marks": [left]},
+        _error(residual, prediction, order, least),
     ]
-    if len(drawn) > 1:
-        axes.legend(drawn, [name for name, _, _ in curves])
+    return write(folder, found, {"thresholds": [], "classes": []})
 
 
-def _curve(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """True positive rate, false positive rate and precision at up to POINTS thresholds."""
+def bars(values: np.ndarray, least: int) -> Mark:
+    """Rows of up to 40 equal parts of the range; what lies beyond the percentiles 1 and 99 is not
+    shown, nor is a bar of fewer than `least` rows.
+    """
+    low, high = np.quantile(values, [0.01, 0.99]).tolist()
+    edges = np.unique(np.linspace(low, high, BARS + 1))
+    counts = np.histogram(values, bins=edges)[0].tolist() if len(edges) > 1 else []
+    shown = [n if n >= max(least, 1) else None for n in counts]
+    return {"kind": "stairs", "x": _round(edges), "y": shown}
+
+
+def _error(residual: np.ndarray, predicted: np.ndarray, order: np.ndarray, least: int) -> Plot:
+    """Mean error of tenths of the rows by their prediction, with its 95 % interval."""
+    rows = np.array_split(order, max(1, min(10, len(order) // max(least, 2))))
+    size = [np.abs(residual[at]) for at in rows]
+    mean = np.array([each.mean() for each in size])
+    reach = np.array([1.96 * each.std() / math.sqrt(len(each)) for each in size])
+    points: Mark = {"kind": "dots", "x": _round([predicted[at].mean() for at in rows])}
+    points |= {"y": _round(mean), "low": _round(np.maximum(mean - reach, 0))}
+    text = f"mean absolute error of {len(rows)} equal parts of the rows, 95 % interval"
+    return {"file": "error.svg", "title": "Error over the range", "text": text} | {
+        "x": "predicted",
+        "y": "mean absolute error",
+        "marks": [points | {"high": _round(mean + reach)}],
+    }
+
+
+def write(folder: Path, found: list[Plot], tables: dict[str, rates.Table]) -> list[Plot]:
+    """Write each plot as SVG, and all of them with the `tables` as JSON."""
+    for plot in found:
+        write_text(folder / plot["file"], chart.svg(plot, alone=True))
+    content = json.dumps({"plots": found} | tables, ensure_ascii=False, allow_nan=False)
+    write_text(folder / DATA, content + "\n")
+    return found
+
+
+def _round(values: np.ndarray | Sequence[float | None]) -> list[float | None]:
+    """Five digits: what a picture can show, on every machine."""
+    return [None if v is None else float(f"{v:.5g}") for v in values]
+
+
+def _curve(positive: np.ndarray, score: np.ndarray, least: int) -> dict[str, np.ndarray]:
+    """Rates at up to POINTS thresholds, `least` rows or more between two of them."""
     order = np.argsort(-score, kind="stable")
     last = np.flatnonzero(np.diff(score[order], append=np.nan))  # the last row of each tie
-    hits = np.concatenate([[0], np.cumsum(positive[order])[last]])
-    rows = np.concatenate([[0], last + 1])
-    thinned = np.unique(np.linspace(0, len(rows) - 1, POINTS).astype(int))
-    hits, rows = hits[thinned], rows[thinned]
-    misses = rows - hits
-    return hits / max(hits[-1], 1), misses / max(misses[-1], 1), hits / np.maximum(rows, 1)
-
-
-def _plain(label: str) -> str:
-    """At most 24 characters that XML may hold."""
-    text = "".join(letter if letter.isprintable() else " " for letter in label)
-    return text if len(text) <= 24 else text[:23] + "…"
+    step = max(least, 1, len(score) / POINTS)
+    ends, kept = 0, []
+    for at in last.tolist():
+        if at + 1 - ends >= step and len(score) - at - 1 >= least:
+            ends = at + 1
+            kept.append(ends)
+    rows = np.array([*kept, len(score)] if kept[-1:] != [len(score)] else kept)
+    hits = np.cumsum(positive[order])[rows - 1]
+    true, false = hits / max(hits[-1], 1), (rows - hits) / max((rows - hits)[-1], 1)
+    start, precision = np.zeros(1), hits / rows
+    return {
+        "true": np.concatenate([start, true]),
+        "false": np.concatenate([start, false]),
+        "precision": np.concatenate([precision[:1], precision]),
+        "flagged": np.concatenate([start, rows / len(score)]),
+    }

@@ -14,10 +14,11 @@ def card(facts: Facts) -> str:
     found = facts.evaluation
     parts = [
         f"# {markdown(facts.project)}: model {found['model'][:16]}",
+        markdown(facts.sentence),
         markdown(facts.about),
         *(f"> {markdown(text)}" for text in facts.warnings),
-        f"**{found['headline']} {facts.value}**, {', '.join(map(markdown, facts.value_notes))}, on "
-        f"{found['rows']:,} hold-out rows.",
+        f"**{markdown(facts.headline)} {facts.value}**, "
+        f"{', '.join(map(markdown, facts.value_notes))}, on {found['rows']:,} hold-out rows.",
         f"**Verdict: {facts.verdict}** {markdown(' '.join(facts.verdict_notes))}.",
         *_section("Metrics", [facts.metrics]),
         *_section("Gates", [facts.gates]),

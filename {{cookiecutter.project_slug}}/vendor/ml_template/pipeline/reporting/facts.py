@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...model.shapes import Evaluation, Verdict
+from ...model.shapes import Estimate, Evaluation, Verdict
+from ...outside.numbers import Json, interval, number, shown, title
 from ...settings.config import Config
 from ...storage.places import STARTER
 from ...tables import small
-from . import tables
-from .tables import Json, Table, number
+from . import contents, tables
+from .sentence import sentence
+from .tables import Table
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,15 @@ class Facts:
     evaluation: Evaluation
     project: str
     about: str
+    sentence: str
     warnings: Sequence[str]
     verdict: str  # passed, refused or not judged
     verdict_notes: Sequence[str]
+    headline: str
     value: str
     value_notes: Sequence[str]
     rows_notes: Sequence[str]
+    compared: Table
     gates: Table
     metrics: Table
     slices: Table
@@ -34,6 +39,8 @@ class Facts:
     profile: Table
     lineage: Table
     features: Table
+    parameters: Table
+    search: Table
     method: str
 
 
@@ -44,41 +51,52 @@ def gather(
     verdict: Verdict | None,
     identity: Json,
     data: Json,
+    champion: tuple[str, Estimate] | None = None,
+    search: Json | None = None,
 ) -> Facts:
     """Facts of the evaluated model; `verdict` is the one on this model, or None.
 
-    `identity` is that of model.json, `data` the profile of the training rows by column.
+    `identity` is that of model.json, `data` the profile of the training rows by column,
+    `champion` the name and headline of the one it was judged by, `search` reports/search.json.
     """
-    best = evaluation["metrics"][evaluation["headline"]]
+    name = evaluation["headline"]
+    best = shown(name, evaluation["metrics"][name])
+    value, ends = interval(best)
+    naive = shown(name, dict.fromkeys(("value", "low", "high"), evaluation["baseline"][name]))
     state, notes = _verdict(verdict)
     return Facts(
         evaluation=evaluation,
         project=project,
         about=_about(config, identity),
+        sentence=sentence(config, evaluation),
         warnings=_warnings(evaluation, verdict),
         verdict=state,
         verdict_notes=notes,
-        value=number(best["value"]),
+        headline=title(name),
+        value=value,
         value_notes=[
-            f"95 % interval {number(best['low'])} to {number(best['high'])}",
-            f"naive baseline {number(evaluation['baseline'][evaluation['headline']])}",
+            f"95 % interval {ends}",
+            f"naive baseline {number(naive['value'], best['high'] - best['low'])}",
         ],
         rows_notes=[
             *_held_out(config, evaluation),
             _classes(evaluation["classes"]),
         ],
+        compared=tables.headline(evaluation, champion),
         gates=tables.gates(verdict),
         metrics=tables.metrics(evaluation),
         slices=tables.slices(evaluation),
         fairness=tables.fairness(evaluation["fairness"]),
         importance=tables.importance(evaluation),
-        profile=tables.profile(config, data),
-        lineage=tables.lineage(evaluation, verdict, identity),
-        features=tables.features(config),
+        profile=contents.profile(config, data),
+        lineage=contents.lineage(evaluation, verdict, identity),
+        features=contents.features(config),
+        parameters=contents.parameters(identity),
+        search=contents.search(search),
         method=(
             f"Intervals: percentile bootstrap over the hold-out rows, {evaluation['replicates']:,} "
             f"resamples, seed {evaluation['seed']}. Names of metrics are those of scikit-learn's "
-            f"scorers: higher is better, errors are negative. Class predictions take the most "
+            f"scorers; errors are shown without their sign. Class predictions take the most "
             f"probable class."
         ),
     )
@@ -93,7 +111,7 @@ def _held_out(config: Config, evaluation: Evaluation) -> Iterator[str]:
     if split.group:
         yield f"nor any other row of the same {split.group}"
     if split.repeats == "apart":
-        again = tables.number(small.count(data["repeated"], config.report.min_cell))
+        again = number(small.count(data["repeated"], config.report.min_cell))
         yield f"but equal ones were: {again} of {data['rows']:,} rows repeat another"
     if data.get("neither"):
         yield f"{data['neither']:,} rows are on neither side"
@@ -101,7 +119,7 @@ def _held_out(config: Config, evaluation: Evaluation) -> Iterator[str]:
 
 def _classes(counts: Mapping[str, int | str]) -> str:
     if len(counts) <= 4:
-        return ", ".join(f"{label} {tables.number(count)}" for label, count in counts.items())
+        return ", ".join(f"{label} {number(count)}" for label, count in counts.items())
     known = [count for count in counts.values() if isinstance(count, int)]
     if len(known) < len(counts):
         return f"{len(counts)} classes, some of too few rows to be shown"

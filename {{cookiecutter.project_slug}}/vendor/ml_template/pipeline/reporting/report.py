@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import tomllib
-from base64 import b64encode
 from pathlib import Path
+from typing import Any
 
 from ...model.artifact import PROFILE
-from ...model.shapes import Evaluation, Verdict
+from ...model.shapes import Estimate, Evaluation, Verdict
 from ...outside import html
+from ...outside.numbers import number
+from ...registry import champion
 from ...settings.config import InputError, load_config
 from ...storage.files import read_json, write_text
 from ...storage.places import CANDIDATE, EVALUATION, REPORT, REPORTS, VERDICT
+from ..evaluation import chart, plots, response
+from . import rivals, tables
 from .card import card
 from .facts import Facts, gather
-from .tables import number
 
+SEARCH = REPORTS / "search.json"
 MODEL = CANDIDATE / "model.json"
 STYLES = {"passed": "passed", "refused": "refused", "warning": "warned", "not judged": "warned"}
 
@@ -24,17 +28,31 @@ def run() -> None:
     """Write both files; needs an evaluation, says so where there is no verdict on it yet."""
     facts = read_facts()
     write_text(REPORTS / "model_card.md", card(facts))
-    write_text(REPORT, page(facts))
+    verdict = _verdict(facts.evaluation["model"])
+    write_text(REPORT, page(facts, rivals.read(load_config(), verdict)))
     print(f"report: model {facts.evaluation['model'][:16]}, {facts.verdict} -> {REPORT}")
 
 
-def page(facts: Facts) -> str:
+def page(facts: Facts, rival: rivals.Rivals | None = None) -> str:
     """The report as one HTML page, with the plots in it."""
-    files = [plot["file"] for plot in facts.evaluation["plots"]]
-    pictures = {name: b64encode((REPORTS / "plots" / name).read_bytes()).decode() for name in files}
-    values = {"facts": facts, "pictures": pictures, "styles": STYLES, "number": number}
+    found = read_json(REPORTS / "plots" / plots.DATA, "run `make evaluate`")
+    responses = read_json(REPORTS / "plots" / response.DATA, "run `make evaluate`")
+    values = {
+        "facts": facts,
+        "plots": _drawn(found["plots"]),
+        "responses": _drawn(responses),
+        "thresholds": tables.thresholds(found["thresholds"]),
+        "classes": tables.classes(found["classes"]),
+        "rival": rival and rival._replace(plots=_drawn(rival.plots)),
+        "styles": STYLES,
+        "number": number,
+    }
     title = f"{facts.project}: model {facts.evaluation['model'][:16]}"
     return html.page("pipeline/reporting/report.html", title=title, **values)
+
+
+def _drawn(found: Any) -> list[dict[str, Any]]:
+    return [plot | {"svg": html.drawn(chart.svg(plot))} for plot in found]
 
 
 def read_facts() -> Facts:
@@ -48,14 +66,29 @@ def read_facts() -> Facts:
         )
     profile = read_json(CANDIDATE / PROFILE, "run `make train`")
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
+    verdict = _verdict(evaluation["model"])
     return gather(
         project,
         load_config(),
         evaluation,
-        _verdict(evaluation["model"]),
+        verdict,
         manifest["identity"],
         profile["columns"],
+        _champion(verdict, evaluation["headline"]),
+        read_json(SEARCH, "run `make search`") if SEARCH.exists() else None,
     )
+
+
+def _champion(verdict: Verdict | None, headline: str) -> tuple[str, Estimate] | None:
+    """Name and headline of the champion that the candidate was judged by, where they are kept."""
+    rival = verdict.get("rival") if verdict else None
+    record = champion.read(champion.CHAMPION)
+    if not rival or not record or rival["champion"] != record["digest"]:
+        return None
+    if rival["state"] not in ("paired", "apart"):
+        return None
+    found = champion.verdict(record)["metrics"].get(headline)
+    return (f"champion {record['digest'][:16]}", found) if found else None
 
 
 def _verdict(model: str) -> Verdict | None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from ...model.shapes import Evaluation, Fairness, Verdict
-from ...settings.config import Config
-from ...tables import small
-
-Json = Mapping[str, Any]
+from ...model.shapes import Estimate, Evaluation, Fairness, Verdict
+from ...outside.numbers import Json, error, interval, number, shown, title
+from .remedies import remedy
 
 
 class Strip(NamedTuple):
@@ -34,50 +31,98 @@ class Table(NamedTuple):
     numbers: frozenset[str] = frozenset()
 
 
-def number(value: float | str | None) -> str:
-    """Three decimals; whole above 1,000; a dash for None; a count that is not shown as it is."""
-    if value is None:
-        return "–"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int) or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    if value == 0:
-        return "0.000"  # never -0.000
-    return f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.1e}"
-
-
 def gates(verdict: Verdict | None) -> Table:
-    head = ["gate", "value", "limit", "verdict", "reason"]
+    head = ["gate", "verdict", "value", "limit", "reason", "what to do"]
     if verdict is None:
         return Table("Gates", "There is no verdict on this model yet: run make gate.", head, [])
     order = {"refused": 0, "warning": 1}
     rows = [
         [
             check["gate"],
+            check["verdict"],
             "" if check["value"] is None else number(check["value"]),
             check["limit"] or "",
-            check["verdict"],
             check["reason"] or "",
+            remedy(check["gate"], check["verdict"]),
         ]
         for check in sorted(verdict["checks"], key=lambda check: order.get(check["verdict"], 2))
     ]
     return Table("Gates", "", head, rows, frozenset({"value", "limit"}))
 
 
+def headline(evaluation: Evaluation, champion: tuple[str, Estimate] | None) -> Table:
+    """The headline of the model, of the champion (name, estimate) and of the naive model."""
+    name = evaluation["headline"]
+    entries: list[tuple[str, Json]] = [("this model", evaluation["metrics"][name])]
+    if champion:
+        entries.append(champion)
+    naive = evaluation["baseline"].get(name)
+    if naive is not None:
+        entries.append(("naive model", {"value": naive, "low": naive, "high": naive}))
+    each = [shown(name, entry) for _, entry in entries]
+    drawn = _interval_rows(each, each[-1]["value"])
+    rows = [[whose, *cells] for (whose, _), cells in zip(entries, drawn, strict=True)]
+    if naive is not None:
+        rows[-1][1:3] = [number(each[-1]["value"], _width(each[0])), ""]
+    better = "less is better" if error(name, entries[0][1]["value"]) else "more is better"
+    head = ["", title(name), "95 % interval", ""]
+    note = f"{title(name)}, {better}."
+    return Table("Headline", note, ["model", *head[1:]], rows, frozenset(head[1:3]))
+
+
+def _width(entry: Json) -> float | None:
+    return None if entry["low"] is None or entry["high"] is None else entry["high"] - entry["low"]
+
+
 def metrics(evaluation: Evaluation) -> Table:
-    rows = [
-        [
-            name,
-            number(found["value"]),
-            f"{number(found['low'])} to {number(found['high'])}",
-            number(evaluation["baseline"][name]),
-        ]
-        for name, found in evaluation["metrics"].items()
-    ]
+    rows, turned = [], False
+    for name, entry in evaluation["metrics"].items():
+        found, naive = shown(name, entry), evaluation["baseline"][name]
+        is_error = error(name, entry["value"], entry["high"])
+        turned |= is_error
+        if is_error and naive is not None:
+            naive = abs(naive)
+        rows.append(
+            [title(name) if is_error else name, *interval(found), number(naive, _width(found))]
+        )
     note = "The naive baseline answers every row with what was usual in the training rows."
+    if turned:
+        note += " Errors: less is better; metrics.json and gates.yaml name them neg_...."
     head = ["metric", "value", "95 % interval", "naive baseline"]
     return Table("Metrics", note, head, rows, frozenset(head[1:]))
+
+
+def thresholds(lines: Sequence[Json]) -> Table:
+    """Precision, recall and share flagged at several thresholds."""
+    rows = [
+        [
+            f"{line['threshold']:.1f}",
+            *(_percent(line[key]) for key in ("flagged", "precision", "recall")),
+            f"{line['lift']:.2f}",
+        ]
+        for line in lines
+    ]
+    head = ["threshold", "rows flagged", "precision", "recall", "lift"]
+    note = (
+        "What counts as positive from each probability on; the service answers with 0.5. "
+        "Precision: share of the flagged rows that are positive. Recall: share of the positive "
+        "rows that are flagged. Lift: how many times more often positive than a row by chance."
+    )
+    return Table("Thresholds", note if rows else "", head, rows, frozenset(head))
+
+
+def classes(lines: Sequence[Json]) -> Table:
+    """Precision and recall of each class."""
+    rows = [
+        [line["class"], number(line["rows"]), _percent(line["precision"]), _percent(line["recall"])]
+        for line in lines
+    ]
+    head = ["class", "rows", "precision", "recall"]
+    return Table("Classes", "", head, rows, frozenset(head[1:]))
+
+
+def _percent(value: float | None) -> str:
+    return number(value) if value is None else f"{value:.1%}"
 
 
 def _interval_rows(entries: Sequence[Json], mark: float) -> list[list[str | Strip]]:
@@ -87,8 +132,8 @@ def _interval_rows(entries: Sequence[Json], mark: float) -> list[list[str | Stri
     start, end = min(known), max(known)
     return [
         [
-            number(entry["value"]),
-            entry.get("reason") or f"{number(entry['low'])} to {number(entry['high'])}",
+            interval(entry)[0],
+            entry.get("reason") or interval(entry)[1],
             Strip(entry["value"], entry["low"], entry["high"], start, end, mark),
         ]
         for entry in entries
@@ -96,17 +141,20 @@ def _interval_rows(entries: Sequence[Json], mark: float) -> list[list[str | Stri
 
 
 def slices(evaluation: Evaluation) -> Table:
-    entries = evaluation["slices"]
+    entries: Sequence[Json] = evaluation["slices"]
     if not entries:
         return Table("Slices", "No column is cut into slices: name some in slices.", [], [])
     metric = entries[0]["metric"]
-    whole = evaluation["metrics"][metric]["value"]
+    found = shown(metric, evaluation["metrics"][metric])
+    whole, entries = found["value"], [shown(metric, entry) for entry in entries]
     rows = [
         [entry["column"], entry["group"], number(entry["rows"]), *drawn]
         for entry, drawn in zip(entries, _interval_rows(entries, whole), strict=True)
     ]
+    metric = title(metric)
     note = (
-        f"{metric} of each group in the hold-out; the mark is the whole hold-out, {number(whole)}."
+        f"{metric} of each group in the hold-out; the line is the whole hold-out, "
+        f"{interval(found)[0]}."
     )
     head = ["column", "group", "rows", metric, "95 % interval", ""]
     return Table("Slices", note, head, rows, frozenset({"rows", metric, "95 % interval"}))
@@ -122,96 +170,36 @@ def fairness(entries: Sequence[Fairness]) -> list[Table]:
         texts = [f"{name.replace('_', ' ')} {number(gap)}" for name, gap in gaps.items()]
         note = "; ".join([*texts, *([entry["reason"]] if "reason" in entry else [])])
         rates = [key for key in entry["groups"][0] if key != "group"]
-        rows = [[g["group"], *(number(g[key]) for key in rates)] for g in entry["groups"]]
+        drawn = _rates(entry["groups"], rates)
+        rows = [
+            [g["group"], *(number(g[key]) for key in rates), each]
+            for g, each in zip(entry["groups"], drawn, strict=True)
+        ]
         head = [key.replace("_", " ") for key in rates]
-        tables.append(Table(entry["column"], note, ["group", *head], rows, frozenset(head)))
+        tables.append(Table(entry["column"], note, ["group", *head, ""], rows, frozenset(head)))
     return tables
+
+
+def _rates(groups: Sequence[Json], rates: Sequence[str]) -> list[Strip]:
+    """A strip of each group: its selection rate, or its only rate; the line is their mean."""
+    key = "selection_rate" if "selection_rate" in rates else rates[-1]
+    values = [group[key] if isinstance(group[key], float) else None for group in groups]
+    known = [value for value in values if value is not None]
+    mark, end = sum(known) / len(known) if known else 0.0, max([1.0, *known])
+    if "error" in key:
+        end = max(known, default=1.0)
+    return [Strip(value, None, None, 0.0, end, mark) for value in values]
 
 
 def importance(evaluation: Evaluation) -> Table:
     entries = evaluation["importance"]
     drawn = _interval_rows(entries, 0.0)
     rows = [[entry["feature"], *cells] for entry, cells in zip(entries, drawn, strict=True)]
+    name = evaluation["headline"]
+    change = "Rise" if error(name, evaluation["metrics"][name]["value"]) else "Drop"
     note = (
-        f"Drop of {evaluation['headline']} when a column is shuffled (at most 2,000 rows, mean, "
+        f"{change} of {title(name)} when a column is shuffled (at most 2,000 rows, mean, "
         f"lowest and highest of 5 repeats). Columns that say the same share their importance."
     )
-    head = ["column", "drop", "lowest to highest", ""]
+    head = ["column", change.lower(), "lowest to highest", ""]
     return Table("Feature importance", note, head, rows, frozenset(head[1:3]))
-
-
-def profile(config: Config, profile: Json) -> Table:
-    rows = []
-    for name, entry in profile.items():
-        kind = config.columns[name].type
-        least = config.report.min_cell
-        rows.append([name, kind, _missing(entry, least), _values(kind, entry, least)])
-    head = ["column", "type", "missing", "values"]
-    return Table("Data", "The training rows.", head, rows, frozenset({"missing"}))
-
-
-def _missing(entry: Json, least: int) -> str:
-    if isinstance(small.count(entry["missing"] or least, least), str):
-        return f"{small.few(least)} rows"
-    return f"{entry['missing'] / entry['rows']:.1%}"
-
-
-def _values(kind: str, entry: Json, least: int) -> str:
-    if kind == "text":  # may be names of people: their number is enough
-        return f"{entry['distinct']:,} different"
-    if entry["kind"] == "label":
-        top = [(label, n) for label, n in entry["labels"].items() if n >= least][:4]
-        shares = ", ".join(f"{label} {n / entry['rows']:.0%}" for label, n in top)
-        said = f"{entry['distinct']:,} different{': ' if top else ''}{shares}"
-        return said if entry["labels"] else "no value"
-    if not entry["edges"]:
-        return "no value"
-    ends = entry["edges"][0], entry["edges"][-1]
-    if entry["kind"] == "datetime":
-        first, last = (datetime.fromtimestamp(end, UTC).date().isoformat() for end in ends)
-        return f"{first} to {last}"
-    if kind == "boolean":
-        return f"{entry['mean']:.1%} true"
-    spread = f"mean {number(entry['mean'])}, sd {number(entry['sd'])}"
-    return f"{number(ends[0])} to {number(ends[1])}, {spread}"
-
-
-def lineage(evaluation: Evaluation, verdict: Verdict | None, identity: Json) -> Table:
-    data = evaluation["data"]
-    threads = f"{identity['threads']} (another number may change the last bits of a model)"
-    form = f"{identity['model']['form']}: {identity['model']['why']}"
-    rows = [
-        ["model", evaluation["model"]],
-        ["git commit", _commit(verdict)],
-        ["data", f"{data['path']}, {data['rows']:,} rows"],
-        ["data sha256", data["sha256"]],
-        *([f"{key} sha256", identity[key]] for key in ("config", "schema", "code", "lock")),
-        ["seed", str(identity["seed"])],
-        ["threads", threads],
-        ["kept form", form],
-        ["versions", ", ".join(f"{name} {v}" for name, v in identity["versions"].items())],
-    ]
-    return Table("Lineage", "", ["what", "which"], rows)
-
-
-def _commit(verdict: Verdict | None) -> str:
-    if verdict is None:
-        return "not known: run make gate"
-    lineage = verdict["lineage"]
-    if lineage["commit"] is None:
-        return f"none: {lineage['reason']}"
-    changed = lineage["uncommitted"]
-    return f"{lineage['commit']}{', with uncommitted changes' if changed else ''}"
-
-
-def features(config: Config) -> Table:
-    rows = [
-        [name, column.type, "feature" if column.feature else "read, not a feature"]
-        for name, column in config.columns.items()
-    ]
-    rows += [[name, "", f"left out: {reason}"] for name, reason in config.left_out.items()]
-    for row in rows:
-        made = config.features[row[0]].parts if row[0] in config.features else ()
-        row[2] += f", and its {', '.join(made)}" if made else ""
-        row[2] += ", sensitive" if row[0] in config.sensitive else ""
-    return Table("Columns", "", ["column", "type", "use"], rows)

@@ -1,0 +1,73 @@
+"""What a model predicts and how good it is, in one sentence for people who build none."""
+
+from __future__ import annotations
+
+from ...model.shapes import Evaluation
+from ...outside.numbers import error, number, shown, title
+from ...settings.config import Config
+
+
+def sentence(config: Config, evaluation: Evaluation) -> str:
+    """Its headline metric next to the naive model's, in words."""
+    name = evaluation["headline"]
+    found = evaluation["metrics"][name]
+    value, naive = found["value"], evaluation["baseline"].get(name)
+    known = _WORDS.get(name)
+    if known and value > 0:
+        said = known(config, value, naive)
+    else:
+        kind = "error" if error(name, value) else "value"
+        width = found["high"] - found["low"]
+        figure = number(shown(name, found)["value"], width)
+        said = f"its {title(name)} is {figure}"
+        if naive is not None:
+            least = number(abs(naive) if kind == "error" else naive, width)
+            better = "less" if kind == "error" else "more"
+            said += f", that of the naive model {least} ({better} is better)"
+    return f"Predicts {_what(config)}: {said}.{_unit(config, evaluation)}"
+
+
+def _what(config: Config) -> str:
+    data = config.data
+    return {
+        "binary": f"whether {data.target} is {data.positive}",
+        "multiclass": f"which of {len(data.labels)} classes {data.target} is",
+        "regression": f"the value of {data.target}",
+    }[data.task]
+
+
+def _auc(config: Config, value: float, naive: float | None) -> str:
+    if config.data.task == "multiclass":
+        return (
+            f"of a row of a class and a row of another it knows in {100 * value:.0f} of 100 cases "
+            f"which is which; a guess does in 50"
+        )
+    return (
+        f"of two rows, one with {config.data.positive} and one without, it gives the right one the "
+        f"higher probability in {100 * value:.0f} of 100 cases; a guess does in 50"
+    )
+
+
+def _share(config: Config, value: float, naive: float | None) -> str:
+    least = "" if naive is None else f"; always the usual answer is right in {100 * naive:.0f}"
+    return f"it is right in {100 * value:.0f} of 100 rows{least}"
+
+
+def _explained(config: Config, value: float, naive: float | None) -> str:
+    return f"it explains {100 * value:.0f} % of what makes rows differ; the mean explains none"
+
+
+_WORDS = {"roc_auc": _auc, "roc_auc_ovr": _auc, "accuracy": _share, "r2": _explained}
+
+
+def _unit(config: Config, evaluation: Evaluation) -> str:
+    """The usual error of a regression, in the unit of its target."""
+    name = "neg_mean_absolute_error"
+    if config.data.task != "regression" or name not in evaluation["metrics"]:
+        return ""
+    found = evaluation["metrics"][name]
+    width = found["high"] - found["low"]
+    naive = evaluation["baseline"].get(name)
+    least = "" if naive is None else f" (the mean alone: {number(abs(naive), width)})"
+    off = number(abs(found["value"]), width)
+    return f" It is off by {off} on average{least}, in the unit of {config.data.target}."
