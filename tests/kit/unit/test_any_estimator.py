@@ -166,7 +166,7 @@ def test_a_model_nobody_vouches_for_is_not_loaded_with_types_only_it_trusts(
     spec = {"file": "model.skops", "trusted": ["a.B"]}
     found: Any = {"digest": "d", "identity": {"model": spec}}
     monkeypatch.setattr(manifest, "read", lambda folder, expected: (found, {}))
-    with pytest.raises(InputError, match="holds a.B, which model.trusted .* does not name"):
+    with pytest.raises(InputError, match=r"holds a\.B, which model.trusted .* does not name"):
         artifact.load(Path("models/candidate"))
     with pytest.raises(InputError, match="is no model of this code"):  # it was parsed
         artifact.load(Path("models/candidate"), "d")

@@ -14,7 +14,7 @@ from ...settings.config import Clock, Column
 from ...tables import table
 from ...tables.arrow import UnfitError, is_moment, is_number, moments
 from ..data import wording
-from . import amounts, groups, times
+from . import amounts, groups, kinds, times
 from .categories import ENOUGH, LISTED, NEARLY_ALL, again, category, group
 from .found import Found
 from .source import Source
@@ -174,7 +174,7 @@ def _times(texts: Texts) -> Found | None:
     fits = times.time_format(texts.values)
     if fits is None:
         reason = times.mixed(texts)
-        return Found(reason=reason) if reason else None
+        return Found(reason=kinds.named(texts.values) or reason) if reason else None
     format, note = fits
     clock: Clock = "written" if times.zoned(texts.values, format) else "utc"
     read = [table.parse_datetime(value, format, clock) for value in texts.values]
