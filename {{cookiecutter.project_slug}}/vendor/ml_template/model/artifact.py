@@ -121,9 +121,9 @@ def load(folder: Path, expected: str | None = None) -> Model:
     """
     found, content = manifest.read(folder, expected)
     identity = found["identity"]
-    if expected is None:
-        trust.agreed(folder, identity["model"].get("trusted", ()))
     try:
+        if expected is None:
+            trust.agreed(folder, identity["model"].get("trusted", ()))
         encoder = Encoder(**json.loads(content[ENCODER]))
         score = forms.scorer(identity["model"], content[identity["model"]["file"]])
         model = Model(found, encoder, score, json.loads(content.get(PROFILE, b"{}")))
