@@ -306,6 +306,25 @@ LEFT_OUT: dict[Key, str] = {
         "run `make gate register`",
     ): "needs a remote to fetch the folder from",
     ("pipeline/judgement/evidence.py", "run `make run`"): READ_BEFORE,
+    (
+        "pipeline/judgement/checks.py",
+        "to compare with it, undo that and run `make run`",
+    ): "beside a passed candidate: what could be undone, if one likes",
+    (
+        "pipeline/reporting/remedies.py",
+        "run `make run` once the code is as it shall be",
+    ): "in the report, beside a refusal of the gate, which stands in the other table",
+    (
+        "pipeline/reporting/remedies.py",
+        "run `make run`: report and model are not of one run",
+    ): "in the report, beside a refusal of the gate, which stands in the other table",
+    ("pipeline/reporting/report.py", "run `make search`"): "needs a search: minutes",
+    ("registry/entries.py", "run `make evaluate`"): "not seen: the gate has just read the file",
+    ("registry/reproduce.py", "run `make clean run`"): "needs a database: tests/test_database.py",
+    (
+        "registry/tracking.py",
+        "{} is missing: nothing was tracked yet: run `make run`",
+    ): "healed, it would serve until it is stopped: kit/unit/test_register.py",
     ("pipeline/training/search.py", "run `make run`"): "as pipeline/training/train.py: minutes",
     ("registry/book.py", "run `make register`"): "not seen: register has just kept the folder",
     ("registry/book.py", "run `make run`"): "not seen: register has just read the folder",
