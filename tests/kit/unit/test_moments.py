@@ -14,7 +14,7 @@ from ml_template.model.encoder import Encoder, Encoding
 from ml_template.model.profile import profile
 from ml_template.operations import drift
 from ml_template.pipeline.data.split import rule
-from ml_template.pipeline.evaluation import importance
+from ml_template.pipeline.evaluation import importance, response
 from ml_template.pipeline.training.encoding import fit
 from ml_template.serving.fields import Fields
 from ml_template.settings.config import Column, Config
@@ -213,6 +213,31 @@ def test_the_part_that_the_model_uses_is_important_by_its_name() -> None:
     found = importance.measure(CONFIG, model, {"when": times}, truth)
     dropped = {entry["feature"]: entry["value"] > 0.1 for entry in found}
     assert dropped == {"when": True, "when: weekday": True, "when: hour": False}
+
+
+@pytest.mark.parametrize("encoding", ["ordinal", "onehot"])
+def test_the_answer_is_drawn_over_the_hours_that_enough_rows_have(encoding: Encoding) -> None:
+    times = np.append(column("2024-01-01T03:00"), visits("2024-01-01", 30))
+    fitted = encoder(times, encoding, parts=("hour", "weekday"))
+    at = fitted.parts["when: hour"]
+
+    def score(matrix: np.ndarray) -> np.ndarray:  # the sine is 0 at noon and positive before
+        return matrix[:, at][:, 0]
+
+    model = Mock(encoder=fitted, score=score, predict=lambda rows: score(fitted.apply(rows)))
+    model.labels = ()
+    asked: list[Any] = [{"feature": "when: hour", "value": 1.0, "low": 1.0, "high": 1.0}]
+    (plot,) = response.curves(CONFIG, model, {"when": times}, asked)
+    (line,) = plot["marks"]
+    hours, counts = np.unique(times.astype("M8[h]").astype(int) % 24, return_counts=True)
+    assert 3 not in line["x"]
+    assert set(line["x"]) <= set(hours[counts >= CONFIG.report.min_cell].tolist())
+    if encoding == "ordinal":  # of a row within that hour
+        assert [*np.floor(line["y"])] == line["x"]
+    else:
+        within = np.sin((np.array(line["x"]) + 0.5) * np.pi / 12)
+        np.testing.assert_allclose(line["y"], within, atol=0.14)
+    assert "time" not in plot
 
 
 def test_weeks_without_most_of_their_days_are_drift() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ...model import artifact
+from ...model import artifact, moments
 from ...model.shapes import Importance
 from ...settings.config import Config
 from ...tables import arrays, table
@@ -17,6 +18,7 @@ DATA = "responses.json"
 COLUMNS = 15
 ROWS = 400
 VALUES = 11  # of a number
+PARTS = 31  # values of a part of a moment, at most
 LABELS = 10  # of a column of labels, the most frequent
 CLASSES = 3  # of several, the most frequent
 INNER = 0.05  # below and above this share of the rows no value is shown
@@ -37,10 +39,15 @@ def curves(
     found = []
     for entry in important[:COLUMNS]:
         name = entry["feature"]
-        values, texts = _values(config, name, test[name])
+        if name in model.encoder.parts:
+            values, means = _of_part(model, inputs, name, max(config.report.min_cell, 1))
+            texts: list[str] = []
+        else:
+            values, texts = _values(config, name, test[name])
+            means = [_mean(model, inputs, name, value) for value in values]
         if len(values) < 2:
             continue
-        answers = np.array([_mean(model, inputs, name, value) for value in values])
+        answers = np.array(means)
         found.append(_plot(config, name, values, texts, answers.reshape(len(values), -1), outputs))
     return found
 
@@ -60,6 +67,28 @@ def _mean(model: artifact.Model, inputs: Columns, name: str, value: Any) -> np.n
     same[:] = value
     mean: np.ndarray = model.predict(inputs | {name: same}).mean(axis=0)
     return mean
+
+
+def _of_part(
+    model: artifact.Model, inputs: Columns, title: str, least: int
+) -> tuple[list[Any], list[np.ndarray]]:
+    """Whole numbers of a part of a moment that `least` rows have, and the mean answer to each."""
+    (column,) = (
+        column
+        for column in model.encoder.state
+        if "part" in column and moments.title(column["name"], column["part"]) == title
+    )
+    numbers = np.floor(moments.numbers(inputs[column["name"]], column["part"]))
+    values, first, counts = np.unique(numbers, return_index=True, return_counts=True)
+    kept = np.flatnonzero((counts >= least) & ~np.isnan(values))
+    kept = kept[:: math.ceil(len(kept) / PARTS) or 1]
+    matrix, at = model.encoder.apply(inputs), model.encoder.parts[title]
+    means = []
+    for row in first[kept]:
+        same = matrix.copy()
+        same[:, at] = matrix[row, at]
+        means.append(model.score(same).mean(axis=0))
+    return values[kept].tolist(), means
 
 
 def _values(config: Config, name: str, values: np.ndarray) -> tuple[list[Any], list[str]]:
@@ -113,6 +142,6 @@ def _plot(
         marks.append(axes | {"color": color} | named)
     y = f"mean {answer} of {plain(what)}" if len(outputs) == 1 else f"mean {answer}"
     plot: Plot = {"title": name, "text": y, "x": y if texts else plain(name), "y": y}
-    if config.columns[name].type == "datetime":
+    if name in config.columns and config.columns[name].type == "datetime":
         plot["time"] = True
     return plot | ({"names": texts} if texts else {}) | {"marks": marks}
