@@ -263,7 +263,7 @@ def test_postcodes_and_texts_become_a_model_that_learned_from_both(
     columns = config(project)["columns"]
     assert columns["plz"] == {"type": "categorical", "encoding": "target"}
     assert columns["letter"] == {"type": "text", "encoding": "words"}
-    make(project, "run")
+    make(project, "run", "test")
     assert metrics(project)["roc_auc"]["value"] > 0.9
     report = (project / "reports/report.html").read_text(encoding="utf-8")
     assert "lovely" not in report
