@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from ml_template.model import bootstrap
 from ml_template.pipeline.data import prepare, split, validate
 from ml_template.pipeline.data.alike import distance
 from ml_template.pipeline.data.repeats import by_nature
@@ -257,3 +258,34 @@ def test_the_distance_of_a_hold_out_counts_in_standard_errors() -> None:
     test[1:3] = False, True
     assert distance(values, test) < 3
     assert distance(values, values >= 800) > 10
+
+
+def mean(truth: np.ndarray, answers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    found: np.ndarray = (weights * (truth - answers)).sum(axis=1) / weights.sum(axis=1)
+    return found
+
+
+def test_rows_of_a_group_that_is_held_out_whole_tell_no_more_than_one() -> None:
+    random = np.random.default_rng(3)
+    levels = random.normal(size=60)
+    groups = np.repeat(np.arange(60), 16)
+    truth, nothing = levels[groups], np.zeros(960)
+    few = bootstrap.interval(mean, levels, np.zeros(60), 7)
+    rows = bootstrap.interval(mean, truth, nothing, 7)
+    whole = bootstrap.interval(mean, truth, nothing, 7, groups)
+    paired = bootstrap.paired_interval(mean, truth, nothing, nothing - truth, 7, groups)
+    assert whole.high - whole.low == pytest.approx(few.high - few.low, rel=0.1)
+    assert whole.high - whole.low > 3 * (rows.high - rows.low)
+    assert paired.high - paired.low == pytest.approx(whole.high - whole.low, rel=0.1)
+
+
+def test_a_row_without_a_group_is_drawn_alone_and_without_groups_each_row_is() -> None:
+    columns = cells(6)
+    columns["who"] = np.array(["a", "a", None, "b", None, "b"], dtype=object)
+    columns["class"] = np.array(["1st", "2nd", "3rd", "1st", "2nd", "3rd"], dtype=object)
+    found = split.clusters(config({"test": 0.2, "group": "who"}), columns)
+    assert found is not None
+    assert sorted(Counter(found.tolist()).values()) == [1, 1, 2, 2]
+    assert found.max() == 3
+    assert found[0] == found[1]
+    assert split.clusters(config({"test": 0.2}), columns) is None

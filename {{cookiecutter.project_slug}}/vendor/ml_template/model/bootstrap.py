@@ -31,26 +31,35 @@ def replicates(rows: int) -> int:
     return min(1000, max(200, _DRAWS // rows))
 
 
-def resamples(rows: int, seed: int) -> Iterator[Array]:
-    """Weights (b, rows) of the bootstrap resamples, some at a time; the seed fixes them all."""
+def resamples(rows: int, seed: int, clusters: Array | None = None) -> Iterator[Array]:
+    """Weights (b, rows) of the bootstrap resamples, some at a time; the seed fixes them all.
+
+    `clusters` (rows,), numbers from 0, are drawn whole: their rows tell less than as many others
+    (Davison and Hinkley 1997, 3.8).
+    """
     random = np.random.default_rng(seed)
+    units = rows if clusters is None else int(clusters.max()) + 1
     left = replicates(rows)
     while left:
         size = min(left, max(1, _CELLS // rows))
-        drawn = random.integers(rows, size=(size, rows))
-        drawn += rows * np.arange(size)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=size * rows)
-        yield counts.reshape(size, rows).astype(np.float64)
+        drawn = random.integers(units, size=(size, units))
+        drawn += units * np.arange(size)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=size * units)
+        weights = counts.reshape(size, units).astype(np.float64)
+        yield weights if clusters is None else weights[:, clusters]
         left -= size
 
 
 def intervals(
-    measures: Mapping[K, Callable[[Array], Array]], rows: int, seed: int
+    measures: Mapping[K, Callable[[Array], Array]],
+    rows: int,
+    seed: int,
+    clusters: Array | None = None,
 ) -> dict[K, Interval]:
     """Interval of each measure, a function of weights (b, rows); all on the same resamples."""
     values = {key: float(measure(np.ones((1, rows)))[0]) for key, measure in measures.items()}
     drawn: dict[K, list[Array]] = {key: [] for key in measures}
-    for weights in resamples(rows, seed):
+    for weights in resamples(rows, seed, clusters):
         for key, measure in measures.items():
             drawn[key].append(measure(weights))
     return {key: _percentiles(values[key], np.concatenate(drawn[key])) for key in measures}
@@ -64,17 +73,24 @@ def _percentiles(value: float, drawn: Array) -> Interval:
     return Interval(value, min(float(low), value), max(float(high), value))
 
 
-def interval(metric: Weighted, truth: Array, prediction: Array, seed: int) -> Interval:
+def interval(
+    metric: Weighted, truth: Array, prediction: Array, seed: int, clusters: Array | None = None
+) -> Interval:
     """Interval of one metric."""
-    return intervals({0: partial(metric, truth, prediction)}, len(truth), seed)[0]
+    return intervals({0: partial(metric, truth, prediction)}, len(truth), seed, clusters)[0]
 
 
 def paired_interval(
-    metric: Weighted, truth: Array, candidate: Array, champion: Array, seed: int
+    metric: Weighted,
+    truth: Array,
+    candidate: Array,
+    champion: Array,
+    seed: int,
+    clusters: Array | None = None,
 ) -> Interval:
     """Interval of candidate minus champion on the same rows; both see the same resamples."""
 
     def difference(weights: Array) -> Array:
         return metric(truth, candidate, weights) - metric(truth, champion, weights)
 
-    return intervals({0: difference}, len(truth), seed)[0]
+    return intervals({0: difference}, len(truth), seed, clusters)[0]

@@ -161,6 +161,13 @@ def _moments(config: Config, columns: Columns) -> np.ndarray:
     return moments
 
 
+def clusters(config: Config, columns: Columns) -> np.ndarray | None:
+    """Numbers (n,) from 0 of the groups that are held out whole; None where rows are."""
+    if not config.split.group:
+        return None
+    return np.unique(_grouped(config, columns), return_inverse=True)[1]
+
+
 def _grouped(config: Config, columns: Columns) -> np.ndarray:
     """64 bits (n,) of each row's group; a row without one is alone with its equals."""
     group = columns[str(config.split.group)]

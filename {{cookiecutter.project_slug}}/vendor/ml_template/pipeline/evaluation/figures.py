@@ -21,6 +21,7 @@ from ...settings.config import CONFIG_FILE, Config, InputError
 from ...storage.places import PREPARED
 from ...tables import small, table
 from ...tables.table import Columns
+from ..data import split
 from . import fairness, noise
 from .slices import MAX_VALUES, Groups, group
 
@@ -46,7 +47,8 @@ def judged(
     named, headline = measures.known(config), measures.headline(config)
     asked = {headline: named[headline]} if again else named
     cut = {name: groups[name] for name in sliced}
-    estimates, slices = measure(config, truth, prediction, cut, asked)
+    whole = split.clusters(config, test)
+    estimates, slices = measure(config, truth, prediction, cut, asked, whole)
     above = 0 if again else fairness.COUNTED_ABOVE
 
     def compared(least: int, to_judge: bool = False) -> list[Fairness]:
@@ -115,10 +117,12 @@ def measure(
     prediction: np.ndarray,
     groups: Mapping[str, Groups],
     named: Mapping[str, Weighted],
+    clusters: np.ndarray | None = None,
 ) -> tuple[dict[str, Estimate], list[Slice]]:
     """The metrics `named` with intervals, and the metric of slices for each of `groups`.
 
-    One set of resamples serves all. Raises InputError for a metric that cannot be computed.
+    One set of resamples serves all, of whole `clusters` (n,) where they are given. Raises
+    InputError for a metric that cannot be computed.
     """
     sliced = measures.sliced(config)
     within = measures.known(config)[sliced]
@@ -126,6 +130,7 @@ def measure(
     # which costs little when they are sorted already.
     order = np.argsort(-prediction.reshape(len(truth), -1)[:, -1], kind="stable")
     truth, prediction = truth[order], prediction[order]
+    clusters = None if clusters is None else clusters[order]
     groups = {name: Groups(found.names, found.codes[order]) for name, found in groups.items()}
     weighed: dict[tuple[str, ...], Callable[[np.ndarray], np.ndarray]] = {
         (name,): partial(metric, truth, prediction) for name, metric in named.items()
@@ -138,7 +143,7 @@ def measure(
     members = {key: index for key, index in members.items() if len(index)}
     for key, index in members.items():
         weighed[key] = partial(_within, index, partial(within, truth[index], prediction[index]))
-    found = bootstrap.intervals(weighed, len(truth), config.seed)
+    found = bootstrap.intervals(weighed, len(truth), config.seed, clusters)
     for name in named:
         if not all(map(math.isfinite, found[name,])):
             reason = undefined(truth, config)

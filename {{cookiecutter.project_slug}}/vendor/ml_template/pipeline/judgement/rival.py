@@ -75,10 +75,11 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
     gap = _gap(model, test)
     same = verdict["lineage"]["hold_out"] == lineage["hold_out"]
     rows = None if gap else _fair(config, model, lineage["data"], test, known, same)
-    pairs = None
+    pairs, clusters = None, split.clusters(config, test)
     if rows is not None:
         answers = ours[rows], model.predict(test)[rows]
-        difference = paired_interval(metric, known[rows], *answers, config.seed)
+        theirs_too = None if clusters is None else np.unique(clusters[rows], return_inverse=True)[1]
+        difference = paired_interval(metric, known[rows], *answers, config.seed, theirs_too)
         text = "the same rows" if same else f"{len(rows):,} rows that neither was trained on"
         pairs = _rival(theirs, "paired", f"{reason} on {text}", difference)
         if same:
@@ -87,7 +88,7 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
         reason = f"the champion was judged without {name}: only `make promote` replaces it"
         return pairs or _rival(theirs, "turned", reason)
     before = Interval(**verdict["metrics"][name])
-    apart = _apart(interval(metric, known, ours, config.seed), before)
+    apart = _apart(interval(metric, known, ours, config.seed, clusters), before)
     why = gap or "was measured on other data, split or seed"
     reason = f"{reason}: its kept figure: it {why}{definition.unknown(folder)}"
     if pairs is None:
