@@ -99,3 +99,14 @@ def test_later_requests_are_later_calls() -> None:
 
     asyncio.run(twice())
     assert model.calls == [1, 1, 1]
+
+
+def test_a_call_takes_bodies_of_so_many_bytes() -> None:
+    model = Doubling()
+
+    async def together() -> list[np.ndarray]:
+        turn = Together(model, most_bytes=100)
+        return await asyncio.gather(*(turn.outputs([{"x": x}], 60) for x in range(5)))
+
+    assert [answer.tolist() for answer in asyncio.run(together())] == [[0], [2], [4], [6], [8]]
+    assert model.calls == [2, 2, 1]

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from ml_template.model.contract import CONTRACT, accepted
-from ml_template.pipeline.adoption import adopt, columns, source
+from ml_template.pipeline.adoption import adopt, columns, source, times
 from ml_template.registry import versioning
 from ml_template.settings.config import Config, InputError, load_config
 from ml_template.tables import table
@@ -524,3 +524,10 @@ def test_another_table_in_the_same_place_is_not_overwritten() -> None:
     with pytest.raises(InputError, match="is another table"):
         adopted(write(cells()))
     assert Path("data/my-table.csv").read_text(encoding="utf-8") == "precious\n"
+
+
+def test_a_long_date_of_america_is_a_time() -> None:
+    assert times.time_format(["Tuesday, July 16, 2024", "Friday, March 1, 2024"]) == (
+        "%A, %B %d, %Y",
+        "",
+    )

@@ -212,3 +212,12 @@ def test_a_small_table_of_messages_is_adopted(rows: int) -> None:
     labels = ["yes" if at % 2 else "no" for at in range(60)]
     config = adopted(message=values[:rows], y=labels[:rows])
     assert config.columns["message"].encoding == "words"
+
+
+def test_gaps_of_a_text_are_room_for_the_next_table() -> None:
+    notes = [
+        f"good plain {word} note" if at % 9 else "" for at, word in enumerate(["a", "b"] * 1500)
+    ]
+    config = adopted(x=numbers(), note=notes, y=numbers())
+    assert config.columns["note"].encoding
+    assert config.checks.missing > 0.112

@@ -115,3 +115,10 @@ def test_a_table_is_fresh_until_a_day_that_a_calendar_has(
         }
     )
     assert fresh_until({"day": np.array([newest, "NaT"], "M8[us]")}, config) == until
+
+
+@pytest.mark.parametrize(
+    "text", ["a4111111111111111b", "4111111111111111-beef", "9f4111-1111-1111-1111-1fa1"]
+)
+def test_digits_inside_an_identifier_are_no_card_number(text: str) -> None:
+    assert list(personal.findings(np.array([text], dtype=object))) == []

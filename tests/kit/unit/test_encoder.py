@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from ml_template.model.encoder import Encoder, Encoding
 from ml_template.pipeline.training import encoding as fitting
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 COLUMNS = {
     "size": np.array([1.0, 3.0, np.nan, 5.0]),
@@ -78,3 +79,16 @@ def test_a_fault_in_features_is_named_with_its_line(monkeypatch: pytest.MonkeyPa
 def test_a_column_that_is_empty_in_all_rows_is_named() -> None:
     with pytest.raises(ValueError, match="'size' is empty in all training rows"):
         fitting.fit({"size": np.array([np.nan, np.nan])}, ["size"], set(), "ordinal")
+
+
+def test_a_category_of_one_value_is_told_from_a_missing_one() -> None:
+    """scikit-learn 1.9 sends both to one side where the column is called categorical."""
+    flag = np.array(["x", None] * 100, dtype=object)
+    fitted = fitting.fit({"flag": flag}, ["flag"], set(), "ordinal")
+    assert fitted.categorical == []
+    assert fitted.apply({"flag": flag[:2]})[0, 0] == 0.0
+    model = HistGradientBoostingClassifier(categorical_features=fitted.categorical or None)
+    answers = model.fit(fitted.apply({"flag": flag}), flag == "x").predict(
+        fitted.apply({"flag": flag})
+    )
+    assert (answers == (flag == "x")).all()

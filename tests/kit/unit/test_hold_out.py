@@ -289,3 +289,14 @@ def test_a_row_without_a_group_is_drawn_alone_and_without_groups_each_row_is() -
     assert found.max() == 3
     assert found[0] == found[1]
     assert split.clusters(config({"test": 0.2}), columns) is None
+
+
+@pytest.mark.parametrize("units", [1, 2, 5])
+def test_an_interval_of_few_groups_is_no_narrower_than_one_of_rows(units: int) -> None:
+    random = np.random.default_rng(9)
+    truth, nothing = random.normal(size=60), np.zeros(60)
+    rows = bootstrap.interval(mean, truth, nothing, 7)
+    whole = bootstrap.interval(mean, truth, nothing, 7, np.arange(60) % units)
+    assert whole.low <= rows.low
+    assert whole.high >= rows.high
+    assert whole.value == rows.value

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ml_template.pipeline.adoption import adopt
+from ml_template.pipeline.adoption import adopt, kinds
 from ml_template.registry import versioning
 from ml_template.settings.config import Config, InputError, load_config
 
@@ -159,3 +159,9 @@ def test_a_category_called_total_is_a_category() -> None:
 def test_yes_is_the_positive_class_in_other_languages(yes: str, no: str) -> None:
     labels = [yes if at % 3 else no for at in range(ROWS)]  # the more frequent one
     assert adopted({"size": SIZES, "y": labels}).data.positive == yes
+
+
+def test_cells_that_never_end_a_list_and_labels_of_brackets_alone_are_looked_at() -> None:
+    open_lists = [f"[{at}, " + "1, " * 20_000 for at in range(30)]
+    assert kinds.named(open_lists) == ""
+    assert kinds.several(["[" * 100_000] * 3) == ""

@@ -208,3 +208,16 @@ def test_a_workbook_that_is_none_is_refused(content: bytes, message: str) -> Non
     with pytest.raises(InputError, match=message):
         adopted("t.xlsx", content)
     assert not Path("model_config.yaml").exists()
+
+
+def test_packings_that_do_not_say_what_they_unpack_to_are_refused() -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("t.csv", "x,y\n1,2\n")
+    with pytest.raises(InputError, match="not usual in zip files: unpack it"):
+        adopted("t.zip", content.getvalue())
+
+
+def test_an_entry_without_a_name_is_no_table() -> None:
+    with pytest.raises(InputError, match="a zip file of 0 files"):
+        adopted("t.zip", zipped(**{".": b"x"}))

@@ -367,3 +367,8 @@ def test_what_adopt_writes_reads_as_the_rule() -> None:
     adopted(texts)
     raw = yaml.safe_load(Path("model_config.yaml").read_text("utf-8"))["columns"]["x"]
     assert raw["written"] == {"units": ["%"], "negatives": ["(5)"]}
+
+
+def test_billions_beside_millions_are_multiples() -> None:
+    texts = [f"{at}.5M" if at % 3 else f"{at + 1}.5B" for at in range(ROWS)]
+    assert read(adopted(texts))[:3] == [1.5e9, 1.5e6, 2.5e6]

@@ -15,6 +15,7 @@ K = TypeVar("K")
 
 _CELLS = 2_000_000  # weights in memory at a time: 16 MB
 _MIN_DEFINED = 100  # resamples in which a metric has a value, for an interval
+_FEW = 20  # clusters, below which they tell too little of how they differ
 _DRAWS = 20_000_000  # weights in all, where that leaves at least 200 resamples
 
 
@@ -56,7 +57,28 @@ def intervals(
     seed: int,
     clusters: Array | None = None,
 ) -> dict[K, Interval]:
-    """Interval of each measure, a function of weights (b, rows); all on the same resamples."""
+    """Interval of each measure, a function of weights (b, rows); all on the same resamples.
+
+    Of few clusters it is no narrower than that of rows: one of a single cluster has no width.
+    """
+    if clusters is not None and (units := len(np.unique(clusters))) < _FEW:
+        by_row = intervals(measures, rows, seed)
+        if units < 2:
+            return by_row
+        whole = _intervals(measures, rows, seed, clusters)
+        return {key: _wider(by_row[key], whole[key]) for key in measures}
+    return _intervals(measures, rows, seed, clusters)
+
+
+def _wider(one: Interval, other: Interval) -> Interval:
+    """NaN where one of the two is not defined."""
+    ends = np.array([one, other])
+    return Interval(one.value, float(ends[:, 1].min()), float(ends[:, 2].max()))
+
+
+def _intervals(
+    measures: Mapping[K, Callable[[Array], Array]], rows: int, seed: int, clusters: Array | None
+) -> dict[K, Interval]:
     values = {key: float(measure(np.ones((1, rows)))[0]) for key, measure in measures.items()}
     drawn: dict[K, list[Array]] = {key: [] for key in measures}
     for weights in resamples(rows, seed, clusters):

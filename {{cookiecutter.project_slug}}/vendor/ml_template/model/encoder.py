@@ -46,10 +46,17 @@ class Encoder:
 
     @property
     def categorical(self) -> list[int]:
-        """Matrix columns that hold category codes (ordinal encoding only)."""
+        """Matrix columns that hold category codes (ordinal encoding only).
+
+        Of one code alone a number: histogram boosting does not tell it from a missing one.
+        """
         starts = accumulate((column.get("width", 1) for column in self.state), initial=0)
         pairs = zip(starts, self.state, strict=False)
-        return [at for at, column in pairs if column["kind"] == "ordinal"]
+        return [
+            at
+            for at, column in pairs
+            if column["kind"] == "ordinal" and len(set(column["codes"].values())) > 1
+        ]
 
     @property
     def names(self) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..project import function, handed
 from ..settings.config import Config, load_config
 from ..storage import pins
-from ..storage.files import read_json
+from ..storage.files import read_json, write_text
 from ..storage.places import PREPARED, STARTER
 from . import versioning
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = ("exited with 130", "exited with -2")  # the second before `main` could hear it
 _AHEAD = 3.0  # seconds
+_LOCK = Path("dvc.lock")
 _STORE = "mlflow.store.tracking.sqlalchemy_store"
 
 
@@ -38,6 +39,7 @@ def run(settings: dict[str, str]) -> None:
     dvc = versioning.dvc()
     if "STAGE" not in settings:
         ahead.start()
+    before = _LOCK.read_bytes() if _LOCK.exists() else b""
     try:
         with versioning.repository("DVC") as repository:
             pins.distrust(repository.cache.local)
@@ -52,6 +54,10 @@ def run(settings: dict[str, str]) -> None:
                 raise versioning.explained(str(error), reason or error) from error
     finally:
         ahead.cancel()
+        if (
+            before and _LOCK.exists() and not _LOCK.read_bytes().strip()
+        ):  # cut off where DVC writes it anew
+            write_text(_LOCK, before.decode())
 
 
 def _read_again(repository: Repo, config: Config) -> None:

@@ -30,6 +30,7 @@ from .together import Together
 Ids = tuple[str, str]  # the id of the answer, and what was sent as x-request-id ("": none)
 
 INLINE_BYTES = 32_768  # of what is answered at once; else in a thread, and probes meanwhile
+TEXT_BYTES = 2_048  # the same where texts are learned from: a byte of them costs some microseconds
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 FAILED = b'{"error": "the service failed; its log says where"}'
 _EXTRA = {503: [(b"retry-after", b"1")]}
@@ -51,7 +52,10 @@ class Predict:
         self.metrics = Metrics(model, sorted(self.records.known))
         self.records.unseen = lambda column: self.metrics.unseen[column].inc()
         self.log = PredictionLog(settings, self.metrics.dropped.inc)
-        self.together = Together(self._outputs)
+        reads_texts = any(column["kind"] == "text" for column in model.encoder.state)
+        self.inline = TEXT_BYTES if reads_texts else INLINE_BYTES
+        turn = {"most_bytes": 8 * TEXT_BYTES} if reads_texts else {}
+        self.together = Together(self._outputs, **turn)
         self.draining = False
         self.in_flight = 0  # requests whose body is here and whose answer is not made
         self.slow = 0  # bodies that are on their way
@@ -90,7 +94,7 @@ class Predict:
     async def _computed(self, body: bytes, ids: Ids) -> bytes:
         self.in_flight += 1
         try:
-            if len(body) <= INLINE_BYTES:
+            if len(body) <= self.inline:
                 return await self.small(body, ids)
             async with self.turn:  # one at a time, and between two the loop sees who has gone
                 await asyncio.sleep(0)
@@ -103,7 +107,7 @@ class Predict:
         """As `answer`, together with the requests of the same moment."""
         begin = perf_counter()
         records = self.records.parse(body)
-        outputs = await self.together.outputs(records)
+        outputs = await self.together.outputs(records, len(body))
         return self._told(len(body), records, outputs, begin, ids)
 
     def answer(self, body: bytes, ids: Ids) -> bytes:

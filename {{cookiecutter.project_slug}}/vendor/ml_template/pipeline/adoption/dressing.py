@@ -124,11 +124,12 @@ def _is_multiple(letters: str, tail: str, unit: str) -> bool:
 def _made(looks: list[_Look]) -> tuple[Written | None, str]:
     """What the configuration says of numbers that look so, or why they are not of one unit."""
     plain = next((look for look in looks if not look.unit), None)
-    if plain or any(look.multiple for look in looks):  # 3M beside 950: not the unit M
+    several = len({look.unit for look in looks} & wording.DOUBTFUL_MULTIPLES) > 1
+    if plain or several or any(look.multiple for look in looks):  # 3M beside 950: not the unit M
         looks = [
             look._replace(unit="", multiple=look.unit)
             if look.unit in wording.MULTIPLES
-            and (look.unit in "KMB" or any(each.multiple for each in looks))
+            and (several or look.unit in "KMB" or any(each.multiple for each in looks))
             else look
             for look in looks
         ]

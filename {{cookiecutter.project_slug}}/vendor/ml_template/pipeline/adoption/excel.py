@@ -18,6 +18,7 @@ from ...settings.config import InputError
 from ...tables import memory
 
 WORKBOOK = "xl/workbook.xml"
+_RELATIONS = "xl/_rels/workbook.xml.rels"
 _LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _DAYS = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}  # formats without a code
 _QUIET = re.compile(r'"[^"]*"|\[[^]]*\]|\\.|_.')  # of a format: what stands for itself
@@ -33,9 +34,12 @@ def sheet(path: Path, memory_gb: float | None) -> tuple[str, int, Iterator[list[
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
+            require_plain(path, archive)
+            head = names & {WORKBOOK, _RELATIONS}
+            memory.require_room(path, sum(archive.getinfo(n).file_size for n in head), memory_gb)
             book = _root(path, archive, WORKBOOK)
             shown = [s for s in _all(book, "sheet") if s.get("state", "visible") == "visible"]
-            links = _root(path, archive, "xl/_rels/workbook.xml.rels")
+            links = _root(path, archive, _RELATIONS)
             targets = {link.get("Id"): link.get("Target", "") for link in links}
             part = targets[shown[0].get(_LINK)].removeprefix("/xl/")
             parts = {"xl/sharedStrings.xml", "xl/styles.xml", f"xl/{part}"} & names
@@ -51,13 +55,24 @@ def sheet(path: Path, memory_gb: float | None) -> tuple[str, int, Iterator[list[
     return shown[0].get("name", ""), len(shown), _rows(path, content, texts, days, start)
 
 
+def require_plain(path: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse packings of which zipfile cannot say how much a part of them unpacks to."""
+    plain = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    if any(entry.compress_type not in plain for entry in archive.infolist()):
+        raise InputError(f"{path} is packed in a way that is not usual in zip files: unpack it")
+
+
 def _not_whole(path: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())[:200]
     return InputError(f"{path} is no whole Excel workbook ({reason}): save its sheet as CSV")
 
 
 def _part(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
-    content = archive.read(name)
+    size = archive.getinfo(name).file_size
+    with archive.open(name) as file:
+        content = file.read(size + 1)
+    if len(content) > size:
+        raise zipfile.BadZipFile(f"{name} is longer than it says")
     if b"<!DOCTYPE" in content or b"\0" in content:
         raise InputError(f"{path}: its {name} is not what Excel writes: save the sheet as CSV")
     return content
@@ -108,7 +123,16 @@ def _rows(
     path: Path, content: bytes, texts: list[str], days: set[str], start: datetime
 ) -> Iterator[list[str]]:
     try:
-        for _, element in ET.iterparse(io.BytesIO(content)):  # noqa: S314 - without a DOCTYPE
+        above: list[ET.Element] = []
+        for event, element in ET.iterparse(io.BytesIO(content), ("start", "end")):  # noqa: S314
+            if event == "start":
+                above.append(element)
+                continue
+            above.pop()
+            if any(_tag(each) == "row" for each in above):
+                continue
+            if above:
+                above[-1].remove(element)  # nothing that is done with is kept
             if _tag(element) != "row":
                 continue
             row: list[str] = []
@@ -118,7 +142,6 @@ def _rows(
                     raise ValueError(f"cell {cell.get('r')} stands out of order")
                 row += [""] * (at - len(row))
                 row.append(_value(cell, texts, days, start))
-            element.clear()
             if any(row):
                 yield row
     except (ET.ParseError, IndexError, ValueError, OverflowError) as error:

@@ -31,7 +31,7 @@ KINDS = (
     Kind(re.compile(r"\d{1,3}(\.\d{1,3}){3}"), "IP addresses", is_open=False),
     Kind(re.compile(r"(\+|00)\d[\d ()/.-]{6,}\d"), "telephone numbers", is_open=False),
     Kind(re.compile(r"\{.*\}", re.S), "JSON", "make a column of each key"),
-    Kind(re.compile(r"[\[(].*[,;|].*[\])]", re.S), "lists", "make a column of each entry"),
+    Kind(re.compile(r"[\[(][^,;|]*[,;|].*[\])]", re.S), "lists", "make a column of each entry"),
     Kind(re.compile(r"-?\d{1,3}\.\d+ ?[,; ] ?-?\d{1,3}\.\d+"), "coordinates",
          "make two columns of numbers"),
     Kind(re.compile(r"v?\d+\.\d+\.\d+([.+-]\w+)*", re.I), "version numbers",
@@ -74,5 +74,5 @@ def several(labels: list[str]) -> str:
 def _is_list(label: str) -> bool:
     try:
         return label.startswith("[") and isinstance(json.loads(label.replace("'", '"')), list)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False

@@ -178,7 +178,7 @@ def _checks(
 ) -> dict[str, Any]:
     """Limits for the next table, with room beside what this one holds."""
     here = {key: found[key].values for key, column in columns.items() if column.type != "text"}
-    gaps = [float(arrays.missing(here[key]).mean()) for key in here if columns[key].missing]
+    gaps = [float(arrays.missing(found[k].values).mean()) for k, c in columns.items() if c.missing]
     again = repeated(here | {name: table.texts(name).codes}).mean()
     return {
         "min_rows": max(20, table.rows // 2),

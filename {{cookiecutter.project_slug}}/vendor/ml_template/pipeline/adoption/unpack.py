@@ -20,6 +20,7 @@ from ...tables import memory
 from . import excel
 
 _PART = 16 << 20
+_ROWS = 1_000  # between two looks at how much is written
 _LOOKED_AT = 50  # rows of a sheet among which its header is
 _STREAMS: dict[bytes, Callable[..., Any]] = {
     b"\x1f\x8b": gzip.open,
@@ -84,7 +85,8 @@ def _of_zip(path: Path, folder: Path, memory_gb: float | None) -> tuple[Path, st
             return _of_workbook(path, folder / f"{path.stem}.csv", memory_gb)
         if what := next((what for name, what in _OTHERS.items() if name in names), ""):
             raise InputError(f"{path} is {what}: save its table as CSV")
-        names = [n for n in names if not n.startswith("__MACOSX/") and Path(n).name[0] != "."]
+        shown = [n for n in names if Path(n).name[:1] not in ("", ".")]
+        names = [name for name in shown if not name.startswith("__MACOSX/")]
         if len(names) != 1:
             held = ", ".join(map(repr, names[:10])) or "none"
             raise InputError(
@@ -92,6 +94,7 @@ def _of_zip(path: Path, folder: Path, memory_gb: float | None) -> tuple[Path, st
             )
         if archive.getinfo(names[0]).flag_bits & 1:
             raise InputError(f"{path} is locked by a password: unpack it")
+        excel.require_plain(path, archive)
         inner = folder / Path(names[0]).name
         with archive.open(names[0]) as stream:
             _copy(path, stream, inner, memory_gb)
@@ -107,7 +110,7 @@ def _of_workbook(path: Path, inner: Path, memory_gb: float | None) -> tuple[Path
     start = next(at for at, count in enumerate(filled) if 2 * count > max(filled))
     width = max(at + 1 for at, value in enumerate(first[start]) if value)
     with inner.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+        writer, size = csv.writer(file), 0
         for number, row in enumerate(itertools.chain(first[start:], rows), start + 1):
             if any(row[width:]):
                 raise InputError(
@@ -116,6 +119,9 @@ def _of_workbook(path: Path, inner: Path, memory_gb: float | None) -> tuple[Path
                     f"column, or remove it"
                 )
             writer.writerow((row + [""] * width)[:width])
+            size += width + sum(map(len, row))
+            if number % _ROWS == 0:
+                memory.require_room(path, size, memory_gb)
     said = f"sheet {name!r}" + (f", the first of {sheets}" if sheets > 1 else "")
     above = f"; {start} of its rows, above the header, left out" if start else ""
     return inner, said + above

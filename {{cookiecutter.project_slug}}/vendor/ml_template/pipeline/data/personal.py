@@ -32,7 +32,7 @@ FORMS = {
         r"(?<![\w+])(\+\d{1,3}[ .-]?(\(?\d{2,4}\)?[ .-]?){2,4}\d{2,4}"
         r"|\(\d{3}\) ?\d{3}-\d{4}|\d{3}[ .-]\d{3}[ .-]\d{4})(?!\w)"
     ),
-    "a payment card number": re.compile(r"(?<!\d)(\d{4}[ -]?){3}\d{1,7}(?!\d)"),
+    "a payment card number": re.compile(r"(?<![\w-])(\d{4}[ -]?){3}\d{1,7}(?![\w-])"),
     "an IBAN": re.compile(r"(?<!\w)[A-Z]{2}\d{2} ?([A-Z0-9]{4} ?){2,7}[A-Z0-9]{1,4}(?!\w)"),
     "a social security number": re.compile(
         r"(?<![\d-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])"

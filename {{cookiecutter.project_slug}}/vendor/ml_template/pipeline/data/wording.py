@@ -13,7 +13,8 @@ SURE_MISSING = frozenset(
 LIKELY_MISSING = frozenset(
     ("-", "--", "---", ".", "..", "...", "*", "**", "x", "X", "na", "none", "None", "NONE", "nil",
      "Null", "missing", "Missing", "MISSING", "unknown", "Unknown", "UNKNOWN", "not available",
-     "n.a.", "inf", "-inf", "Inf", "-Inf", "Infinity", "-Infinity", "tbd", "TBD", "undefined")
+     "n.a.", "N.A.", "k.A.", "–", "—", "inf", "-inf", "Inf", "-Inf", "Infinity", "-Infinity", "tbd",
+     "TBD", "undefined")
 )  # fmt: skip
 
 IDENTIFIER = re.compile(
@@ -79,7 +80,7 @@ DAYS = (
     "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%Y-%m-%d",
     "%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d/%m/%y",
     "%m/%d/%y", "%d.%m.%y", "%d-%b-%y", "%a, %d %b %Y", "%Y%m%d",
-    "%a %b %d %Y", "%A, %d %B %Y", "%d%b%Y", "%d/%b/%Y",
+    "%a %b %d %Y", "%A, %d %B %Y", "%A, %B %d, %Y", "%a, %b %d, %Y", "%d%b%Y", "%d/%b/%Y",
 )  # fmt: skip
 CLOCKS = (
     "", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S %z",

@@ -14,6 +14,7 @@ from ...model.metrics import Weighted
 
 LEVEL = 0.01  # of sound models that lie further off by chance
 DRAWS = 1_000
+MOST_DRAWS = 5_000
 EXACT = 5_000  # rows; more are drawn from the normal distribution, which a sum of them has
 ENOUGH = 200  # rows of each class in a slice whose bootstrap interval is sound by itself
 
@@ -63,10 +64,11 @@ def as_low(
         return None
     value = _value(metric, truth[index], prediction[index])
     random = np.random.default_rng(seed)
-    wanted, below = max(DRAWS, math.ceil(2 * slices / LEVEL)), 0
+    wanted, below = min(MOST_DRAWS, max(DRAWS, math.ceil(2 * slices / LEVEL))), 0
     for draw in range(1, wanted + 1):
         parts = zip(strata, sizes, strict=True)
-        rows = np.concatenate([random.choice(all_, size, replace=False) for all_, size in parts])
+        drawn = [random.choice(all_, size, replace=False, shuffle=False) for all_, size in parts]
+        rows = np.concatenate(drawn)
         below += bool(_value(metric, truth[rows], prediction[rows]) <= value)
         if below > LEVEL * wanted / slices:
             return min(1.0, slices * below / draw)

@@ -107,13 +107,19 @@ def _values(config: Config, name: str, values: np.ndarray) -> tuple[list[Any], l
     if share >= 0.5:
         return [], []
     quantiles = np.quantile(_numbers(present), np.linspace(share, 1 - share, VALUES))
-    found = np.unique(_rounded(quantiles) if kind != "datetime" else quantiles.round())
+    found = np.unique(_days(quantiles) if kind == "datetime" else _rounded(quantiles))
     return list(found.astype("M8[s]").astype(values.dtype) if kind == "datetime" else found), []
 
 
 def _numbers(values: np.ndarray) -> np.ndarray:
     is_time = values.dtype.kind == "M"
     return (values.astype("M8[s]") if is_time else values).astype(np.float64)
+
+
+def _days(seconds: np.ndarray) -> np.ndarray:
+    """Whole days: the second of a row may tell whose it is."""
+    days: np.ndarray = seconds // 86_400 * 86_400
+    return days
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from ...tables import table
 from ..data import leakage
 
 SIZE = {"test"}  # of the split: how much is held out, not which
-READING = ("decimal", "thousands")  # of the target's numbers
+READING = ("decimal", "thousands", "written", "missing")  # of the target's numbers
 
 
 def changes(config: Config, model: artifact.Model, folder: Path, data: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...model import artifact, forms, lineage, measures, profile
 from ...model.contract import TEXT
+from ...model.encoder import Encoder
 from ...outside.progress import say
 from ...settings.config import Column, Config, load_config
 from ...storage.files import read_json
@@ -39,7 +40,7 @@ def run() -> None:
         artifact.PROFILE: profile.reference(columns, outputs, config),
         lineage.CONFIG: config.model_dump(mode="json", exclude=lineage.NO_PART),
     }
-    probe = probe_rows(config, columns)
+    probe = probe_rows(config, columns) | probe_texts(fitted)
     named = identity(config, params)
     model = artifact.save(CANDIDATE, fitted, spec, content, named, probe, beside)
     size = sum(facts["bytes"] for facts in model.identity["files"].values())
@@ -79,6 +80,20 @@ def probe_rows(config: Config, columns: Columns) -> Columns:
     """
     shares = np.linspace(0.1, 0.9, 5)
     return {name: _spread(columns[name], shares, c) for name, c in config.features.items()}
+
+
+def probe_texts(fitted: Encoder) -> Columns:
+    """Five texts, short to long, for each column that terms are known of: of these terms alone."""
+    return {
+        column["name"]: np.array([_text_of(column, n) for n in (1, 10, 30, 100, 300)], object)
+        for column in fitted.state
+        if column["kind"] == "text"
+    }
+
+
+def _text_of(column: dict[str, Any], terms: int) -> str:
+    known = [term.strip() for term in column["terms"]]
+    return " ".join(known[at * len(known) // terms] for at in range(terms)) or TEXT
 
 
 def _spread(values: np.ndarray, shares: np.ndarray, column: Column) -> np.ndarray:
