@@ -21,15 +21,16 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 
-ESTIMATORS: dict[str, tuple[Any, Any]] = {  # name: (classifier, regressor)
+ESTIMATORS = {  # name: (classifier, regressor)
+    # of packages that requirements/extra.in names: lightgbm, xgboost-cpu
+    "lightgbm": ("lightgbm:LGBMClassifier", "lightgbm:LGBMRegressor"),
+    "xgboost": ("xgboost:XGBClassifier", "xgboost:XGBRegressor"),
+    # of scikit-learn
     "hist_gradient_boosting": (HistGradientBoostingClassifier, HistGradientBoostingRegressor),
     "gradient_boosting": (GradientBoostingClassifier, GradientBoostingRegressor),
     "random_forest": (RandomForestClassifier, RandomForestRegressor),
     "extra_trees": (ExtraTreesClassifier, ExtraTreesRegressor),
     "linear": (LogisticRegression, Ridge),
-    # of packages that requirements/extra.in names: lightgbm, xgboost-cpu
-    "lightgbm": ("lightgbm:LGBMClassifier", "lightgbm:LGBMRegressor"),
-    "xgboost": ("xgboost:XGBClassifier", "xgboost:XGBRegressor"),
 }
 
 
@@ -42,7 +43,7 @@ def build(config: Config, **changes: Any) -> Any:
     if name not in ESTIMATORS:
         known = ", ".join(ESTIMATORS)
         raise InputError(f"{CONFIG_FILE}: model.estimator: unknown {name!r}: choose one of {known}")
-    kind = ESTIMATORS[name][config.data.task == "regression"]
+    kind: Any = ESTIMATORS[name][config.data.task == "regression"]
     estimator = library(kind)() if isinstance(kind, str) else kind()
     allowed = parameters(estimator)
     params: dict[str, Any] = {"random_state": config.seed}
