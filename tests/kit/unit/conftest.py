@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ml_template.operations import notify
+from ml_template.operations import join, notify
 from ml_template.pipeline.evaluation import evaluate
 from ml_template.pipeline.judgement import measure
 from ml_template.registry import tracking
@@ -28,6 +29,19 @@ def write_gates(**rules: str) -> None:
     """Write gates.yaml with these gates and all others switched off."""
     lines = [f"{name}: {rules.get(name, 'false')}\n" for name in NAMES]
     Path("gates.yaml").write_text("".join(lines))
+
+
+def joined(given: list[str]) -> list[float]:
+    """The labels `given` of a regression as `join` reads them, of one logged prediction each."""
+    entry = {"row": 0, "time": "2026-01-01T10:00:00+00:00", "model": "m", "output": {"value": 1.0}}
+    Path("log").mkdir()
+    lines = [json.dumps(entry | {"id": str(at)}) + "\n" for at in range(len(given))]
+    Path("log/1.jsonl").write_text("".join(lines))
+    with Path("labels.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("id", "label"), *enumerate(given)])
+    join.run({"LABELS": "labels.csv", "LOG": "log"})
+    with join.LABELLED.open(newline="") as file:
+        return [float(row["label"]) for row in csv.DictReader(file)]
 
 
 @pytest.fixture(scope="session")

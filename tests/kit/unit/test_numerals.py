@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,8 @@ from ml_template.registry import versioning
 from ml_template.serving import rows
 from ml_template.settings.config import Column, Config, Data, InputError, load_config
 from ml_template.tables import numerals, table
+
+from .conftest import joined
 
 ROWS = 120
 US = {",": ",", ".": "."}
@@ -302,19 +302,11 @@ def test_labels_that_come_later_are_read_by_the_rule_of_the_target(
     data = Data(path="x.csv", target="y", task="regression", thousands=thousands)  # type: ignore[arg-type]
     made = Config(data=data, columns={"x": Column(type="numeric")})
     monkeypatch.setattr(join, "load_config", lambda: made)
-    entry = {"row": 0, "time": "2026-01-01T10:00:00+00:00", "model": "m", "output": {"value": 1.0}}
-    Path("log").mkdir()
-    lines = [json.dumps(entry | {"id": str(at)}) + "\n" for at in range(len(given))]
-    Path("log/1.jsonl").write_text("".join(lines))
-    with Path("labels.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("id", "label"), *enumerate(given)])
     if expected is None:
         with pytest.raises(InputError, match=r"must be a number|has numbers like '1[.,](443|200)'"):
-            join.run({"LABELS": "labels.csv", "LOG": "log"})
+            joined(given)
         return
-    join.run({"LABELS": "labels.csv", "LOG": "log"})
-    with join.LABELLED.open(newline="") as file:
-        assert [float(row["label"]) for row in csv.DictReader(file)] == expected
+    assert joined(given) == expected
 
 
 def test_the_key_belongs_to_numbers() -> None:

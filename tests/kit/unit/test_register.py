@@ -197,6 +197,25 @@ def test_the_summary_names_champion_metrics_and_report(
     assert headline in lines[1]
 
 
+def summary_of_a_candidate_of_its_own_metrics(
+    capsys: pytest.CaptureFixture[str], **lineage: str
+) -> list[str]:
+    """Lines of the summary when the verdict has other metrics, and such `lineage`."""
+    verdict = json.loads(VERDICT.read_text())
+    own = {name: found | {"value": 0.123} for name, found in verdict["metrics"].items()}
+    del verdict["digest"]
+    changes = {"metrics": own, "lineage": verdict["lineage"] | lineage}
+    VERDICT.write_text(json.dumps(champion.sealed(verdict | changes)))
+    capsys.readouterr()
+    summary.run()
+    lines = capsys.readouterr().out.splitlines()
+    heads = [line.split(":")[0] for line in lines]
+    new = ["candidate", "metrics", "gain", "changed"]
+    assert heads == [*new, "champion", "metrics", "report"]
+    assert ["0.123" in line for line in lines] == [False, True, *[False] * 5]
+    return lines
+
+
 def test_the_summary_shows_a_refused_candidate_with_its_own_metrics_and_the_champion_with_its(
     project: Path, new_candidate: Callable[[int], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -204,18 +223,8 @@ def test_the_summary_shows_a_refused_candidate_with_its_own_metrics_and_the_cham
     digest = new_candidate(2)
     write_gates(size=IMPOSSIBLE)
     assert not judge_and_register()
-    verdict = json.loads(VERDICT.read_text())
-    own = {name: found | {"value": 0.123} for name, found in verdict["metrics"].items()}
-    del verdict["digest"]
-    VERDICT.write_text(json.dumps(champion.sealed(verdict | {"metrics": own})))
-    capsys.readouterr()
-    summary.run()
-    lines = capsys.readouterr().out.splitlines()
-    heads = [line.split(":")[0] for line in lines]
-    new = ["candidate", "metrics", "gain", "changed"]
-    assert heads == [*new, "champion", "metrics", "report"]
+    lines = summary_of_a_candidate_of_its_own_metrics(capsys)
     assert f"{digest[:16]}: REFUSED, the champion stays: size" in lines[0]
-    assert ["0.123" in line for line in lines] == [False, True, *[False] * 5]
 
 
 def test_the_summary_begins_with_the_model_that_was_trained_now_when_another_is_champion(
@@ -225,20 +234,8 @@ def test_the_summary_begins_with_the_model_that_was_trained_now_when_another_is_
     judge_and_register()
     digest = new_candidate(2)
     assert judge_and_register()
-    verdict = json.loads(VERDICT.read_text())
-    own = {name: found | {"value": 0.123} for name, found in verdict["metrics"].items()}
-    lineage = verdict["lineage"] | {"config": "another"}
-    del verdict["digest"]
-    changes = {"metrics": own, "lineage": lineage}
-    VERDICT.write_text(json.dumps(champion.sealed(verdict | changes)))
-    capsys.readouterr()
-    summary.run()
-    lines = capsys.readouterr().out.splitlines()
-    heads = [line.split(":")[0] for line in lines]
-    new = ["candidate", "metrics", "gain", "changed"]
-    assert heads == [*new, "champion", "metrics", "report"]
+    lines = summary_of_a_candidate_of_its_own_metrics(capsys, config="another")
     assert f"{digest[:16]}: passed, waits as challenger: `make promote`" in lines[0]
-    assert ["0.123" in line for line in lines] == [False, True, *[False] * 5]
     assert "configuration since the champion was trained" in lines[3]
 
 

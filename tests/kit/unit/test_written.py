@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ from ml_template.serving import rows
 from ml_template.settings.config import Column, Config, Data, InputError, load_config
 from ml_template.settings.written import Written
 from ml_template.tables import numerals, table, written
+
+from .conftest import joined
 
 ROWS = 120
 VALUES = np.random.default_rng(4).integers(1, 3_000, ROWS).tolist()
@@ -327,19 +328,11 @@ def test_labels_that_come_later_are_read_by_the_rule_of_the_target(
     facts = Data(path="x.csv", target="y", task="regression", **data)
     config = Config(data=facts, columns={"x": Column(type="numeric")})
     monkeypatch.setattr(join, "load_config", lambda: config)
-    entry = {"row": 0, "time": "2026-01-01T10:00:00+00:00", "model": "m", "output": {"value": 1.0}}
-    Path("log").mkdir()
-    lines = [json.dumps(entry | {"id": str(at)}) + "\n" for at in range(len(given))]
-    Path("log/1.jsonl").write_text("".join(lines))
-    with Path("labels.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("id", "label"), *enumerate(given)])
     if expected is None:
         with pytest.raises(InputError, match=r"labels.csv.*must be a number, written with '\$'"):
-            join.run({"LABELS": "labels.csv", "LOG": "log"})
+            joined(given)
         return
-    join.run({"LABELS": "labels.csv", "LOG": "log"})
-    with join.LABELLED.open(newline="") as file:
-        assert [float(row["label"]) for row in csv.DictReader(file)] == expected
+    assert joined(given) == expected
 
 
 @pytest.mark.parametrize(
