@@ -59,15 +59,17 @@ def intervals(
 ) -> dict[K, Interval]:
     """Interval of each measure, a function of weights (b, rows); all on the same resamples.
 
-    Of few clusters it is no narrower than that of rows: one of a single cluster has no width.
+    `clusters` (rows,) name the rows that are drawn together. Of few clusters it is no narrower than
+    that of rows: one of a single cluster has no width.
     """
-    if clusters is not None and (units := len(np.unique(clusters))) < _FEW:
-        by_row = intervals(measures, rows, seed)
-        if units < 2:
-            return by_row
-        whole = _intervals(measures, rows, seed, clusters)
-        return {key: _wider(by_row[key], whole[key]) for key in measures}
-    return _intervals(measures, rows, seed, clusters)
+    if clusters is None:
+        return _intervals(measures, rows, seed, None)
+    names, numbers = np.unique(clusters, return_inverse=True)
+    whole = _intervals(measures, rows, seed, numbers)
+    if len(names) >= _FEW:
+        return whole
+    by_row = _intervals(measures, rows, seed, None)
+    return {key: _wider(by_row[key], whole[key]) for key in measures}
 
 
 def _wider(one: Interval, other: Interval) -> Interval:

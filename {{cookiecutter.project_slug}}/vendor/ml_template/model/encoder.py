@@ -12,7 +12,7 @@ Parts of a moment are numbers for the one (missing = NaN), and a sine and a cosi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Any, Literal
 
@@ -50,11 +50,9 @@ class Encoder:
 
         Of one code alone a number: histogram boosting does not tell it from a missing one.
         """
-        starts = accumulate((column.get("width", 1) for column in self.state), initial=0)
-        pairs = zip(starts, self.state, strict=False)
         return [
-            at
-            for at, column in pairs
+            place.start
+            for place, column in self._placed()
             if column["kind"] == "ordinal" and len(set(column["codes"].values())) > 1
         ]
 
@@ -77,14 +75,17 @@ class Encoder:
     @property
     def parts(self) -> dict[str, slice]:
         """Matrix columns of each part of a moment, by its title."""
-        found, at = {}, 0
-        for column in self.state:
-            width = column.get("width", 1)
-            if "part" in column:
-                title = moments.title(column["name"], column["part"])
-                found[title] = slice(at, at + width)
-            at += width
-        return found
+        return {
+            moments.title(column["name"], column["part"]): place
+            for place, column in self._placed()
+            if "part" in column
+        }
+
+    def _placed(self) -> Iterator[tuple[slice, dict[str, Any]]]:
+        """Each column of the state with its matrix columns."""
+        ends = accumulate(column.get("width", 1) for column in self.state)
+        for end, column in zip(ends, self.state, strict=True):
+            yield slice(end - column.get("width", 1), end), column
 
     def to_json(self) -> dict[str, Any]:
         """The whole state; `Encoder(**state)` is this encoder again."""

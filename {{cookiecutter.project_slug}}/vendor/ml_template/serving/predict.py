@@ -25,7 +25,7 @@ from .log import PredictionLog
 from .metrics import Metrics
 from .records import Record, Records, RefusedError
 from .settings import Settings
-from .together import Together
+from .together import MOST_BYTES, Together
 
 Ids = tuple[str, str]  # the id of the answer, and what was sent as x-request-id ("": none)
 
@@ -54,8 +54,7 @@ class Predict:
         self.log = PredictionLog(settings, self.metrics.dropped.inc)
         reads_texts = any(column["kind"] == "text" for column in model.encoder.state)
         self.inline = TEXT_BYTES if reads_texts else INLINE_BYTES
-        turn = {"most_bytes": 8 * TEXT_BYTES} if reads_texts else {}
-        self.together = Together(self._outputs, **turn)
+        self.together = Together(self._outputs, 8 * TEXT_BYTES if reads_texts else MOST_BYTES)
         self.draining = False
         self.in_flight = 0  # requests whose body is here and whose answer is not made
         self.slow = 0  # bodies that are on their way

@@ -147,7 +147,7 @@ def _summary(proposal: Proposal) -> Iterable[str]:
 
 
 def _may_be_sensitive(name: str) -> bool:
-    return bool(wording.SENSITIVE.search(wording.snake(name.strip().replace(" ", "_"))))
+    return bool(wording.SENSITIVE.search(wording.underscored(name)))
 
 
 def _of_few_rows(proposal: Proposal) -> Iterable[str]:

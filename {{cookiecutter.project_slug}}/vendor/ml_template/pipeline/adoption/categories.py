@@ -31,7 +31,8 @@ def category(name: str, texts: Texts, dressed: str = "", note: str = "") -> Foun
     long = writing.is_long(texts)
     if unit and wording.WHO.search(name):
         return Found(reason="it holds names or addresses of people")
-    kind = "" if again(texts) and not every_row else kinds.named(texts.values)
+    is_again = again(texts)
+    kind = "" if is_again and not every_row else kinds.named(texts.values)
     if different > ENOUGH and (kind or (every_row and not unit and not long)):
         known = "it is an identifier: nearly every row has its own"
         return Found(reason=dressed or kind or known)
@@ -39,13 +40,13 @@ def category(name: str, texts: Texts, dressed: str = "", note: str = "") -> Foun
         return group(texts)
     if different > ENOUGH and dressed:
         return Found(reason=dressed)
-    if unit and (long or not again(texts)):
+    if unit and (long or not is_again):
         note = f"text: TF-IDF of its {unit}, those of {LEAST} rows and more, into a linear score"
         return labelled(texts, note, type="text", encoding=unit)
     if long and different > LISTED:
         why = "its words do not come again, make features of it in features.py"
         return Found(reason=f"it is free text: {why}")
-    if not (again(texts) if different > LISTED else repeated):
+    if not (is_again if different > LISTED else repeated):
         return Found(reason=f"{different:,} different texts in {present:,} rows are no categories")
     if different > LISTED:
         seen = f"{different:,} labels: each is the mean of the target of its rows"
@@ -54,8 +55,7 @@ def category(name: str, texts: Texts, dressed: str = "", note: str = "") -> Foun
 
 
 def again(texts: Texts) -> bool:
-    """Whether most rows have a value that another row has too."""
-    texts = texts.categories()
+    """Whether most rows have a value, in its one form, that another row has too."""
     return bool(texts.counts[texts.counts > 1].sum() >= AGAIN * texts.filled)
 
 

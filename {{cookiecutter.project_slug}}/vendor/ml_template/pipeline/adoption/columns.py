@@ -131,7 +131,7 @@ def _number(name: str, texts: Texts, values: np.ndarray) -> Found:
         if groups.is_group(name, texts, numeric=True):
             return group(texts)
         if wording.CODE.search(wording.snake(name)) and (
-            2 < different <= LISTED or (different > LISTED and again(texts))
+            2 < different <= LISTED or (different > LISTED and again(texts.categories()))
         ):
             note = "numbers that look like codes: type: numeric if they count"
             return category(name, texts, note=note)

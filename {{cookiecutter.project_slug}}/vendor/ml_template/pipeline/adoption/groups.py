@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from ..data.wording import IDENTIFIER, snake
+from ..data.wording import IDENTIFIER, underscored
 from .texts import Texts
 
 FEWEST = 10  # groups: fewer cannot be held out whole and still be like the others
@@ -42,12 +42,12 @@ _COUNTED = re.compile(
 
 def is_named(name: str) -> bool:
     """Whether a column of that name holds the numbers of people or things: PatientID, kunde_nr."""
-    return _NUMBERED.fullmatch(_snake(name)) is not None
+    return _NUMBERED.fullmatch(underscored(name)) is not None
 
 
 def is_group(name: str, texts: Texts, numeric: bool) -> bool:
     """Whether the values of the column `name` say only which rows belong together."""
-    different, plain = len(texts.values), _snake(name)
+    different, plain = len(texts.values), underscored(name)
     bare = (_ALONE if numeric else _BARE).fullmatch(plain) is not None
     if different > MANY and (IDENTIFIER.search(plain) or bare):
         return True
@@ -64,11 +64,7 @@ def rank(name: str) -> int:
 
     A number (`rooms_no`) may be an amount: nothing is split by it unless a person says so.
     """
-    plain = _snake(name)
+    plain = underscored(name)
     if _BARE.fullmatch(re.sub(f"{_END}$|^{_START}", "", plain, flags=re.IGNORECASE)):
         return 0
     return 1 if is_named(name) or not _COUNTED.search(plain) else 2
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"[\s.\-]+", "_", snake(name.strip()))

@@ -22,6 +22,7 @@ SAMPLE = 5_000  # rows looked at
 TOLD = 0.9  # mean share of each group named right, or share of the variance of a number explained
 CERTAIN = 0.3  # share of the rows with a value that only one group has, such as husband and wife
 EACH = 0.1  # share of a group that those values must cover, of two groups at least
+Groups = tuple[np.ndarray, np.ndarray]  # rows, and the index of their group
 
 
 class Proxy(NamedTuple):
@@ -45,21 +46,29 @@ def find(features: Columns, sensitive: Columns, most: float = TOLD) -> list[Prox
             continue
         if len(known) > SAMPLE:
             known = np.sort(np.random.default_rng(0).choice(known, SAMPLE, replace=False))
+        judged = values[known]
+        is_number = judged.dtype != object and len(np.unique(judged)) > DISCRETE
+        named = None if is_number else _groups(judged)
         for column, others in features.items():
-            told, reason = max(_tells(others[known], values[known], most), default=(0.0, ""))
+            told, reason = max(_tells(others[known], judged, named, most), default=(0.0, ""))
             if reason:
                 found.append(Proxy(column, name, told, f"it tells {name!r}: {reason}"))
     return found
 
 
-def _tells(values: np.ndarray, sensitive: np.ndarray, most: float) -> Iterator[tuple[float, str]]:
-    """How well (n,) `values` tell `sensitive`, and the reason, where they do."""
+def _tells(
+    values: np.ndarray, sensitive: np.ndarray, named: Groups | None, most: float
+) -> Iterator[tuple[float, str]]:
+    """How well (n,) `values` tell `sensitive`, and the reason, where they do.
+
+    `named` are its groups; None where it is a number.
+    """
     values = scores.seconds(values) if values.dtype.kind == "M" else values
     groups, discrete = scores.group_codes(values, DISCRETE)
-    if sensitive.dtype != object and len(np.unique(sensitive)) > DISCRETE:
+    if named is None:
         yield from _number(values, groups, discrete, sensitive, most)
         return
-    kept, truth = _groups(sensitive)
+    kept, truth = named
     if len(np.unique(truth)) < 2:
         return
     for codes, how in ((groups, "its values name"), (arrays.missing(values), "its gaps name")):
@@ -70,7 +79,7 @@ def _tells(values: np.ndarray, sensitive: np.ndarray, most: float) -> Iterator[t
         yield from _certain(np.unique(groups[kept], return_inverse=True)[1], truth)
 
 
-def _groups(sensitive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _groups(sensitive: np.ndarray) -> Groups:
     """Rows (k,) of groups that have FEWEST rows at least, and the index (k,) of their group."""
     texts = np.array([category(str(value)) for value in sensitive.tolist()], dtype=object)
     codes = scores.text_codes(texts)

@@ -100,3 +100,8 @@ FORMATS = (None, *(day + clock for day in DAYS for clock in CLOCKS), *MONTHS, *O
 def snake(name: str) -> str:
     """`customerName` as customer_Name."""
     return CAMEL.sub("_", name)
+
+
+def underscored(name: str) -> str:
+    """`Customer no.` as Customer_no_: nothing but underscores between its words."""
+    return re.sub(r"[\s.\-]+", "_", snake(name.strip()))

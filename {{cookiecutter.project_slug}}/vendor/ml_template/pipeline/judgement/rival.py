@@ -78,8 +78,8 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
     pairs, clusters = None, split.clusters(config, test)
     if rows is not None:
         answers = ours[rows], model.predict(test)[rows]
-        theirs_too = None if clusters is None else np.unique(clusters[rows], return_inverse=True)[1]
-        difference = paired_interval(metric, known[rows], *answers, config.seed, theirs_too)
+        whole = None if clusters is None else clusters[rows]
+        difference = paired_interval(metric, known[rows], *answers, config.seed, whole)
         text = "the same rows" if same else f"{len(rows):,} rows that neither was trained on"
         pairs = _rival(theirs, "paired", f"{reason} on {text}", difference)
         if same:

@@ -23,6 +23,7 @@ from ...model.profile import LEAST
 from ...model.texts import LENGTHS, Unit
 from ...settings.config import Config
 from ...tables.arrays import Columns, missing, rows
+from ..data import split
 
 FOLDS = 5
 TERMS = 20_000  # of a column of texts, the most frequent ones
@@ -65,10 +66,10 @@ def learn(config: Config, columns: Columns, encoding: Encoding) -> dict[str, Lea
 
 def training_matrix(encoder: Encoder, columns: Columns, learned: dict[str, Learned]) -> np.ndarray:
     """The matrix (n, width) to train on: `apply`, with learned columns as they are cross-fitted."""
+    if not learned:
+        return encoder.apply(columns)
     others = [entry for entry in encoder.state if entry["name"] not in learned]
     plain = Encoder(encoder.inputs, others).apply(columns)
-    if not learned:
-        return plain
     blocks, at = [], 0
     for entry in encoder.state:
         if entry["name"] in learned:
@@ -89,12 +90,10 @@ def _truth(config: Config, columns: Columns) -> np.ndarray:
 
 def _folds(config: Config, columns: Columns) -> Folds:
     """Whole groups where the hold-out is made of them, else rows by chance of the seed."""
-    n, group = rows(columns), config.split.group
-    if group:
-        groups = pd.factorize(columns[group].astype(str))[0]
-        if groups.max() > 0:
-            count = min(FOLDS, int(groups.max()) + 1)
-            return list(GroupKFold(count).split(groups, groups=groups))
+    n, groups = rows(columns), split.clusters(config, columns)
+    if groups is not None and groups.max() > 0:
+        count = min(FOLDS, int(groups.max()) + 1)
+        return list(GroupKFold(count).split(groups, groups=groups))
     draw = KFold(min(FOLDS, n), shuffle=True, random_state=config.seed)
     return list(draw.split(np.arange(n)))
 
