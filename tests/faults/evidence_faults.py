@@ -256,6 +256,14 @@ def worse(lab: Lab) -> None:
     weaken(lab)
 
 
+@fault("T26", "the champion's kept answers were edited", "gate", r"\.npy was changed: restore")
+def kept_answers(lab: Lab) -> None:
+    """So that whoever comes next looks better."""
+    weaken(lab)
+    (kept,) = lab.folder.glob("models/verdicts/*.npy")
+    lab.flip_byte(kept.relative_to(lab.folder).as_posix())
+
+
 def append(lab: Lab, share: float = 0.1) -> None:
     """New rows: old ones, a little different."""
     name = lab.column("numeric", feature=True, missing=False)

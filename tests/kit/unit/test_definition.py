@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from ml_template.model import bootstrap, lineage
 from ml_template.pipeline.data import prepare, validate
 from ml_template.pipeline.evaluation import evaluate, importance
 from ml_template.pipeline.judgement import definition, gate, measure, register
+from ml_template.pipeline.reporting import rivals
 from ml_template.pipeline.training import train
 from ml_template.registry import champion, tracking
+from ml_template.settings.config import InputError, load_config
 from ml_template.storage import places
 
 from ..conftest import PACKAGE, ROOT
@@ -237,3 +240,78 @@ def test_a_key_of_split_that_an_older_release_did_not_know_is_no_change_where_it
     monkeypatch.setattr(definition, "read_json", older)
     assert "not comparable" not in run(seed=8)["reason"]
     assert "split.group was None" in run(split={"test": 0.3, "group": "patient_id"})["reason"]
+
+
+# A champion whose code was edited
+
+
+@pytest.fixture
+def edit(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Write another function of features: what it returns of `columns`."""
+    module = ROOT / "src" / PACKAGE / "ratios.py"
+    monkeypatch.setattr(project, "_handed", [project.Project(PACKAGE, features="ratios:made")])
+
+    def write(returned: str) -> None:
+        module.write_text(f"import numpy as np\n\ndef made(columns):\n    return {returned}\n")
+        sys.modules.pop(f"{PACKAGE}.ratios", None)
+
+    yield write
+    module.unlink()
+    sys.modules.pop(f"{PACKAGE}.ratios", None)
+
+
+USEFUL = "{'ratio': columns['age'] / 50}"
+RENAMED = "{'share': columns['age'] / 50}"
+OTHER = "{'ratio': 50 - columns['age']}"
+
+
+@pytest.mark.parametrize(
+    ("features", "seen", "verdict"),
+    [(RENAMED, {}, "passed"), (OTHER, {}, "passed"), ("{}", {"age": False}, "refused")],
+)
+def test_a_champion_of_other_features_is_compared_on_the_same_rows(
+    run: Run, edit: Callable[[str], None], features: str, seen: dict[str, bool], verdict: str
+) -> None:
+    edit(USEFUL)
+    run(columns=columns(mark=False, noise=True))
+    before = crowned()
+    edit(features)
+    line = run(columns=columns(mark=False, noise=True, **seen))
+    assert line["verdict"] == verdict
+    assert "on the same rows" in line["reason"]
+    assert crowned() == before
+    verdict_file = json.loads(places.VERDICT.read_text())
+    assert rivals.read(load_config(), verdict_file) is not None
+
+
+@pytest.mark.parametrize("lost", ["answers", "rows"])
+def test_without_kept_answers_to_these_rows_its_kept_figure_counts(
+    run: Run, edit: Callable[[str], None], lost: str
+) -> None:
+    edit(USEFUL)
+    run()
+    before = crowned()
+    edit(RENAMED)
+    if lost == "answers":  # of a release that kept none
+        for path in champion.VERDICTS.glob("*.npy"):
+            path.unlink()
+    line = run(seed=8 if lost == "rows" else 0)
+    assert "its kept figure: it was trained with another features.py" in line["reason"]
+    assert isinstance(line["value"], float)
+    assert crowned() == before
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY nothing", None])
+def test_kept_answers_that_were_changed_are_no_measure(
+    run: Run, edit: Callable[[str], None], damage: bytes | None
+) -> None:
+    edit(USEFUL)
+    run()
+    (path,) = champion.VERDICTS.glob("*.npy")
+    if damage is None:
+        np.save(path, 1 - np.load(path))
+    else:
+        path.write_bytes(damage)
+    edit(RENAMED)
+    with pytest.raises(InputError, match="npy was changed: restore models/"):
+        run()

@@ -18,7 +18,7 @@ import pytest
 from ml_template import Columns, Fault, InputError, Metric, Project
 from ml_template import command_line as command
 from ml_template import project as projects
-from ml_template.model import measures
+from ml_template.model import artifact, measures
 from ml_template.model.metrics import METRICS
 from ml_template.pipeline.data import own, prepare, validate
 from ml_template.pipeline.evaluation import evaluate, figures
@@ -211,11 +211,12 @@ def test_a_champion_judged_without_the_headline_is_replaced_by_promotion_only(
     assert gate.run()
     register.run()
     test = read_parquet(places.PREPARED / "test.parquet")
+    ours = artifact.load(places.CANDIDATE).predict(test)
     lineage: dict[str, Any] = {"hold_out": "of other rows", "data": {}}
 
     def compared(chosen: Metrics) -> dict[str, Any]:
         settings = load_config().model_copy(update={"metrics": chosen})
-        return rival.compare(settings, places.CANDIDATE, "0" * 64, lineage, test)
+        return rival.compare(settings, ours, "0" * 64, lineage, test)
 
     extend(metrics=[LOSS])
     found = compared(Metrics(headline="neg_loss"))

@@ -21,6 +21,7 @@ from . import forms, manifest, trust
 from .encoder import Encoder
 
 ENCODER = "encoder.json"
+_BACK = "train again, or go back to the code of its commit (`make history` names it)"
 PROFILE = "profile.json"  # what was trained on and answered, for monitoring
 
 
@@ -30,13 +31,10 @@ def output_names(labels: Sequence[str]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Model:
-    """A loaded model that has answered its known answers."""
+class Described:
+    """What model.json says of a model, whether or not the code of today can load it."""
 
     manifest: dict[str, Any]
-    encoder: Encoder
-    score: Callable[[np.ndarray], np.ndarray]
-    profile: dict[str, Any]  # see profile.py; empty for a model from before there was one
 
     @property
     def digest(self) -> str:
@@ -62,6 +60,15 @@ class Model:
     def outputs(self) -> list[str]:
         """See `output_names`."""
         return output_names(self.labels)
+
+
+@dataclass(frozen=True)
+class Model(Described):
+    """A loaded model that has answered its known answers."""
+
+    encoder: Encoder
+    score: Callable[[np.ndarray], np.ndarray]
+    profile: dict[str, Any]  # see profile.py; empty for a model from before there was one
 
     def predict(self, columns: Columns) -> np.ndarray:
         """Probabilities (n, k) in the order of `labels`, or values (n,), float64."""
@@ -132,7 +139,7 @@ def load(folder: Path, expected: str | None = None) -> Model:
         raise
     except Exception as error:  # digests agree, and yet it is no model of ours
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise InputError(f"{folder} is no model of this code ({reason}): train again") from None
+        raise InputError(f"{folder} is no model of this code ({reason}): {_BACK}") from None
     return model
 
 
@@ -145,5 +152,5 @@ def _check_known_answers(folder: Path, model: Model) -> None:
     if not worst <= forms.limit(model.identity["model"]):
         raise InputError(
             f"{folder}: the model answers its known rows differently (by {worst:.3g}): features.py "
-            f"or a library is not the one it was trained with"
+            f"or a library is not the one it was trained with: {_BACK}"
         )

@@ -164,6 +164,7 @@ class Judgement(TypedDict):
     metrics: dict[str, Estimate]
     measured: dict[str, float]
     rival: Rival
+    answers: NotRequired[str]  # to the hold-out, by digest; none before v0.6
     lineage: Lineage
     gates: dict[str, Any]
 

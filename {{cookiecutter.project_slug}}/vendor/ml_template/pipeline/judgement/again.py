@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from ...model import artifact, measures
+import numpy as np
+
+from ...model import measures
 from ...model.metrics import encode_target
 from ...model.shapes import Evaluation, Figures
 from ...settings.config import Config, InputError
@@ -20,14 +21,13 @@ SHOWN = 60  # letters of a value in a message
 
 
 def measure(
-    config: Config, folder: Path, test: Columns, content: Evaluation
+    config: Config, prediction: np.ndarray, test: Columns, content: Evaluation
 ) -> Figures | list[str]:
-    """Every figure of the model in `folder` on the hold-out rows `test`; or faults of a report.
+    """Every figure of the answers `prediction` to the rows `test`; or faults of a report.
 
     `content` is the report: a fault is a figure shown there that the model has not.
     """
     try:
-        prediction = artifact.load(folder).predict(test)
         found, shown = judged(config, test, prediction, again=True)
         truth = encode_target(test[config.data.target], config.data.labels)
         named = points(measures.known(config), truth, prediction)

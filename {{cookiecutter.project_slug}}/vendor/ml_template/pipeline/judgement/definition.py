@@ -22,7 +22,9 @@ SIZE = {"test"}  # of the split: how much is held out, not which
 READING = ("decimal", "thousands", "written", "missing")  # of the target's numbers
 
 
-def changes(config: Config, model: artifact.Model, folder: Path, data: dict[str, Any]) -> list[str]:
+def changes(
+    config: Config, model: artifact.Described, folder: Path, data: dict[str, Any]
+) -> list[str]:
     """One phrase for each way in which the champion `model`, kept in `folder`, is of other data.
 
     `data` is data.json of the candidate. Empty where the two are comparable, or where the champion
@@ -38,17 +40,17 @@ def unknown(folder: Path) -> str:
     return f"; {folder} has no {lineage.CONFIG} that says by which rule"
 
 
-def lacking(config: Config, model: artifact.Model) -> list[str]:
+def lacking(config: Config, model: artifact.Described) -> list[str]:
     """Columns that the champion `model` uses and the candidate does not."""
     return [name for name in _inputs(model) if name not in config.features]
 
 
-def _inputs(model: artifact.Model) -> list[str]:
+def _inputs(model: artifact.Described) -> list[str]:
     return list(model.identity["known_answers"]["types"])
 
 
 def _held_out(
-    config: Config, model: artifact.Model, folder: Path, data: dict[str, Any]
+    config: Config, model: artifact.Described, folder: Path, data: dict[str, Any]
 ) -> Iterator[str]:
     if unknown(folder):
         return
@@ -77,7 +79,7 @@ def _differences(section: str, before: dict[str, Any], now: dict[str, Any]) -> I
             yield f"{section}.{key} was {before.get(key)!r}, is {now.get(key)!r}"
 
 
-def _leaks(config: Config, model: artifact.Model) -> Iterator[str]:
+def _leaks(config: Config, model: artifact.Described) -> Iterator[str]:
     """What today's check of leakage says of columns that the champion alone uses.
 
     They are measured in the prepared rows, so that nobody's word is taken for it: a column that is

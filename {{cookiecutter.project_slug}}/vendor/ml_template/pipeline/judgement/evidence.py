@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ...model import measures, shapes
 from ...settings.config import Config, explain
 from ...settings.gates import Check, Gates, fault
 from ...storage.files import read_json
-from ...storage.places import CANDIDATE, EVALUATION, METRICS_FILE, PREPARED
+from ...storage.places import EVALUATION, METRICS_FILE, PREPARED
 from ...tables import table
 from ...tables.table import Columns
 from ..data import proxies
@@ -106,9 +107,12 @@ def vouched(
     model: str,
     identity: dict[str, Any],
     test: Columns,
+    answers: np.ndarray,
     content: shapes.Evaluation,
 ) -> Evaluation | list[str]:
     """The evaluation of the candidate `model`, whose report is `content`, as far as gates read it.
+
+    `answers` are the candidate's to the hold-out rows `test`.
 
     Of small groups the report shows less than is judged: those figures are measured here. Where the
     report is no evidence it is one sentence for each reason.
@@ -119,7 +123,7 @@ def vouched(
     wrong = faults(found, config, model, identity, content)
     if wrong:
         return wrong
-    every = again.measure(config, CANDIDATE, test, content)
+    every = again.measure(config, answers, test, content)
     if isinstance(every, list):
         return every
     return read_evaluation(content, {"slices": every["slices"], "fairness": every["fairness"]})

@@ -109,8 +109,9 @@ def _champion() -> str | None:
 
 def decide(found: dict[str, Any], verdict: Verdict | None) -> Judgement:
     """A new verdict, without its digest; figures of an earlier one that still hold are kept."""
+    from ...model import artifact
     from ...tables.table import read_parquet
-    from . import evidence, kit, measure, rival
+    from . import answers, evidence, kit, measure, rival
     from .checks import judge
 
     config, gates = load_config(), load_gates()
@@ -120,12 +121,13 @@ def decide(found: dict[str, Any], verdict: Verdict | None) -> Judgement:
     origin: Lineage = found["lineage"] | {"data": identity["data"], "hold_out": hold_out}
     before = verdict if verdict and _same(verdict["inputs"], found, _MEASURED) else None
     measured = before["measured"] if before else measure.measure(CANDIDATE)
+    ours = artifact.load(CANDIDATE).predict(test)
     if before and _same(before["inputs"], found, ("champion",)):
         compared = before["rival"]
     else:
-        compared = rival.compare(config, CANDIDATE, found["model"], origin, test)
+        compared = rival.compare(config, ours, found["model"], origin, test)
     content: Evaluation = read_json(EVALUATION, _AGAIN)
-    evaluation = evidence.vouched(config, found["model"], identity, test, content)
+    evaluation = evidence.vouched(config, found["model"], identity, test, ours, content)
     if isinstance(evaluation, list):
         lines = [line("evidence", "refused", reason) for reason in evaluation]
     else:
@@ -145,6 +147,7 @@ def decide(found: dict[str, Any], verdict: Verdict | None) -> Judgement:
         "metrics": {} if isinstance(evaluation, list) else content["metrics"],
         "measured": measured,
         "rival": compared,
+        "answers": answers.digest(ours),
         "lineage": origin,
         "gates": gates.model_dump(mode="json"),
     }

@@ -21,7 +21,7 @@ from ...settings.config import InputError
 from ...storage.changes import changing, settle
 from ...storage.files import new_folder, write_json
 from ...storage.places import CANDIDATE, VERDICT
-from . import gate
+from . import answers, gate
 
 _AGAIN = "run `make gate`"
 
@@ -56,6 +56,7 @@ def keep(verdict: Verdict) -> Path:
                 (new / name).write_bytes(content)
             write_json(new / manifest.FILE, kept)
             manifest.read(new, verdict["model"])
+    answers.keep(verdict)
     if not path.exists():
         write_json(path, verdict)
     return folder

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from ...model import artifact, measures
+from ...model import artifact, manifest, measures
 from ...model.bootstrap import Interval, interval, paired_interval
 from ...model.metrics import encode_target
-from ...model.shapes import Gap, Lineage, Rival, State
+from ...model.shapes import Gap, Lineage, Rival, State, Verdict
 from ...registry import champion
 from ...settings.categories import category
 from ...settings.config import Config, InputError
 from ...tables.table import ROW, Columns
 from ..data import split
 from ..evaluation.figures import finite
-from . import definition
+from . import answers, definition
 
 FEWEST = 100  # rows of a comparison where rows were added
 
@@ -34,8 +34,12 @@ def rows_digest(data: dict[str, Any], test: Columns) -> str:
     return hashlib.sha256(bytes.fromhex(data.get("content", data["sha256"])) + rows).hexdigest()
 
 
-def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test: Columns) -> Rival:
+def compare(
+    config: Config, ours: np.ndarray, digest: str, lineage: Lineage, test: Columns
+) -> Rival:
     """{state, champion, reason, value, low, high}: headline of the candidate minus the champion's.
+
+    `ours`, (n, k) or (n,), are the candidate's answers to the n rows `test`.
 
     States: first, same, absent, other (another question), redefined (other data, see definition),
     turned (the other class is positive, or the headline was never measured), damaged, and the
@@ -54,7 +58,7 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
         if not folder.exists():
             return _rival(theirs, "absent", f"{folder} is not here: fetch it to compare (dvc pull)")
         verdict = champion.verify(record)
-        model = artifact.load(folder, theirs)
+        model = artifact.Described(manifest.read(folder, theirs)[0])
     except InputError as error:
         return {"state": "damaged", "champion": None, "reason": str(error)}
     if question := _other_question(config, model):
@@ -68,18 +72,17 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
     name = measures.headline(config)
     metric = measures.known(config)[name]
     known = encode_target(test[config.data.target], config.data.labels)
-    ours = artifact.load(candidate).predict(test)
     reason = f"difference to champion {theirs[:16]}"
     if lacking := definition.lacking(config, model):
         reason = f"{reason}, which uses {', '.join(lacking)} too"
-    gap = _gap(model, test)
     same = verdict["lineage"]["hold_out"] == lineage["hold_out"]
-    rows = None if gap else _fair(config, model, lineage["data"], test, known, same)
+    before, gap = asked(folder, model, verdict if same else None, test)
+    rows = None if before is None else _fair(config, model, lineage["data"], test, known, same)
     pairs, clusters = None, split.clusters(config, test)
-    if rows is not None:
-        answers = ours[rows], model.predict(test)[rows]
+    if before is not None and rows is not None:
+        both = ours[rows], before[rows]
         whole = None if clusters is None else clusters[rows]
-        difference = paired_interval(metric, known[rows], *answers, config.seed, whole)
+        difference = paired_interval(metric, known[rows], *both, config.seed, whole)
         text = "the same rows" if same else f"{len(rows):,} rows that neither was trained on"
         pairs = _rival(theirs, "paired", f"{reason} on {text}", difference)
         if same:
@@ -87,8 +90,8 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
     if name not in verdict["metrics"]:
         reason = f"the champion was judged without {name}: only `make promote` replaces it"
         return pairs or _rival(theirs, "turned", reason)
-    before = Interval(**verdict["metrics"][name])
-    apart = _apart(interval(metric, known, ours, config.seed, clusters), before)
+    figure = Interval(**verdict["metrics"][name])
+    apart = _apart(interval(metric, known, ours, config.seed, clusters), figure)
     why = gap or "was measured on other data, split or seed"
     reason = f"{reason}: its kept figure: it {why}{definition.unknown(folder)}"
     if pairs is None:
@@ -107,7 +110,7 @@ def _rival(champion: str, state: State, reason: str, gap: Interval | None = None
 
 def _fair(
     config: Config,
-    model: artifact.Model,
+    model: artifact.Described,
     data: dict[str, Any],
     test: Columns,
     known: np.ndarray,
@@ -135,7 +138,7 @@ def _apart(ours: Interval, theirs: Interval) -> Interval:
     return Interval(value, value - down, value + up)
 
 
-def _other_question(config: Config, model: artifact.Model) -> str | None:
+def _other_question(config: Config, model: artifact.Described) -> str | None:
     """How the champion's target, task or classes differ; None where they do not."""
     identity = model.identity
     if (model.task, identity["target"]) != (config.data.task, config.data.target):
@@ -149,7 +152,27 @@ def _forms(labels: Sequence[str]) -> list[str]:
     return [category(label) for label in labels]
 
 
-def _gap(model: artifact.Model, test: Columns) -> str | None:
+def asked(
+    folder: Path, model: artifact.Described, verdict: Verdict | None, test: Columns
+) -> tuple[np.ndarray | None, str | None]:
+    """A kept model's answers to `test`, or None and what keeps it from giving any.
+
+    They are those that its `verdict` names, given where that is on the same rows: the code of today
+    may not be the one that it answers by.
+    """
+    kept = answers.read(verdict) if verdict else None
+    if kept is not None:
+        return kept, None
+    gap = _gap(model, test)
+    if gap is None:
+        try:
+            return artifact.load(folder, model.digest).predict(test), None
+        except InputError:  # its files are whole: manifest.read
+            gap = "was trained with another features.py or other libraries, and cannot be asked"
+    return None, gap
+
+
+def _gap(model: artifact.Described, test: Columns) -> str | None:
     """What keeps the champion from answering these rows; None when nothing does."""
     for name, kind in model.identity["known_answers"]["types"].items():
         if name not in test:

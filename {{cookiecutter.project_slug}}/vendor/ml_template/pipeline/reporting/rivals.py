@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...model import artifact
+from ...model import artifact, manifest
 from ...model.metrics import encode_target
 from ...model.shapes import Verdict
 from ...outside.numbers import number
@@ -20,6 +20,7 @@ from ..evaluation.chart import Plot
 from ..evaluation.figures import slice_columns
 from ..evaluation.plots import bars
 from ..evaluation.slices import group
+from ..judgement.rival import asked
 from .tables import Table
 
 ROWS = 20_000  # of the hold-out, a sample of more
@@ -35,21 +36,33 @@ class Rivals(NamedTuple):
 
 def read(config: Config, verdict: Verdict | None) -> Rivals | None:
     """The candidate next to the champion it was judged by; None where no rows are comparable."""
-    rival = verdict["rival"] if verdict and "rival" in verdict else None
-    if rival is None or rival["state"] != "paired" or rival["champion"] is None:
+    if verdict is None or "rival" not in verdict:
+        return None
+    rival = verdict["rival"]
+    if rival["state"] != "paired" or rival["champion"] is None:
         return None
     folder = champion.folder(rival["champion"])
     if not folder.exists():
         return None
-    theirs, ours = artifact.load(folder, rival["champion"]), artifact.load(CANDIDATE)
+    theirs = artifact.Described(manifest.read(folder, rival["champion"])[0])
+    ours = artifact.load(CANDIDATE)
     test = table.read_parquet(PREPARED / "test.parquet")
-    order = np.random.default_rng(config.seed).permutation(table.rows(test))[:ROWS]
-    test = table.take(test, np.sort(order))
+    before, _ = asked(folder, theirs, _of_the_same_rows(theirs, verdict), test)
+    if before is None:
+        return None
+    rows = np.sort(np.random.default_rng(config.seed).permutation(table.rows(test))[:ROWS])
+    test, before = table.take(test, rows), before[rows]
     truth = encode_target(test[config.data.target], config.data.labels)
-    before = theirs.predict(test)
     if ours.labels:  # the champion may have its classes in another order
         before = before[:, [theirs.labels.index(label) for label in ours.labels]]
     return compare(config, test, truth, ours.predict(test), before)
+
+
+def _of_the_same_rows(model: artifact.Described, verdict: Verdict) -> Verdict | None:
+    """The verdict that a kept model was registered by, where it is on the rows of `verdict`."""
+    by = model.manifest["verdict"]["digest"]
+    found = champion.verdict({"digest": model.digest, "verdict": by})
+    return found if found["lineage"]["hold_out"] == verdict["lineage"]["hold_out"] else None
 
 
 def compare(

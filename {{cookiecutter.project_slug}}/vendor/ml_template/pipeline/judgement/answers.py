@@ -1,0 +1,58 @@
+"""What a kept model answered to the hold-out, beside its verdict, which names it by digest.
+
+The next candidate on the same rows is compared with these: after an edit of features.py the code of
+today cannot ask that model any more, or asks it wrongly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+
+from ...model import artifact
+from ...model.shapes import Verdict
+from ...registry.champion import VERDICTS
+from ...settings.config import InputError
+from ...storage.files import new_file
+from ...storage.places import CANDIDATE, PREPARED
+from ...tables import table
+
+
+def digest(answers: np.ndarray) -> str:
+    """SHA-256 of shape and numbers of `answers`, (n, k) or (n,) float64."""
+    return hashlib.sha256(f"{answers.shape}".encode() + answers.astype("<f8").tobytes()).hexdigest()
+
+
+def keep(verdict: Verdict) -> None:
+    """Write the candidate's answers for its passed `verdict`, once."""
+    if "answers" not in verdict or _path(verdict).exists():
+        return
+    answers = artifact.load(CANDIDATE).predict(table.read_parquet(PREPARED / "test.parquet"))
+    if digest(answers) != verdict["answers"]:
+        raise InputError(f"{CANDIDATE} answers otherwise than the gate was told: run `make gate`")
+    with new_file(_path(verdict)) as new, new.open("wb") as file:
+        np.save(file, answers, allow_pickle=False)
+
+
+def read(verdict: Verdict) -> np.ndarray | None:
+    """The answers that `verdict` names, None where none are here.
+
+    Raises InputError where they were changed.
+    """
+    path = _path(verdict)
+    if "answers" not in verdict or not path.exists():
+        return None
+    try:
+        answers: np.ndarray = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+    except (ValueError, EOFError, OSError):
+        answers = np.empty(0)
+    if digest(answers) != verdict["answers"]:
+        raise InputError(f"{path} was changed: restore models/ from the DVC remote, or remove it")
+    return answers
+
+
+def _path(verdict: Verdict) -> Path:
+    return VERDICTS / f"{verdict['digest'][:16]}.npy"
