@@ -33,8 +33,9 @@ def run() -> None:
     params = search(config, columns)["params"] if config.search.trials else {}
     fitted, estimator = fit(config, columns, **params)
     repeat.require(config, columns, params, estimator)
-    check = np.concatenate([fitted.apply(test), fitted.apply(edge_rows(config, columns))])
-    spec, content = forms.export(estimator, check, config.model.trusted)
+    edge = fitted.apply(edge_rows(config, columns))
+    check = np.concatenate([fitted.apply(test), edge])
+    spec, content = forms.export(estimator, check, config.model.trusted, len(edge))
     outputs = forms.scorer(spec, content)(fitted.apply(test))
     beside = {
         artifact.PROFILE: profile.reference(columns, outputs, config),
