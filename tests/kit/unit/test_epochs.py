@@ -83,9 +83,9 @@ def test_mlflow_gets_no_more_at_once_than_it_takes(tmp_path: Path) -> None:
     ("history", "says"),
     [
         ([{"loss": 0.5}, {"loss": float("nan")}], "loss of epoch 2 is nan: lower the learning"),
-        ({"loss": [0.5]}, "give one {name: number} for each epoch"),
-        ([{"a loss": 0.5}], "give one {name: number} for each epoch"),
-        ([{"loss": "low"}], "give one {name: number} for each epoch"),
+        ({"loss": [0.5]}, "give a dict of names and numbers for each epoch"),
+        ([{"a loss": 0.5}], "give a dict of names and numbers for each epoch"),
+        ([{"loss": "low"}], "give a dict of names and numbers for each epoch"),
     ],
 )
 def test_a_history_that_is_none_is_refused(history: Any, says: str) -> None:

@@ -41,7 +41,7 @@ def epochs(folder: Path) -> Iterator[list[Any]]:
 
     if not (folder / TRAINING).exists():
         return
-    history, now = read_json(folder / TRAINING, "run `make run`")["epochs"], int(time.time() * 1000)
+    history, now = read_json(folder / TRAINING, "train again")["epochs"], int(time.time() * 1000)
     found = [
         Metric(f"training.{name}", value, now, at)
         for at, figures in enumerate(history, start=1)

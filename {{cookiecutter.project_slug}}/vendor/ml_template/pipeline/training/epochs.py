@@ -21,7 +21,7 @@ def record(estimator: Any) -> dict[str, Any]:
     history = getattr(estimator, "history_", [])
     for at, figures in enumerate(history, start=1):
         if not isinstance(figures, dict) or not all(map(_is_figure, figures.items())):
-            raise InputError(f"{said}: give one {{name: number}} for each epoch")
+            raise InputError(f"{said}: give a dict of names and numbers for each epoch")
         for name, value in figures.items():
             if not math.isfinite(value):
                 raise InputError(
