@@ -153,7 +153,15 @@ def scorer(spec: dict[str, Any], content: bytes) -> Scorer:
 def _export_skops(estimator: Any, trusted: Sequence[str], why: str) -> tuple[dict[str, Any], bytes]:
     import skops.io
 
-    content, known = skops.io.dumps(estimator), trust.checked(trusted)
+    known = trust.checked(trusted)
+    try:
+        content = skops.io.dumps(estimator)
+    except Exception as error:  # whatever a library says that is no data holder
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"model.py: {type(estimator).__name__} cannot be kept as data ({reason}): choose "
+            f"another estimator; a neural network hands over dense_layers(), see docs/network.md"
+        ) from error
     held = _not_allowed(content)
     if unknown := [name for name in held if name not in known]:
         raise InputError(
