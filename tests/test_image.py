@@ -299,7 +299,7 @@ def test_the_rollout_job_without_a_cluster_says_so(work: str, home: Home, tmp_pa
 def empty(base: str, project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose locks are empty."""
     folder = shutil.copytree(project, tmp_path_factory.mktemp("empty") / "project")
-    for name in ("serve", "dev", "extra"):
+    for name in ("serve", "dev", "extra", "extra-dev"):
         (folder / f"requirements/{name}.txt").write_text("")
     return folder
 
@@ -316,6 +316,17 @@ def packages(
         (empty / f"requirements/{lock}.txt").write_text(line if name == stage else "")
     given = ["--build-arg=PYTHON_IMAGE=wheels:test", f"--build-arg=KUBECTL_IMAGE={base}"]
     return bake.run("docker", "build", "--target", stage, *given, ".", cwd=empty)
+
+
+def test_what_only_training_needs_is_in_the_image_of_jobs_and_not_in_that_of_the_service(
+    project: Path,
+) -> None:
+    text = (project / "Dockerfile").read_text(encoding="utf-8")
+    stages = {part.partition("\n")[0].split()[-1]: part for part in text.split("\nFROM ")[1:]}
+    assert "extra.txt" in stages["packages"]
+    assert not [name for name in ("packages", "service") if "extra-dev" in stages[name]]
+    assert not [name for name in ("packages", "service") if "extra*" in stages[name]]
+    assert "-r /requirements/extra-dev.txt" in stages["work"]
 
 
 @pytest.mark.slow

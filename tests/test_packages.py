@@ -44,10 +44,11 @@ def index(project: Path, tmp_path: Path) -> Path:
     """A folder of wheels beside a folder with nothing of a project but its requirements."""
     (tmp_path / "index").mkdir()
     (tmp_path / "project/requirements").mkdir(parents=True)
-    for name in ("setup.sh", "pth.sh", "extra.in"):
+    for name in ("setup.sh", "pth.sh", "extra.in", "extra-dev.in"):
         text = (project / "requirements" / name).read_text(encoding="utf-8")
         (tmp_path / "project/requirements" / name).write_text(text, encoding="utf-8")
-    (tmp_path / "project/requirements/extra.txt").write_text("")
+    for name in ("extra", "extra-dev"):
+        (tmp_path / f"project/requirements/{name}.txt").write_text("")
     return tmp_path / "index"
 
 
@@ -99,6 +100,24 @@ def test_T18_one_that_is_trusted_by_name_is_let_in(index: Path, path: str) -> No
     extra.write_text(extra.read_text(encoding="utf-8") + "# allow known.pth\n", encoding="utf-8")
     done = setup(index, wheel(index, "good", known__pth="import os\n"), path)
     assert done.returncode == 0, done.stderr
+
+
+def test_T18_what_is_trusted_at_a_desk_is_refused_in_the_image_of_the_service(
+    index: Path, path: str
+) -> None:
+    requirements = index.parent / "project/requirements"
+    desk = requirements / "extra-dev.in"
+    desk.write_text(desk.read_text(encoding="utf-8") + "# allow known.pth\n", encoding="utf-8")
+    (requirements / "extra-dev.txt").write_text(wheel(index, "good", known__pth="import os\n"))
+    done = setup(index, wheel(index, "other"), path)
+    assert done.returncode == 0, done.stderr
+    venv = index.parent / "project/.venv"
+    assert next(venv.glob("lib/python*/site-packages/good.py")).exists()
+    desk.unlink()  # which the stage of the service does not copy
+    refused = bake.run("/bin/sh", "requirements/pth.sh", ".venv", cwd=venv.parent)
+    assert refused.returncode != 0
+    assert "known.pth runs whenever Python starts" in refused.stderr
+    assert "No such file" not in refused.stderr
 
 
 def gone(python: Path) -> None:

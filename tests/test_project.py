@@ -133,11 +133,18 @@ def test_users_packages_are_locked_and_installed(lived: Path, tmp_path: Path) ->
     project = twin(lived, tmp_path / "project")
     extra = project / "requirements/extra.in"
     extra.write_text(extra.read_text(encoding="utf-8") + "humanize\nnumpy\n", encoding="utf-8")
+    desk = project / "requirements/extra-dev.in"
+    desk.write_text(desk.read_text(encoding="utf-8") + "humanize\nwcwidth\n", encoding="utf-8")
     make(project, "lock")
     locked = (project / "requirements/extra.txt").read_text(encoding="utf-8")
     theirs = (project / "requirements/dev.txt").read_text(encoding="utf-8")
     assert "humanize==" in locked
     assert "--hash=sha256:" in locked
+    at_desk = (project / "requirements/extra-dev.txt").read_text(encoding="utf-8")
+    assert "wcwidth==" in at_desk
+    assert "wcwidth" not in locked  # the service does without it
+    both = [line for line in at_desk.splitlines() if line.startswith("humanize==")]
+    assert [line for line in locked.splitlines() if line.startswith("humanize==")] == both
     numpy = [line for line in locked.splitlines() if line.startswith("numpy==")]
     assert numpy
     assert all(line in theirs for line in numpy)

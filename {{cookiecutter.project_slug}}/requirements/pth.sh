@@ -1,5 +1,6 @@
 # Refuse what would run by itself whenever Python starts. Usage: sh requirements/pth.sh VENV
-# A package of a lock may bring such a file: one you trust is named in extra.in: "# allow NAME.pth".
+# A package of a lock may bring such a file: one you trust is named in the extra.in or extra-dev.in
+# that brings it: "# allow NAME.pth".
 set -eu
 here=$(dirname "$0")
 found=0
@@ -11,9 +12,10 @@ for path in "$1"/lib/python*/site-packages/.*.pth "$1"/lib/python*/site-packages
     case $name in
     project.pth | _virtualenv.pth | distutils-precedence.pth) continue ;; # ours, uv's, setuptools'
     esac
-    grep -qxF "# allow $name" "$here/extra.in" && continue
+    # The image of the service has no extra-dev.in: what that allows is not allowed there.
+    grep -qsxF "# allow $name" "$here/extra.in" "$here/extra-dev.in" && continue
     echo "ERROR: setup: $name runs whenever Python starts, and no package is known to need it:" \
-        "find out which brought it; if you trust it, add the line '# allow $name' to requirements/extra.in" >&2
+        "find out which brought it; if you trust it, add the line '# allow $name' to requirements/extra.in or extra-dev.in" >&2
     found=1
 done
 exit $found

@@ -14,7 +14,7 @@ if command -v uv >/dev/null 2>&1; then
     echo "setup: installing the locked packages with uv"
     [ -x .venv/bin/python ] || uv venv --quiet --no-project --python ">=$minimum,<3.14" .venv
     uv pip sync --quiet --python .venv/bin/python --require-hashes \
-        requirements/dev.txt requirements/extra.txt
+        requirements/dev.txt requirements/extra.txt requirements/extra-dev.txt
 else
     # uv, or a setup that was cut off, leaves none with pip.
     if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
@@ -34,7 +34,7 @@ else
     fi
     echo "setup: installing the locked packages with pip (uv is quicker where it is installed)"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
-        -r requirements/dev.txt -r requirements/extra.txt
+        -r requirements/dev.txt -r requirements/extra.txt -r requirements/extra-dev.txt
 fi
 # Looked at before Python starts again; what is refused must not run at the next `make` either.
 if ! sh requirements/pth.sh .venv; then

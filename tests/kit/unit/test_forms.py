@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from ml_template.model import fast, forms
@@ -59,6 +61,18 @@ class Foreign(GaussianNB):  # type: ignore[misc]
 def test_a_type_that_is_not_allowed_is_refused() -> None:
     with pytest.raises(InputError, match=r"holds .*Foreign, which may not be loaded in serving"):
         forms.export(Foreign().fit(MATRIX, CLASS2), MATRIX)
+
+
+class Unkept(GaussianNB):  # type: ignore[misc]
+    """Holds what cannot be taken apart, as a module of PyTorch."""
+
+    def __getstate__(self) -> Any:
+        raise RuntimeError("cannot construct TensorBase")
+
+
+def test_what_cannot_be_taken_apart_is_named_with_what_can_be_done() -> None:
+    with pytest.raises(InputError, match=r"Unkept cannot be kept .*TensorBase.*dense_layers\(\)"):
+        forms.export(Unkept().fit(MATRIX, CLASS2), MATRIX)
 
 
 def test_a_pickle_in_disguise_is_refused() -> None:

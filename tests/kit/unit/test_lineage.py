@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from ml_template.model import lineage
+from ml_template.testing import Trained
 
 
 @pytest.fixture
@@ -44,6 +45,18 @@ def test_changed_and_new_code_configuration_and_gates_are_uncommitted(
 ) -> None:
     (repository / name).write_text("a: 2\n")
     assert lineage.commit()["uncommitted"] == [name]
+
+
+def test_the_lock_of_what_only_training_needs_is_part_of_the_lineage(trained: Trained) -> None:
+    before = lineage.digests(trained.config)
+    lock = trained.folder / "requirements/extra-dev.txt"
+    kept = lock.read_text(encoding="utf-8")
+    lock.write_text(f"{kept}torch==9.9\n", encoding="utf-8")
+    try:
+        changed = lineage.digests(trained.config)
+    finally:
+        lock.write_text(kept, encoding="utf-8")
+    assert {key for key in before if changed[key] != before[key]} == {"lock"}
 
 
 def test_what_a_run_writes_is_not_uncommitted(repository: Path) -> None:

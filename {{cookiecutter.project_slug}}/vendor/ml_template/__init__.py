@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .command_line import main as main
     from .model.measures import Metric as Metric
+    from .outside.progress import say as say
     from .pipeline.data.own import Fault as Fault
     from .pipeline.training.libraries import library as library
     from .pipeline.training.libraries import parameters as parameters
@@ -35,6 +36,7 @@ _HOMES = {
     "Config": "settings.config",
     "InputError": "settings.config",
     "load_config": "settings.config",
+    "say": "outside.progress",
     "Columns": "tables.arrays",
     "is_parquet": "tables.reading",
     "read_csv": "tables.reading",

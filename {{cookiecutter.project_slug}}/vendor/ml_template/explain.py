@@ -25,8 +25,9 @@ def explain(error: Exception) -> str | None:
                 f"`copier update -d deployment=kubernetes` brings it"
             )
         return (
-            f"{error}: packages of yours go to requirements/extra.in, then `make lock` and "
-            f"`make setup`; {handed().package}'s own modules are read from src/"
+            f"{error}: packages of yours go to requirements/extra.in (extra-dev.in where only "
+            f"training needs them), then `make lock` and `make setup`; {handed().package}'s own "
+            f"modules are read from src/"
         )
     if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
         return f"{error.object[:200]!r} is not UTF-8 text: give it as UTF-8"

@@ -47,7 +47,7 @@ VALUES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def _answer(margin: np.ndarray, link: str) -> np.ndarray:
+def answer(margin: np.ndarray, link: str) -> np.ndarray:
     """Margins (n, k) to probabilities (n, max(k, 2)) by logistic or softmax; or to values (n,)."""
     if link in VALUES:
         values = VALUES[link](margin)
@@ -107,11 +107,11 @@ def load_trees(spec: dict[str, Any], content: bytes) -> Scorer:
             matrix = matrix.astype(cast)
         rows = np.ascontiguousarray(matrix, kind)
         if len(rows) < MANY:
-            return _answer(margins(rows), link)
+            return answer(margins(rows), link)
         cores = os.cpu_count() or 1  # rows do not know of each other: the answers are the same
         with ThreadPoolExecutor(cores) as pool:
             parts = list(pool.map(margins, np.array_split(rows, cores)))
-        return _answer(np.concatenate(parts), link)
+        return answer(np.concatenate(parts), link)
 
     return score
 
@@ -138,6 +138,6 @@ def load_linear(spec: dict[str, Any], content: bytes) -> Scorer:
     def score(matrix: np.ndarray) -> np.ndarray:
         # A sum for each row, not a matrix product: its last bits would depend on n.
         margin = np.stack([(matrix * row).sum(axis=1) for row in coefficients], axis=1)
-        return _answer(margin + intercepts, link)
+        return answer(margin + intercepts, link)
 
     return score

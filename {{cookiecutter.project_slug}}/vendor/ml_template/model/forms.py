@@ -1,6 +1,7 @@
 """How a fitted estimator is kept and scored: as data, never as a pickle.
 
 treelite: trees (exact under the conditions in TREES).   linear: coefficients as JSON.
+dense:    weights of nets.
 skops:    any other scikit-learn estimator whose types stand in ALLOWED_TYPES; slower.
 """
 
@@ -15,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from ..settings.config import CONFIG_FILE, InputError
-from . import trust
+from . import dense, trust
 from .boosters import FLOAT32
 from .fast import Scorer, export_linear, export_trees, load_linear, load_trees
 
 MAX_UNPACKED = 4 << 30  # bytes of a skops archive
 MAX_DIFFERENCE = 1e-9  # between a form and what was trained; a form of float32 has its own
-LIBRARIES = {"lightgbm": "LightGBM", "xgboost": "XGBoost"}
+LIBRARIES = {"lightgbm": "LightGBM", "sklearn": "scikit-learn", "xgboost": "XGBoost"}
 
 # Beyond what skops trusts by itself; plain data holders, read one by one.
 ALLOWED_TYPES = frozenset(
@@ -58,16 +59,17 @@ def plain_scorer(estimator: Any) -> Scorer:
 
 
 def export(
-    estimator: Any, check: np.ndarray, trusted: Sequence[str] = ()
+    estimator: Any, check: np.ndarray, trusted: Sequence[str] = (), edges: int = 0
 ) -> tuple[dict[str, Any], bytes]:
     """Description {form, file, limit, max_difference, rows, why, ...} and content of the kept form.
 
     `check` (n, width) holds the rows on which a fast form must agree with what was trained, see
-    `gap`; where it does not, skops is used and `why` says so. Types of `trusted` may be in it, see
-    trust.py. Raises InputError for an estimator nothing can keep.
+    `gap`; where it does not, skops is used and `why` says so. The last `edges` of them lie outside
+    the data: their answers are no part of the spread of the others. Types of `trusted` may be in
+    it, see trust.py. Raises InputError for an estimator nothing can keep.
     """
     name, plain = type(estimator).__name__, plain_scorer(estimator)(check)
-    library = LIBRARIES.get(type(estimator).__module__.partition(".")[0], "scikit-learn")
+    library = LIBRARIES.get(type(estimator).__module__.partition(".")[0], name)
     why = f"{name} has no fast form"
     for form, (file, make, _) in FORMS.items():
         made = make(estimator) if make else _export_skops(estimator, trusted, why)
@@ -76,14 +78,26 @@ def export(
         content = made[1]
         spec: dict[str, Any] = {"form": form, "file": file, "limit": MAX_DIFFERENCE} | made[0]
         if limit(spec) > MAX_DIFFERENCE:
-            spec["spread"] = float(np.ptp(plain))
-        found = gap(spec, scorer(spec, content)(check), plain)
+            spec["spread"] = float(np.ptp(plain[: len(plain) - edges]))
+        found = _found(spec, scorer(spec, content)(check), plain, edges)
         if found <= limit(spec):
             if form != SLOW:
                 why = f"agrees with {library} on {len(check):,} rows"
             return spec | {"max_difference": found, "rows": len(check), "why": why}, content
+        if form == dense.FORM:
+            dense.require(estimator, spec, found)
         why = f"the {form} form of {name} differs from {library} by {found:.3g}"
     raise InputError(f"model.py: {name} answers differently after saving: choose another ({why})")
+
+
+def _found(spec: dict[str, Any], made: np.ndarray, plain: np.ndarray, edges: int) -> float:
+    """The `gap` of all rows; rows of the edge may answer in thousands of the spread, by their own.
+
+    A net goes on as it went at the last row it learned from.
+    """
+    inner = len(plain) - edges
+    wide = spec | ({"spread": float(np.ptp(plain))} if "spread" in spec else {})
+    return max(gap(spec, made[:inner], plain[:inner]), gap(wide, made[inner:], plain[inner:]))
 
 
 def limit(spec: dict[str, Any]) -> float:
@@ -139,7 +153,15 @@ def scorer(spec: dict[str, Any], content: bytes) -> Scorer:
 def _export_skops(estimator: Any, trusted: Sequence[str], why: str) -> tuple[dict[str, Any], bytes]:
     import skops.io
 
-    content, known = skops.io.dumps(estimator), trust.checked(trusted)
+    known = trust.checked(trusted)
+    try:
+        content = skops.io.dumps(estimator)
+    except Exception as error:  # whatever a library says that is no data holder
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"model.py: {type(estimator).__name__} cannot be kept as data ({reason}): choose "
+            f"another estimator; a neural network hands over dense_layers(), see docs/network.md"
+        ) from error
     held = _not_allowed(content)
     if unknown := [name for name in held if name not in known]:
         raise InputError(
@@ -203,5 +225,6 @@ Make = Callable[[Any], tuple[dict[str, Any], bytes] | None]
 FORMS: dict[str, tuple[str, Make | None, Callable[[dict[str, Any], bytes], Scorer]]] = {
     "treelite": ("model.treelite", export_trees, load_trees),
     "linear": ("linear.json", export_linear, load_linear),
+    dense.FORM: ("dense.bin", dense.export, dense.load),
     SLOW: ("model.skops", None, _load_skops),
 }

@@ -14,7 +14,7 @@ from ..storage.files import digest, digest_json
 KIT = Path(__file__).parents[1]
 # Rooms of the kit that can change a model: dvc.yaml trains again when one of them changes.
 ROOMS = ("settings", "storage", "tables", "model", "pipeline/data", "pipeline/training")
-LOCKS = [Path("requirements/dev.txt"), Path("requirements/extra.txt")]
+LOCKS = [Path(f"requirements/{name}.txt") for name in ("dev", "extra", "extra-dev")]
 CONFIG = "config.json"  # in a model folder: model_config.yaml as it was in training
 # Settings that only judge data, watch the model or steer CI: they make no other model.
 NO_PART: dict[str, Any] = {

@@ -17,6 +17,7 @@ from ..storage.places import CANDIDATE
 
 FORMAT = 1
 FILE = "model.json"
+TRAINING = "training.json"  # beside it: epochs of a net, and the device
 MAX_BYTES = 1 << 30  # of one file
 MAX_MANIFEST_BYTES = 16 << 20
 _KEPT = "`make pull` fetches a kept model; the one judged last: run `make gate register`"

@@ -194,6 +194,8 @@ class Book:
         run = self.client.create_run(self.experiment, tags=entries.tags(verdict, identity))
         name = run.info.run_id
         self.client.log_batch(name, *entries.logged(verdict, identity))
+        for figures in entries.epochs(folder):
+            self.client.log_batch(name, figures)
         if passed:
             self.client.log_artifacts(name, str(folder), "model")
         self.client.log_dict(name, verdict, "verdict.json")

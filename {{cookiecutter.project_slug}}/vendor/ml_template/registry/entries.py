@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..model.manifest import TRAINING
 from ..model.shapes import Verdict
 from ..outside.text import markdown
 from ..storage.files import read_json
@@ -16,6 +17,7 @@ from .champion import Record
 
 CARD = REPORTS / "model_card.md"
 _SHOWN = 3  # metrics of a description
+_AT_ONCE = 1000  # metrics that MLflow takes in one request
 
 
 def logged(verdict: Verdict, identity: Record) -> tuple[list[Any], list[Any]]:
@@ -27,9 +29,26 @@ def logged(verdict: Verdict, identity: Record) -> tuple[list[Any], list[Any]]:
         figures |= {name: estimate["value"]}
         figures |= {f"{name}_{end}": estimate[end] for end in ("low", "high")}
     params = {key: identity[key] for key in ("estimator", "task", "target", "seed", "threads")}
+    params |= {key: identity[key] for key in ("device",) if key in identity}
     params |= {f"params.{key}": value for key, value in identity["params"].items()}
     metrics = [Metric(key, value, now, 0) for key, value in figures.items()]
     return metrics, [Param(key, str(value)[:6000]) for key, value in params.items()]
+
+
+def epochs(folder: Path) -> Iterator[list[Any]]:
+    """What a net said of each epoch as metrics, as many as MLflow takes at once."""
+    from mlflow.entities import Metric
+
+    if not (folder / TRAINING).exists():
+        return
+    history, now = read_json(folder / TRAINING, "train again")["epochs"], int(time.time() * 1000)
+    found = [
+        Metric(f"training.{name}", value, now, at)
+        for at, figures in enumerate(history, start=1)
+        for name, value in figures.items()
+    ]
+    for start in range(0, len(found), _AT_ONCE):
+        yield found[start : start + _AT_ONCE]
 
 
 def tags(verdict: Verdict, identity: Record) -> dict[str, str]:

@@ -136,6 +136,7 @@ def lineage(evaluation: Evaluation, verdict: Verdict | None, identity: Json) -> 
         *([f"{key} sha256", identity[key]] for key in ("config", "schema", "code", "lock")),
         ["seed", str(identity["seed"])],
         ["threads", threads],
+        *(["trained on", identity[key]] for key in ("device",) if key in identity),
         ["kept form", form],
         ["versions", ", ".join(f"{name} {v}" for name, v in identity["versions"].items())],
     ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...model import artifact, forms, lineage, measures, profile
+from ...model import artifact, forms, lineage, manifest, measures, profile
 from ...model.contract import TEXT
 from ...model.encoder import Encoder
 from ...outside.progress import say
@@ -18,7 +18,7 @@ from ...storage.files import read_json
 from ...storage.places import CANDIDATE, PREPARED
 from ...tables import arrays, table
 from ...tables.table import Columns
-from . import repeat
+from . import epochs, repeat
 from .fit import fit
 from .search import search
 
@@ -33,8 +33,9 @@ def run() -> None:
     params = search(config, columns)["params"] if config.search.trials else {}
     fitted, estimator = fit(config, columns, **params)
     repeat.require(config, columns, params, estimator)
-    check = np.concatenate([fitted.apply(test), fitted.apply(edge_rows(config, columns))])
-    spec, content = forms.export(estimator, check, config.model.trusted)
+    edge = fitted.apply(edge_rows(config, columns))
+    check = np.concatenate([fitted.apply(test), edge])
+    spec, content = forms.export(estimator, check, config.model.trusted, len(edge))
     outputs = forms.scorer(spec, content)(fitted.apply(test))
     beside = {
         artifact.PROFILE: profile.reference(columns, outputs, config),
@@ -42,6 +43,10 @@ def run() -> None:
     }
     probe = probe_rows(config, columns) | probe_texts(fitted)
     named = identity(config, params)
+    if trained := epochs.record(estimator):
+        print(epochs.told(trained))
+        beside[manifest.TRAINING] = trained
+        named["device"] = trained["device"]
     model = artifact.save(CANDIDATE, fitted, spec, content, named, probe, beside)
     size = sum(facts["bytes"] for facts in model.identity["files"].values())
     print(
