@@ -34,6 +34,7 @@ def run() -> None:
     _check_target(config, data)
     columns = table.columns_of(data)
     test, learn, rule, cuts = _sides(config, columns)
+    folds = config.split.folds
     neither = int((~test & ~learn).sum())
     again = int(repeated({n: v for n, v in columns.items() if n != table.ROW}).sum())
     with new_folder(PREPARED) as folder:
@@ -54,6 +55,8 @@ def run() -> None:
         }
         if neither:
             record["neither"] = neither
+        if folds:
+            record["folds"] = folds
         if config.data.is_query or state is not None:  # the file does not tell which rows it gave
             record |= {"state": state, "content": digest_json(validated.files(folder))}
         write_json(folder / "data.json", record)
@@ -62,22 +65,30 @@ def run() -> None:
         f"prepare: {total:,} rows, {len(config.columns)} columns of {path}{note} -> {PREPARED} "
         f"(train {record['train']:,}, test {record['test']:,})"
     )
-    print(f"prepare: hold-out: {alike.said(config, columns[config.data.target], test)}")
+    held = f"each row once, in {folds} folds; the model itself learns from all of them"
+    said = held if folds else alike.said(config, columns[config.data.target], test)
+    print(f"prepare: hold-out: {said}")
     for warning in _unlike(config, columns, test, again):
         print(f"prepare: warning: {warning}")
 
 
 def _sides(
     config: Config, columns: table.Columns
-) -> tuple[np.ndarray, np.ndarray, str | None, list[split.Cut] | None]:
+) -> tuple[np.ndarray, np.ndarray, str | None, list[split.Cut] | list[split.Parts] | None]:
     """Booleans (n,) of the hold-out and of what is learned from; the rule and the cuts of it.
 
     A split of the project's own, or marks, alone know what they would hold out of another table:
     they have neither rule nor cuts.
     """
     if handed().split:
+        if config.split.folds:
+            raise InputError(f"{CONFIG_FILE}: split.folds: src/ has a split of its own: remove one")
         test = own.hold_out(config, columns)
         return test, ~test, None, None
+    if config.split.folds:
+        numbers, parts = split.folded(config, columns)
+        every = np.ones_like(numbers, dtype=bool)
+        return every, every, split.rule(config), parts
     test, cuts = split.hold_out(config, columns)
     learn = split.learned(config, columns, test, cuts)
     if config.split.column:
@@ -119,12 +130,12 @@ def _unlike(config: Config, columns: table.Columns, test: np.ndarray, again: int
     may_repeat = again > 0 or config.data.task == "regression"  # numbers tell equal rows apart
     if may_repeat and _by_rows(config) and config.split.repeats == "together":
         plain = {name: columns[name] for name in config.columns}
-        if why := by_nature(plain, target, config.split.test):
+        if why := by_nature(plain, target, config.split.share):
             yield (
                 f"{why}: the hold-out is whole kinds of rows, none of which is learned from; set "
                 f"repeats: apart under split in {CONFIG_FILE} to hold out a share of each kind"
             )
-    if handed().split or config.split.time or config.split.column:
+    if handed().split or config.split.time or config.split.column or config.split.folds:
         return  # another draw would change nothing
     if (far := alike.distance(target, test)) > alike.UNLIKE:
         yield (

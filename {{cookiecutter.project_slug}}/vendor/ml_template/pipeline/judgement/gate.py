@@ -132,7 +132,8 @@ def decide(found: dict[str, Any], verdict: Verdict | None) -> Judgement:
         told = evidence.told(config, gates, identity)
         facts = (evaluation, origin, measured, compared, told)
         proof = evidence.Evidence(config, gates, identity, *facts)
-        first = line("evidence", "passed", f"{EVALUATION}, measured again by the gate")
+        again = f"{EVALUATION}, measured again by the gate{_by(identity)}"
+        first = line("evidence", "passed", again)
         lines = [first, *judge(proof)]
     lines.append(kit.line())
     refused = any(entry["verdict"] == "refused" for entry in lines)
@@ -148,6 +149,17 @@ def decide(found: dict[str, Any], verdict: Verdict | None) -> Judgement:
         "lineage": origin,
         "gates": gates.model_dump(mode="json"),
     }
+
+
+def _by(identity: dict[str, Any]) -> str:
+    """Who answered, where it is not the model that is served."""
+    data = identity["data"]
+    if not data.get("folds"):
+        return ""
+    return (
+        f": each row answered by one of {data['folds']} models of the same recipe that did not "
+        f"learn from it; the model that is served learned from all {data['train']:,}"
+    )
 
 
 def _same(left: dict[str, Any], right: dict[str, Any], keys: tuple[str, ...]) -> bool:

@@ -18,7 +18,7 @@ from ...registry import champion
 from ...settings.categories import category
 from ...settings.config import Config, InputError
 from ...tables.table import ROW, Columns
-from ..data import split
+from ..data import folds, split
 from ..evaluation.figures import finite
 from . import definition
 
@@ -28,10 +28,13 @@ FEWEST = 100  # rows of a comparison where rows were added
 def rows_digest(data: dict[str, Any], test: Columns) -> str:
     """Name of the hold-out rows: SHA-256 of the data's digest and the row numbers.
 
-    Of a query it is the digest of what it gave: the same one gives other rows tomorrow.
+    Of a query it is the digest of what it gave: the same one gives other rows tomorrow. Of folds
+    the rule counts too, by which each row is in one of them.
     """
     rows = np.ascontiguousarray(test[ROW], dtype="<i8").tobytes()
-    return hashlib.sha256(bytes.fromhex(data.get("content", data["sha256"])) + rows).hexdigest()
+    rule = data["split"].encode() if data.get("folds") else b""
+    known = bytes.fromhex(data.get("content", data["sha256"]))
+    return hashlib.sha256(known + rows + rule).hexdigest()
 
 
 def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test: Columns) -> Rival:
@@ -68,18 +71,18 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
     name = measures.headline(config)
     metric = measures.known(config)[name]
     known = encode_target(test[config.data.target], config.data.labels)
-    ours = artifact.load(candidate).predict(test)
+    ours = folds.held_out(config, candidate, artifact.load(candidate), test)
     reason = f"difference to champion {theirs[:16]}"
     if lacking := definition.lacking(config, model):
         reason = f"{reason}, which uses {', '.join(lacking)} too"
     gap = _gap(model, test)
     same = verdict["lineage"]["hold_out"] == lineage["hold_out"]
     rows = None if gap else _fair(config, model, lineage["data"], test, known, same)
-    pairs, clusters = None, split.clusters(config, test)
+    pairs, clusters, worth = None, split.clusters(config, test), config.split.worth
     if rows is not None:
-        answers = ours[rows], model.predict(test)[rows]
+        answers = ours[rows], folds.held_out(config, folder, model, test)[rows]
         whole = None if clusters is None else clusters[rows]
-        difference = paired_interval(metric, known[rows], *answers, config.seed, whole)
+        difference = paired_interval(metric, known[rows], *answers, config.seed, whole, worth)
         text = "the same rows" if same else f"{len(rows):,} rows that neither was trained on"
         pairs = _rival(theirs, "paired", f"{reason} on {text}", difference)
         if same:
@@ -88,7 +91,7 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
         reason = f"the champion was judged without {name}: only `make promote` replaces it"
         return pairs or _rival(theirs, "turned", reason)
     before = Interval(**verdict["metrics"][name])
-    apart = _apart(interval(metric, known, ours, config.seed, clusters), before)
+    apart = _apart(interval(metric, known, ours, config.seed, clusters, worth), before)
     why = gap or "was measured on other data, split or seed"
     reason = f"{reason}: its kept figure: it {why}{definition.unknown(folder)}"
     if pairs is None:
@@ -122,6 +125,8 @@ def _fair(
     theirs = model.identity["data"]
     if theirs.get("split") is None or theirs["split"] != data.get("split"):
         return None
+    if theirs.get("folds"):  # each row has a model of the champion's that never saw it
+        return np.arange(len(known))
     rows = np.flatnonzero(split.held_before(config, test, theirs["cuts"]))
     whole = not model.labels or len(np.unique(known[rows])) == len(model.labels)
     return rows if len(rows) >= FEWEST and whole else None

@@ -16,6 +16,7 @@ from ...settings.config import Config
 from ...storage.places import CANDIDATE, PREPARED
 from ...tables import small, table
 from ...tables.table import Columns
+from ..data import folds
 from ..evaluation.chart import Plot
 from ..evaluation.figures import slice_columns
 from ..evaluation.plots import bars
@@ -43,13 +44,15 @@ def read(config: Config, verdict: Verdict | None) -> Rivals | None:
         return None
     theirs, ours = artifact.load(folder, rival["champion"]), artifact.load(CANDIDATE)
     test = table.read_parquet(PREPARED / "test.parquet")
-    order = np.random.default_rng(config.seed).permutation(table.rows(test))[:ROWS]
-    test = table.take(test, np.sort(order))
-    truth = encode_target(test[config.data.target], config.data.labels)
-    before = theirs.predict(test)
+    order = np.sort(np.random.default_rng(config.seed).permutation(table.rows(test))[:ROWS])
+    if folds.FILE not in ours.identity["files"]:  # fold models need the whole table
+        test, order = table.take(test, order), np.arange(len(order))
+    before = folds.held_out(config, folder, theirs, test)
     if ours.labels:  # the champion may have its classes in another order
         before = before[:, [theirs.labels.index(label) for label in ours.labels]]
-    return compare(config, test, truth, ours.predict(test), before)
+    mine, test = folds.held_out(config, CANDIDATE, ours, test)[order], table.take(test, order)
+    truth = encode_target(test[config.data.target], config.data.labels)
+    return compare(config, test, truth, mine, before[order])
 
 
 def compare(
