@@ -16,7 +16,7 @@ import yaml
 from ml_template import project
 from ml_template.model import artifact, bootstrap
 from ml_template.model.metrics import METRICS
-from ml_template.pipeline.data import folds, prepare, split, validate
+from ml_template.pipeline.data import answering, folds, prepare, validate
 from ml_template.pipeline.evaluation import evaluate
 from ml_template.pipeline.judgement import gate, measure, register
 from ml_template.pipeline.reporting import rivals
@@ -59,7 +59,7 @@ def test_each_fold_has_its_share_of_each_class_and_equal_rows_stand_in_one() -> 
     columns = few(83)
     for name in ("who", *NUMBERS):
         columns[name][1] = columns[name][0]
-    numbers, _ = split.folded(config(), columns)
+    numbers, _ = folds.folded(config(), columns)
     assert numbers[0] == numbers[1]
     for label in ("no", "yes"):
         counts = Counter(numbers[columns["y"] == label].tolist())
@@ -71,7 +71,7 @@ def test_classes_of_few_rows_do_not_meet_in_the_same_folds() -> None:
     labels = tuple(f"kind {at:02d}" for at in range(20))
     columns = few(60) | {"y": np.repeat(np.array(labels, dtype=object), 3)}
     data = CONFIG["data"] | {"task": "multiclass", "positive": None, "classes": labels}
-    numbers, _ = split.folded(config(data=data), columns)
+    numbers, _ = folds.folded(config(data=data), columns)
     assert sorted(Counter(numbers.tolist()).values()) == [12] * 5
     assert all(len(set(numbers[columns["y"] == label].tolist())) == 3 for label in labels)
 
@@ -79,10 +79,10 @@ def test_classes_of_few_rows_do_not_meet_in_the_same_folds() -> None:
 def test_groups_stay_whole_and_rows_that_are_added_move_none() -> None:
     rule, late = config(split={"folds": 5, "group": "who"}), few(120)
     early = {name: values[:80] for name, values in late.items()}
-    numbers, cuts = split.folded(rule, early)
+    numbers, cuts = folds.folded(rule, early)
     for person in set(early["who"]):
         assert len(set(numbers[early["who"] == person].tolist())) == 1
-    assert split.fold_of(rule, late, cuts)[:80].tolist() == numbers.tolist()
+    assert folds.fold_of(rule, late, cuts)[:80].tolist() == numbers.tolist()
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,10 @@ def test_a_class_of_one_group_and_a_large_table_are_refused_with_what_to_do() ->
     columns["y"] = np.where(columns["who"] == "p3", "yes", "no").astype(object)
     rule = config(split={"folds": 5, "group": "who"})
     with pytest.raises(InputError, match=r"holds out all of class 'yes'.* group by another column"):
-        split.folded(rule, columns)
-    split.folded(config(), columns)  # by rows there are some in each
+        folds.folded(rule, columns)
+    folds.folded(config(), columns)  # by rows there are some in each
     with pytest.raises(InputError, match=r"10,001 rows are more than 10,000: test: 0.2"):
-        split.folded(config(), few(10_001))
+        folds.folded(config(), few(10_001))
 
 
 def test_a_configuration_without_folds_has_the_digest_it_had() -> None:
@@ -211,7 +211,7 @@ def test_no_model_of_a_fold_has_seen_the_rows_it_answers(run: Run) -> None:
         table.read_parquet(places.PREPARED / "test.parquet"),
     )
     known = (test["y"] == "yes").astype(int)
-    judges = folds.judges(load_config(), places.CANDIDATE, model, test)
+    judges = answering.judges(load_config(), places.CANDIDATE, model, test)
     assert sorted(np.concatenate([rows for _, rows in judges]).tolist()) == list(range(80))
     for one, rows in judges:
         others = np.delete(np.arange(80), rows)
@@ -245,7 +245,7 @@ def test_a_champion_of_other_folds_or_of_a_hold_out_counts_by_its_kept_figure(
 
 def test_a_model_of_a_fold_that_was_changed_is_refused(run: Run) -> None:
     run(few(), by_heart)
-    path = places.CANDIDATE / folds.FILE
+    path = places.CANDIDATE / answering.FILE
     content = json.loads(path.read_text())
     path.write_text(json.dumps(content[::-1], ensure_ascii=False) + "\n")
     with pytest.raises(InputError, match="does not match its digest"):

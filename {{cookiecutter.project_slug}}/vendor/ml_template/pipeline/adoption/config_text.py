@@ -17,7 +17,7 @@ from .proposal import Proposal
 
 WIDTH = 100
 _SHARE = "test: share of the rows that is the hold-out"
-_FOLDS = "so many models answer what they did not learn from; instead {test: 0.2}"
+_FOLDS = "so many models, each asked about rows that it did not learn from"
 KEPT = ("monitoring", "compute", "notification", "report", "seed")  # they are not of one table
 _PLAIN = re.compile(r"[A-Za-z_]([A-Za-z0-9_ ./()-]*[A-Za-z0-9_)])?")
 _HEAD = """\

@@ -12,7 +12,7 @@ import pandas as pd
 from ...settings.config import Config, InputError, Split
 from ...tables import arrays
 from ...tables.table import Columns
-from ..data import split
+from ..data import folds, split
 from ..data.alike import distance
 from ..data.repeats import by_nature
 from . import groups
@@ -107,7 +107,7 @@ def _tried(config: Config, columns: Columns, wanted: Split) -> Iterator[tuple[fl
         drawn = config.model_copy(update={"split": chosen})
         if chosen.folds:
             with suppress(InputError):  # that a class is in one fold only
-                split.folded(drawn, columns)
+                folds.folded(drawn, columns)
                 yield 0.0, chosen
             continue
         test, _ = split.hold_out(drawn, columns)

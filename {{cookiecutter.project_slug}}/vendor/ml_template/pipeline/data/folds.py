@@ -1,68 +1,59 @@
-"""Who answers the held-out rows: the model itself, or of folds the models that never saw them.
+"""Which fold holds a row out: split.folds, where each row is held out once.
 
-The models of folds are kept beside the one that is served, as data under its digest, so that what
-is judged can be measured again, and compared after it became champion. No service parses them.
+As of a hold-out, what a row draws follows from the row and the seed: rows that are added move none.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 
-from ...model import forms, manifest, trust
-from ...model.artifact import Model
-from ...model.encoder import Encoder
-from ...settings.config import Config
-from ...tables.table import Columns, rows, take
+from ...settings.config import CONFIG_FILE, Config, InputError
+from ...tables.table import Columns
 from . import split
 
-FILE = "folds.json"
-Judges = list[tuple[Model, np.ndarray]]  # models, and the numbers of the rows each may answer
+Cuts = list[float]  # of a stratum: draws up to each of these
+MOST = 10_000  # rows: of more a hold-out tells as much, by one model instead of many
 
 
-def kept(encoder: Encoder, spec: dict[str, Any], content: bytes) -> dict[str, Any]:
-    """The model of one fold as JSON."""
-    text = base64.b64encode(content).decode()
-    return {"encoder": encoder.to_json(), "model": spec, "content": text}
+def folded(config: Config, columns: Columns) -> tuple[np.ndarray, list[Cuts]]:
+    """Numbers (n,) from 0: the fold that holds each row out, and where each stratum was cut.
 
-
-def judges(config: Config, folder: Path, model: Model, test: Columns) -> Judges:
-    """The models that answer the held-out rows `test` (n,), which are the whole table by folds.
-
-    `model` is the one in `folder`, held out by the rule that `config` has.
+    Raises InputError for too many rows, and where a class is in one fold only.
     """
-    if FILE not in model.identity["files"]:
-        return [(model, np.arange(rows(test)))]
-    content = json.loads(manifest.read(folder, model.digest)[1][FILE])
-    fold = split.fold_of(config, test, model.identity["data"]["cuts"])
-    found = []
-    for at, part in enumerate(content):
-        trust.agreed(folder, part["model"].get("trusted", ()))
-        score = forms.scorer(part["model"], base64.b64decode(part["content"]))
-        one = replace(model, encoder=Encoder(**part["encoder"]), score=score)
-        found.append((one, np.flatnonzero(fold == at)))
-    return found
+    count, drawn, target = config.split.folds or 0, split.draws(config, columns), config.data.target
+    says = f"{CONFIG_FILE}: split.folds"
+    if len(drawn) > MOST:
+        reason = f"{len(drawn):,} rows are more than {MOST:,}"
+        raise InputError(f"{says}: {reason}: test: 0.2 tells as much of them")
+    cuts = [_cuts(drawn[rows], count) for rows in split.strata(config, columns)]
+    numbers = fold_of(config, columns, cuts)
+    for at in range(count):
+        rest = columns[target][numbers != at]
+        lacking = [f"class {c!r}" for c in config.data.labels if c not in rest]
+        if lacking or not len(rest):
+            what = lacking[0] if lacking else "any row"
+            raise InputError(
+                f"{says}: fold {at + 1} of {count} holds out all of {what}: nothing is left to "
+                f"learn that from; set draw, or group by another column"
+            )
+    return numbers, cuts
 
 
-def together(judges: Judges, ask: Callable[[Model, np.ndarray], np.ndarray]) -> np.ndarray:
-    """What all judges answer, in the order of the rows: `ask` one for its rows."""
-    found = np.concatenate([ask(model, numbers) for model, numbers in judges if len(numbers)])
-    return found[np.argsort(np.concatenate([numbers for _, numbers in judges]))]
+def fold_of(config: Config, columns: Columns, cuts: list[Cuts]) -> np.ndarray:
+    """Numbers (n,): the fold, of this or an earlier table that was cut so, that holds rows out.
+
+    Each class begins with another fold: else those of few rows would all meet in the same ones.
+    """
+    drawn = split.draws(config, columns)
+    numbers = np.empty(len(drawn), dtype=int)
+    for at, (rows, where) in enumerate(zip(split.strata(config, columns), cuts, strict=True)):
+        numbers[rows] = (np.searchsorted(where, drawn[rows]) + at) % (config.split.folds or 1)
+    return numbers
 
 
-def answers(judges: Judges, test: Columns) -> np.ndarray:
-    """Answers (n, k) or (n,) to the held-out rows, none by a model that learned from the row."""
-    if len(judges) == 1:
-        return judges[0][0].predict(test)
-    return together(judges, lambda model, numbers: model.predict(take(test, numbers)))
-
-
-def held_out(config: Config, folder: Path, model: Model, test: Columns) -> np.ndarray:
-    """See `judges` and `answers`."""
-    return answers(judges(config, folder, model, test), test)
+def _cuts(drawn: np.ndarray, count: int) -> Cuts:
+    """The draws (count - 1,) up to which the parts lie, that have about as many rows each."""
+    different, sizes = np.unique(drawn, return_counts=True)
+    middle = (np.cumsum(sizes) - sizes / 2) / max(len(drawn), 1)
+    last = np.searchsorted(middle, np.arange(1, count) / count) - 1
+    return [float(different[at]) if at >= 0 else -1.0 for at in last]

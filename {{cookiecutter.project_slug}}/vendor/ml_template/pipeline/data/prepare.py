@@ -15,7 +15,7 @@ from ...storage import pins
 from ...storage.files import digest, digest_json, new_folder, write_json
 from ...storage.places import PREPARED
 from ...tables import table
-from . import alike, own, split
+from . import alike, folds, own, split
 from . import record as validated
 from .repeats import by_nature, repeated
 
@@ -34,7 +34,6 @@ def run() -> None:
     _check_target(config, data)
     columns = table.columns_of(data)
     test, learn, rule, cuts = _sides(config, columns)
-    folds = config.split.folds
     neither = int((~test & ~learn).sum())
     again = int(repeated({n: v for n, v in columns.items() if n != table.ROW}).sum())
     with new_folder(PREPARED) as folder:
@@ -55,8 +54,8 @@ def run() -> None:
         }
         if neither:
             record["neither"] = neither
-        if folds:
-            record["folds"] = folds
+        if config.split.folds:
+            record["folds"] = config.split.folds
         if config.data.is_query or state is not None:  # the file does not tell which rows it gave
             record |= {"state": state, "content": digest_json(validated.files(folder))}
         write_json(folder / "data.json", record)
@@ -65,16 +64,14 @@ def run() -> None:
         f"prepare: {total:,} rows, {len(config.columns)} columns of {path}{note} -> {PREPARED} "
         f"(train {record['train']:,}, test {record['test']:,})"
     )
-    held = f"each row once, in {folds} folds; the model itself learns from all of them"
-    said = held if folds else alike.said(config, columns[config.data.target], test)
-    print(f"prepare: hold-out: {said}")
+    print(f"prepare: hold-out: {alike.said(config, columns[config.data.target], test)}")
     for warning in _unlike(config, columns, test, again):
         print(f"prepare: warning: {warning}")
 
 
 def _sides(
     config: Config, columns: table.Columns
-) -> tuple[np.ndarray, np.ndarray, str | None, list[split.Cut] | list[split.Parts] | None]:
+) -> tuple[np.ndarray, np.ndarray, str | None, list[split.Cut] | list[folds.Cuts] | None]:
     """Booleans (n,) of the hold-out and of what is learned from; the rule and the cuts of it.
 
     A split of the project's own, or marks, alone know what they would hold out of another table:
@@ -86,7 +83,7 @@ def _sides(
         test = own.hold_out(config, columns)
         return test, ~test, None, None
     if config.split.folds:
-        numbers, parts = split.folded(config, columns)
+        numbers, parts = folds.folded(config, columns)
         every = np.ones_like(numbers, dtype=bool)
         return every, every, split.rule(config), parts
     test, cuts = split.hold_out(config, columns)

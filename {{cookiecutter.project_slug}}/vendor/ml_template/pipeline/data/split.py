@@ -24,8 +24,6 @@ from ...tables.table import Columns
 from .repeats import hashes, spread
 
 Cut = float | str | None  # what is held out: draws up to it; moments from it on; nothing
-Parts = list[float]  # by folds: draws up to each of these
-MOST_FOLDED = 10_000  # rows: of more a hold-out tells as much, by one model instead of many
 
 
 def rule(config: Config) -> str:
@@ -55,55 +53,11 @@ def hold_out(config: Config, columns: Columns) -> tuple[np.ndarray, list[Cut]]:
     else:
         drawn = draws(config, columns)
         cut = _newest if config.split.time else _cut
-        where = [cut(drawn[rows], config.split.test) for rows in _strata(config, columns)]
+        where = [cut(drawn[rows], config.split.test) for rows in strata(config, columns)]
         test = _held(config, columns, drawn, where)
     if not (test.any() and learned(config, columns, test, where).any()):
         raise InputError(f"{CONFIG_FILE}: split leaves no rows to learn or none to test: change it")
     return test, where
-
-
-def folded(config: Config, columns: Columns) -> tuple[np.ndarray, list[Parts]]:
-    """Numbers (n,) from 0: the fold that holds each row out, and where each stratum was cut.
-
-    Raises InputError for too many rows, and where a class is in one fold only.
-    """
-    count, drawn, target = config.split.folds or 0, draws(config, columns), config.data.target
-    says = f"{CONFIG_FILE}: split.folds"
-    if len(drawn) > MOST_FOLDED:
-        reason = f"{len(drawn):,} rows are more than {MOST_FOLDED:,}"
-        raise InputError(f"{says}: {reason}: test: 0.2 tells as much of them")
-    cuts = [_parts(drawn[rows], count) for rows in _strata(config, columns)]
-    numbers = fold_of(config, columns, cuts)
-    for at in range(count):
-        rest = columns[target][numbers != at]
-        lacking = [f"class {c!r}" for c in config.data.labels if c not in rest]
-        if lacking or not len(rest):
-            what = lacking[0] if lacking else "any row"
-            raise InputError(
-                f"{says}: fold {at + 1} of {count} holds out all of {what}: nothing is left to "
-                f"learn that from; set draw, or group by another column"
-            )
-    return numbers, cuts
-
-
-def fold_of(config: Config, columns: Columns, cuts: list[Parts]) -> np.ndarray:
-    """Numbers (n,): the fold, of this or an earlier table that was cut so, that holds rows out.
-
-    Each class begins with another fold: else those of few rows would all meet in the same ones.
-    """
-    drawn = draws(config, columns)
-    numbers = np.empty(len(drawn), dtype=int)
-    for at, (rows, where) in enumerate(zip(_strata(config, columns), cuts, strict=True)):
-        numbers[rows] = (np.searchsorted(where, drawn[rows]) + at) % (config.split.folds or 1)
-    return numbers
-
-
-def _parts(drawn: np.ndarray, count: int) -> Parts:
-    """The draws (count - 1,) up to which the parts lie, that have about as many rows each."""
-    different, sizes = np.unique(drawn, return_counts=True)
-    middle = (np.cumsum(sizes) - sizes / 2) / max(len(drawn), 1)
-    last = np.searchsorted(middle, np.arange(1, count) / count) - 1
-    return [float(different[at]) if at >= 0 else -1.0 for at in last]
 
 
 def held(config: Config, columns: Columns, where: list[Cut]) -> np.ndarray:
@@ -172,7 +126,7 @@ def held_before(config: Config, test: Columns, where: list[Cut]) -> np.ndarray:
 
 def _held(config: Config, columns: Columns, drawn: np.ndarray, where: list[Cut]) -> np.ndarray:
     test = np.zeros(len(drawn), dtype=bool)
-    for rows, cut in zip(_strata(config, columns), where, strict=True):
+    for rows, cut in zip(strata(config, columns), where, strict=True):
         if config.split.time:
             test[rows] = drawn[rows] >= np.datetime64(str(cut))
         elif cut is not None:
@@ -192,7 +146,7 @@ def draws(config: Config, columns: Columns) -> np.ndarray:
     if config.split.group:
         return _uniform(_grouped(config, columns), config)
     drawn = _uniform(hashes({name: columns[name] for name in config.columns}), config)
-    for rows in _strata(config, columns):
+    for rows in strata(config, columns):
         if config.split.repeats == "apart":
             drawn[rows] = spread(drawn[rows])
         elif len(rows) > 1 and (drawn[rows] == drawn[rows[0]]).all():
@@ -247,7 +201,8 @@ def _newest(moments: np.ndarray, share: float) -> str:
     return str(np.sort(moments)[min(last, round(len(moments) * (1 - share)))])
 
 
-def _strata(config: Config, columns: Columns) -> list[np.ndarray]:
+def strata(config: Config, columns: Columns) -> list[np.ndarray]:
+    """Numbers of the rows of each class, where rows are held out; else of all rows."""
     if config.data.task == "regression" or config.split.group or config.split.time:
         return [np.arange(table.rows(columns))]
     labels = columns[config.data.target]

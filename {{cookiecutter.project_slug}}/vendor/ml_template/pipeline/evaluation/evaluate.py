@@ -13,7 +13,7 @@ from ...settings.config import CONFIG_FILE, Config, InputError, load_config
 from ...storage.files import new_folder, read_json, write_json
 from ...storage.places import CANDIDATE, EVALUATION, METRICS_FILE, PREPARED, REPORTS
 from ...tables import small, table
-from ..data import folds
+from ..data import answering
 from . import importance, plots, response
 from .chart import Plot
 from .figures import judged
@@ -27,8 +27,8 @@ def run() -> None:
     check_model(config, model, data)
     test = table.read_parquet(PREPARED / "test.parquet")
     truth = metrics.encode_target(test[config.data.target], config.data.labels)
-    judges = folds.judges(config, CANDIDATE, model, test)
-    prediction = check_prediction(folds.answers(judges, test), truth)
+    judges = answering.judges(config, CANDIDATE, model, test)
+    prediction = check_prediction(answering.answers(judges, test), truth)
     drawn = bootstrap.replicates(len(truth))
     say(f"evaluate: {drawn:,} resamples of {len(truth):,} rows")
     _, found = judged(config, test, prediction)

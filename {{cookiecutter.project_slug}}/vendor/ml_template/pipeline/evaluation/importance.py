@@ -12,7 +12,7 @@ from ...model.shapes import Importance
 from ...settings.config import Config
 from ...tables import table
 from ...tables.table import Columns
-from ..data.folds import Judges, together
+from ..data.answering import Judges, together
 
 ROWS = 2_000
 REPEATS = 5

@@ -13,7 +13,7 @@ from ...model.shapes import Evaluation, Figures
 from ...settings.config import Config, InputError
 from ...storage.places import EVALUATION
 from ...tables.table import Columns
-from ..data import folds
+from ..data import answering
 from ..evaluation.figures import judged, points
 
 MAX_GAP = 1e-9  # relative or absolute: fairlearn and counting round differently
@@ -28,7 +28,7 @@ def measure(
     `content` is the report: a fault is a figure shown there that the model has not.
     """
     try:
-        prediction = folds.held_out(config, folder, artifact.load(folder), test)
+        prediction = answering.held_out(config, folder, artifact.load(folder), test)
         found, shown = judged(config, test, prediction, again=True)
         truth = encode_target(test[config.data.target], config.data.labels)
         named = points(measures.known(config), truth, prediction)

@@ -18,7 +18,7 @@ from ...registry import champion
 from ...settings.categories import category
 from ...settings.config import Config, InputError
 from ...tables.table import ROW, Columns
-from ..data import folds, split
+from ..data import answering, split
 from ..evaluation.figures import finite
 from . import definition
 
@@ -71,7 +71,7 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
     name = measures.headline(config)
     metric = measures.known(config)[name]
     known = encode_target(test[config.data.target], config.data.labels)
-    ours = folds.held_out(config, candidate, artifact.load(candidate), test)
+    ours = answering.held_out(config, candidate, artifact.load(candidate), test)
     reason = f"difference to champion {theirs[:16]}"
     if lacking := definition.lacking(config, model):
         reason = f"{reason}, which uses {', '.join(lacking)} too"
@@ -80,7 +80,7 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
     rows = None if gap else _fair(config, model, lineage["data"], test, known, same)
     pairs, clusters, worth = None, split.clusters(config, test), config.split.worth
     if rows is not None:
-        answers = ours[rows], folds.held_out(config, folder, model, test)[rows]
+        answers = ours[rows], answering.held_out(config, folder, model, test)[rows]
         whole = None if clusters is None else clusters[rows]
         difference = paired_interval(metric, known[rows], *answers, config.seed, whole, worth)
         text = "the same rows" if same else f"{len(rows):,} rows that neither was trained on"

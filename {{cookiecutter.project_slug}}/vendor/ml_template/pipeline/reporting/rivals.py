@@ -16,7 +16,7 @@ from ...settings.config import Config
 from ...storage.places import CANDIDATE, PREPARED
 from ...tables import small, table
 from ...tables.table import Columns
-from ..data import folds
+from ..data import answering
 from ..evaluation.chart import Plot
 from ..evaluation.figures import slice_columns
 from ..evaluation.plots import bars
@@ -45,12 +45,12 @@ def read(config: Config, verdict: Verdict | None) -> Rivals | None:
     theirs, ours = artifact.load(folder, rival["champion"]), artifact.load(CANDIDATE)
     test = table.read_parquet(PREPARED / "test.parquet")
     order = np.sort(np.random.default_rng(config.seed).permutation(table.rows(test))[:ROWS])
-    if folds.FILE not in ours.identity["files"]:  # fold models need the whole table
+    if answering.FILE not in ours.identity["files"]:  # fold models need the whole table
         test, order = table.take(test, order), np.arange(len(order))
-    before = folds.held_out(config, folder, theirs, test)
+    before = answering.held_out(config, folder, theirs, test)
     if ours.labels:  # the champion may have its classes in another order
         before = before[:, [theirs.labels.index(label) for label in ours.labels]]
-    mine, test = folds.held_out(config, CANDIDATE, ours, test)[order], table.take(test, order)
+    mine, test = answering.held_out(config, CANDIDATE, ours, test)[order], table.take(test, order)
     truth = encode_target(test[config.data.target], config.data.labels)
     return compare(config, test, truth, mine, before[order])
 

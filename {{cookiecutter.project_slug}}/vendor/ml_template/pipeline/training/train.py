@@ -18,7 +18,7 @@ from ...storage.files import read_json
 from ...storage.places import CANDIDATE, PREPARED
 from ...tables import arrays, table
 from ...tables.table import Columns
-from ..data import folds, split
+from ..data import answering, folds
 from . import repeat
 from .fit import fit, out_of_fold
 from .search import search
@@ -37,9 +37,9 @@ def run() -> None:
     edges = edge_rows(config, columns)
     spec, content = _exported(config, fitted, estimator, test, edges)
     outputs = forms.scorer(spec, content)(fitted.apply(test))
-    judges = {}
+    judges: dict[str, Any] = {}
     if config.split.folds:
-        outputs, judges[folds.FILE] = _folded(config, columns, edges, params)
+        outputs, judges[answering.FILE] = _folded(config, columns, edges, params)
     beside = judges | {
         artifact.PROFILE: profile.reference(columns, outputs, config),
         lineage.CONFIG: config.model_dump(mode="json", exclude=lineage.NO_PART),
@@ -66,7 +66,7 @@ def _folded(
 ) -> tuple[np.ndarray, list[dict[str, Any]]]:
     """Answers to every row by a model of the same recipe that did not see it; and these models."""
     cuts = read_json(PREPARED / "data.json", "run `make run`")["cuts"]
-    fold = split.fold_of(config, columns, cuts)
+    fold = folds.fold_of(config, columns, cuts)
     count = config.split.folds or 0
     parts = [(fold != at, fold == at) for at in range(count)]
     outputs, numbers = [], []
@@ -77,7 +77,7 @@ def _folded(
         spec, content = _exported(config, fitted, estimator, test, edges)
         outputs.append(forms.scorer(spec, content)(fitted.apply(test)))
         numbers.append(np.flatnonzero(rows))
-        models.append(folds.kept(fitted, spec, content))
+        models.append(answering.kept(fitted, spec, content))
     return np.concatenate(outputs)[np.argsort(np.concatenate(numbers))], models
 
 
