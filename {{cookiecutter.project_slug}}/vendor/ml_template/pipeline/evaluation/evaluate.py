@@ -14,7 +14,7 @@ from ...storage.files import new_folder, read_json, write_json
 from ...storage.places import CANDIDATE, EVALUATION, METRICS_FILE, PREPARED, REPORTS
 from ...tables import small, table
 from ..data import answering
-from . import importance, plots, response
+from . import importance, plots, response, shapley
 from .chart import Plot
 from .figures import judged
 
@@ -52,7 +52,10 @@ def run() -> None:
                 truth,
                 prediction,
                 found["calibration"]["bins"],
-                response.curves(config, model, test, important),
+                [
+                    *shapley.plots(config, model, test),
+                    *response.curves(config, model, test, important),
+                ],
             )
         ],
     }
