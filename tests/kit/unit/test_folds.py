@@ -225,7 +225,7 @@ def test_a_champion_is_asked_by_its_own_folds_when_rows_were_added(run: Run) -> 
     run({name: values[:80] for name, values in late.items()}, by_heart)
     line = run(late)
     assert line["rival"]["state"] == "paired"
-    assert "110 rows that neither was trained on" in line["rival"]["reason"]
+    assert "110 rows by models that did not see them" in line["rival"]["reason"]
     assert abs(line["rival"]["value"]) < 0.25  # the one that learned by heart would have 1.0
     read = rivals.read(load_config(), json.loads(places.VERDICT.read_text()))
     assert read is not None

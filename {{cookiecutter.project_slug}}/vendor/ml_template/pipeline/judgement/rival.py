@@ -83,7 +83,10 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
         answers = ours[rows], answering.held_out(config, folder, model, test)[rows]
         whole = None if clusters is None else clusters[rows]
         difference = paired_interval(metric, known[rows], *answers, config.seed, whole, worth)
-        text = "the same rows" if same else f"{len(rows):,} rows that neither was trained on"
+        unseen = "that neither was trained on"
+        if config.split.folds:
+            unseen = "by models that did not see them"
+        text = "the same rows" if same else f"{len(rows):,} rows {unseen}"
         pairs = _rival(theirs, "paired", f"{reason} on {text}", difference)
         if same:
             return pairs
