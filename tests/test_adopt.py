@@ -176,12 +176,24 @@ def patients_table(path: Path) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def few_table(path: Path) -> None:
+    """120 people: what is known of them tells three quarters of what becomes of them."""
+    draw = random.Random(6)
+    lines = ["age,town,pay,left"]
+    for _ in range(120):
+        age, town = draw.gauss(45, 15), draw.choice(["Köln", "Wien", "Zürich"])
+        gone = draw.random() < 1 / (1 + math.exp(-(age - 45) / 7 - (town == "Wien")))
+        lines.append(f"{age:.1f},{town},{draw.gauss(3000, 500):.0f},{'yes' if gone else 'no'}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 # What the truth allows: expected from the chances above, by far more rows than the table has.
 @pytest.mark.parametrize(
     ("write", "target", "split", "low", "high"),
     [
         (repeating_table, "survived", {"test": 0.2, "repeats": "apart"}, 0.64, 0.80),
         (patients_table, "status", {"test": 0.2, "group": "PatientID"}, 0.4, 0.7),
+        (few_table, "left", {"folds": 5}, 0.75, 0.95),
     ],
 )
 def test_the_hold_out_tells_how_good_a_model_will_be(

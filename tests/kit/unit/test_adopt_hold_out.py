@@ -41,6 +41,36 @@ def adopted(columns: Cells, **more: Any) -> Config:
     return load_config()
 
 
+@pytest.mark.parametrize(
+    ("rows", "split"), [(60, {"folds": 5}), (499, {"folds": 5}), (500, {"test": 0.2})]
+)
+def test_a_small_table_is_held_out_row_by_row_and_says_why(
+    rows: int, split: dict[str, Any]
+) -> None:
+    config = adopted(cells(rows=rows))
+    assert config.split.model_dump(exclude_unset=True, exclude_defaults=True) | split == split
+    text = Path("model_config.yaml").read_text(encoding="utf-8")
+    said = f"# a fifth of {rows} rows tells little: each is held out once, and the model itself"
+    assert (said in text) == ("folds" in split)
+
+
+def test_groups_of_a_small_table_are_whole_in_its_folds_and_a_time_is_offered_by_itself() -> None:
+    rows = 160
+    days = [f"2024-{1 + at % 12:02}-{1 + at % 28:02}" for at in range(rows)]
+    people = {"user_id": [f"u{at % 40}" for at in range(rows)], "day": days}
+    config = adopted(people | cells(rows=rows))
+    assert (config.split.folds, config.split.group) == (5, "user_id")
+    text = Path("model_config.yaml").read_text(encoding="utf-8")
+    assert "split: {test: 0.2, time: day, group: user_id}" in text
+    prepare.run()  # what is written can be read
+
+
+def test_a_group_that_alone_has_a_class_is_not_split_by() -> None:
+    people = [f"u{at % 40}" for at in range(160)]
+    columns = cells(rows=160) | {"y": ["yes" if who == "u7" else "no" for who in people]}
+    assert adopted({"user_id": people} | columns).split.group is None
+
+
 def names(groups: int, form: str = "{}") -> list[str]:
     return [form.format(at % groups) for at in range(ROWS)]
 

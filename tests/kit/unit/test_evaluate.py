@@ -186,7 +186,7 @@ def test_only_the_column_the_model_uses_is_important() -> None:
     model = Mock(predict=lambda rows: chances((rows["useful"] > 0).astype(float)))
     model.encoder.parts = {}
     truth = (columns["useful"] > 0).astype(int)
-    found = importance.measure(BINARY, model, columns, truth)
+    found = importance.measure(BINARY, [(model, np.arange(3000))], columns, truth)
     assert [(part["feature"], round(part["value"], 1)) for part in found] == [
         ("useful", 0.5),
         ("useless", 0.0),

@@ -2,6 +2,9 @@
 
 import json
 import math
+import random
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -176,7 +179,8 @@ def test_terms_and_their_weights_are_those_of_scikit_learn_on_any_script(unit: t
     )
     expected = vectorizer.fit_transform(UNICODE).toarray()
     names = vectorizer.get_feature_names_out().tolist()
-    assert {term for text in UNICODE for term in texts.GRAMS[unit](text)} == set(names)
+    found_terms = {term for text in UNICODE for term in texts.GRAMS[unit](text)}
+    assert {t if isinstance(t, str) else " ".join(t) for t in found_terms} == set(names)
     for at in range(0, len(names), 40):  # a score that is the value of one term
         terms = {
             term: [idf, float(place == at)]
@@ -187,6 +191,34 @@ def test_terms_and_their_weights_are_those_of_scikit_learn_on_any_script(unit: t
         found = [score(text)[0] for text in UNICODE]
         np.testing.assert_allclose(found, expected[:, at], rtol=0, atol=1e-12)
         assert score(None) == [0.5]
+
+
+def plainly(terms: dict[str, list[float]], text: str) -> float:
+    """A score as the formula has it: counts of words and of pairs, joined as they are kept."""
+    found = re.findall(r"\b\w\w+\b", text.lower())
+    counts: dict[str, int] = {}
+    for term in found + list(map(" ".join, pairwise(found))):
+        if term in terms:
+            counts[term] = counts.get(term, 0) + 1
+    values = {
+        t: (1 + math.log(n)) * terms[t][0] if n > 1 else terms[t][0] for t, n in counts.items()
+    }
+    length = math.sqrt(math.fsum(value * value for value in values.values()))
+    return math.fsum(value * terms[term][1] for term, value in values.items()) / length
+
+
+def test_texts_of_fifteen_words_and_pairs_have_the_score_of_the_formula_as_it_stands() -> None:
+    draw = random.Random(0)
+    vocabulary = [f"word{at}" for at in range(2000)]
+    asked = [" ".join(draw.choices(vocabulary, k=15)) for _ in range(300)]
+    asked += ["twice twice word1 word2 twice twice"]
+    pairs = {pair for text in asked for pair in map(" ".join, pairwise(text.split()))}
+    known = [*vocabulary, "twice", *sorted(pairs)[::3], "twice twice"]
+    terms = {term: [draw.uniform(1, 8), draw.gauss(0, 1)] for term in known}
+    state = {"unit": "words", "terms": terms, "intercepts": [0.0], "missing": [0.0]}
+    score = texts.scorer(state)
+    for text in asked:
+        assert score(text)[0] == pytest.approx(plainly(terms, text), rel=1e-12, abs=1e-12)
 
 
 def messages(seed: int = 0) -> Columns:

@@ -210,7 +210,7 @@ def test_the_part_that_the_model_uses_is_important_by_its_name() -> None:
 
     model = Mock(encoder=fitted, score=score, predict=lambda rows: score(fitted.apply(rows)))
     truth = model.predict({"when": times})
-    found = importance.measure(CONFIG, model, {"when": times}, truth)
+    found = importance.measure(CONFIG, [(model, np.arange(len(truth)))], {"when": times}, truth)
     dropped = {entry["feature"]: entry["value"] > 0.1 for entry in found}
     assert dropped == {"when": True, "when: weekday": True, "when: hour": False}
 

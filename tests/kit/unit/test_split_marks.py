@@ -242,4 +242,4 @@ def test_adopt_offers_the_future_of_unseen_groups_where_a_table_has_both(
     Path("t.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     adopt.run({"DATA": "t.csv", "TARGET": "y"})
     text = Path("model_config.yaml").read_text(encoding="utf-8")
-    assert "split: {test: 0.3, time: when, group: user_id}" in text
+    assert "split: {test: 0.2, time: when, group: user_id}" in text

@@ -32,18 +32,21 @@ def replicates(rows: int) -> int:
     return min(1000, max(200, _DRAWS // rows))
 
 
-def resamples(rows: int, seed: int, clusters: Array | None = None) -> Iterator[Array]:
+def resamples(
+    rows: int, seed: int, clusters: Array | None = None, worth: float = 1.0
+) -> Iterator[Array]:
     """Weights (b, rows) of the bootstrap resamples, some at a time; the seed fixes them all.
 
     `clusters` (rows,), numbers from 0, are drawn whole: their rows tell less than as many others
-    (Davison and Hinkley 1997, 3.8).
+    (Davison and Hinkley 1997, 3.8). `worth` is the part of them that is drawn: an interval is
+    that of so many rows.
     """
     random = np.random.default_rng(seed)
     units = rows if clusters is None else int(clusters.max()) + 1
-    left = replicates(rows)
+    left, count = replicates(rows), max(1, round(units * worth))
     while left:
         size = min(left, max(1, _CELLS // rows))
-        drawn = random.integers(units, size=(size, units))
+        drawn = random.integers(units, size=(size, count))
         drawn += units * np.arange(size)[:, None]
         counts = np.bincount(drawn.ravel(), minlength=size * units)
         weights = counts.reshape(size, units).astype(np.float64)
@@ -56,19 +59,20 @@ def intervals(
     rows: int,
     seed: int,
     clusters: Array | None = None,
+    worth: float = 1.0,
 ) -> dict[K, Interval]:
     """Interval of each measure, a function of weights (b, rows); all on the same resamples.
 
     `clusters` (rows,) name the rows that are drawn together. Of few clusters it is no narrower than
-    that of rows: one of a single cluster has no width.
+    that of rows: one of a single cluster has no width. `worth`: see resamples, and Split.worth.
     """
     if clusters is None:
-        return _intervals(measures, rows, seed, None)
+        return _intervals(measures, rows, seed, None, worth)
     names, numbers = np.unique(clusters, return_inverse=True)
-    whole = _intervals(measures, rows, seed, numbers)
+    whole = _intervals(measures, rows, seed, numbers, worth)
     if len(names) >= _FEW:
         return whole
-    by_row = _intervals(measures, rows, seed, None)
+    by_row = _intervals(measures, rows, seed, None, worth)
     return {key: _wider(by_row[key], whole[key]) for key in measures}
 
 
@@ -79,11 +83,15 @@ def _wider(one: Interval, other: Interval) -> Interval:
 
 
 def _intervals(
-    measures: Mapping[K, Callable[[Array], Array]], rows: int, seed: int, clusters: Array | None
+    measures: Mapping[K, Callable[[Array], Array]],
+    rows: int,
+    seed: int,
+    clusters: Array | None,
+    worth: float,
 ) -> dict[K, Interval]:
     values = {key: float(measure(np.ones((1, rows)))[0]) for key, measure in measures.items()}
     drawn: dict[K, list[Array]] = {key: [] for key in measures}
-    for weights in resamples(rows, seed, clusters):
+    for weights in resamples(rows, seed, clusters, worth):
         for key, measure in measures.items():
             drawn[key].append(measure(weights))
     return {key: _percentiles(values[key], np.concatenate(drawn[key])) for key in measures}
@@ -98,10 +106,15 @@ def _percentiles(value: float, drawn: Array) -> Interval:
 
 
 def interval(
-    metric: Weighted, truth: Array, prediction: Array, seed: int, clusters: Array | None = None
+    metric: Weighted,
+    truth: Array,
+    prediction: Array,
+    seed: int,
+    clusters: Array | None = None,
+    worth: float = 1.0,
 ) -> Interval:
     """Interval of one metric."""
-    return intervals({0: partial(metric, truth, prediction)}, len(truth), seed, clusters)[0]
+    return intervals({0: partial(metric, truth, prediction)}, len(truth), seed, clusters, worth)[0]
 
 
 def paired_interval(
@@ -111,10 +124,11 @@ def paired_interval(
     champion: Array,
     seed: int,
     clusters: Array | None = None,
+    worth: float = 1.0,
 ) -> Interval:
     """Interval of candidate minus champion on the same rows; both see the same resamples."""
 
     def difference(weights: Array) -> Array:
         return metric(truth, candidate, weights) - metric(truth, champion, weights)
 
-    return intervals({0: difference}, len(truth), seed, clusters)[0]
+    return intervals({0: difference}, len(truth), seed, clusters, worth)[0]

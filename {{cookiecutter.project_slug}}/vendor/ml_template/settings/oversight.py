@@ -16,9 +16,13 @@ class Notification(Strict):
 
 
 class Report(Strict):
-    """Counts below `min_cell` are shown as such; 0 or 1 shows every one. No gate judges by it."""
+    """Counts below `min_cell` are shown as such; 0 or 1 shows every one. No gate judges by it.
+
+    shap: Shapley values, exact for up to ten columns; see docs/data.md.
+    """
 
     min_cell: Annotated[int, Field(ge=0)] = 10
+    shap: Annotated[bool, Field(exclude_if=lambda on: not on)] = False
 
 
 class Freshness(Strict):

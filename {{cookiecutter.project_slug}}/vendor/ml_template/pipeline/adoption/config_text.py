@@ -16,6 +16,8 @@ from ..data import wording
 from .proposal import Proposal
 
 WIDTH = 100
+_SHARE = "test: share of the rows that is the hold-out"
+_FOLDS = "so many models, each asked about rows that it did not learn from"
 KEPT = ("monitoring", "compute", "notification", "report", "seed")  # they are not of one table
 _PLAIN = re.compile(r"[A-Za-z_]([A-Za-z0-9_ ./()-]*[A-Za-z0-9_)])?")
 _HEAD = """\
@@ -103,23 +105,28 @@ def _facts(part: BaseModel) -> Iterable[tuple[str, Any]]:
 def _split(proposal: Proposal) -> Iterable[str]:
     """The hold-out, why it is this one, and other splits that the columns offer."""
     chosen = proposal.config.split
-    split = {"test": chosen.test}
+    split: dict[str, Any] = {"folds": chosen.folds} if chosen.folds else {"test": chosen.test}
+    newest = {"test": 0.2}
     if proposal.split:
         yield f"# {_one_line(proposal.split)}"
-    if chosen.draw:
+    if chosen.folds:
+        few = f"a fifth of {proposal.rows} rows tells little"
+        yield f"# {few}: each is held out once, and the model itself learns from all"
+    elif chosen.draw:
         yield "# draw: of those tried, the one whose hold-out is like the table"
     facts = split | chosen.model_dump(exclude_defaults=True, mode="json")
-    yield f"split: {flow(facts)}  # test: share of the rows that is the hold-out"
+    what = _FOLDS if chosen.folds else _SHARE
+    yield f"split: {flow(facts)}  # {what}"
     for name, column in proposal.config.columns.items():
         if column.type == "datetime" and not column.missing:
             why = "to learn from the past and test on the newest rows"
-            yield f"# {why}: split: {flow(split | {'time': name})}"
+            yield f"# {why}: split: {flow(newest | {'time': name})}"
         if proposal.found[name].is_group and name != chosen.group:
             why = "to keep the rows of one group on one side"
             yield f"# {why}: split: {flow(split | {'group': name})}"
         if column.type == "datetime" and not column.missing and chosen.group:
             why = "to test on the newest rows of groups that nothing is learned from"
-            yield f"# {why}: split: {flow(split | {'time': name, 'group': chosen.group})}"
+            yield f"# {why}: split: {flow(newest | {'time': name, 'group': chosen.group})}"
     for name, found in proposal.found.items():
         if found.marks and name in proposal.config.left_out:
             yield from _marks(name, found.marks)

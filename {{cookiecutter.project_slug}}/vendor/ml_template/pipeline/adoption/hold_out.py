@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ...settings.config import Config, Split
+from ...settings.config import Config, InputError, Split
 from ...tables import arrays
 from ...tables.table import Columns
-from ..data import split
+from ..data import folds, split
 from ..data.alike import distance
 from ..data.repeats import by_nature
 from . import groups
@@ -19,7 +21,13 @@ from .found import Found
 DRAWS = 20  # that are tried: the first that is like the table, or else the best of them
 NEAR, SMALL = 1.5, 0.02  # like the table: so many standard errors, or parts of a standard deviation
 LARGEST = 0.5  # share of the rows in one group, or in none
+FEW, FOLDS = 500, 5  # rows, below which a fifth of them tells little: see docs/decisions.md
 Choice = tuple[Split, str]
+
+
+def plan(rows: int) -> dict[str, Any]:
+    """`split` of a table, before it is known what its rows are held out by."""
+    return {"folds": FOLDS} if rows < FEW else {"test": 0.2}
 
 
 def choose(config: Config, found: Mapping[str, Found], target: np.ndarray) -> Choice:
@@ -71,7 +79,7 @@ def _by_group(config: Config, columns: Columns, name: str) -> tuple[Split | None
 
 def _by_rows(config: Config, columns: Columns) -> Choice:
     plain = {name: columns[name] for name in config.columns}
-    why = by_nature(plain, columns[config.data.target], config.split.test)
+    why = by_nature(plain, columns[config.data.target], config.split.share)
     wanted = config.split.model_copy(update={"repeats": "apart"} if why else {})
     if why:
         why += ": equal rows are on both sides; repeats: together keeps them on one"
@@ -96,7 +104,13 @@ def _tried(config: Config, columns: Columns, wanted: Split) -> Iterator[tuple[fl
     classes = len(config.data.classes)
     for draw in range(DRAWS):
         chosen = wanted.model_copy(update={"draw": draw})
-        test, _ = split.hold_out(config.model_copy(update={"split": chosen}), columns)
+        drawn = config.model_copy(update={"split": chosen})
+        if chosen.folds:
+            with suppress(InputError):  # that a class is in one fold only
+                folds.folded(drawn, columns)
+                yield 0.0, chosen
+            continue
+        test, _ = split.hold_out(drawn, columns)
         sides = [pd.unique(target[side]).size for side in (test, ~test)]
         if config.data.task == "regression" or min(sides) == classes:
             yield distance(target, test), chosen

@@ -101,7 +101,7 @@ def propose(
         "columns": {key: column.model_dump() for key, column in columns.items()},
         "left_out": left_out,
         "sensitive": sensitive,
-        "split": {"test": 0.3 if table.rows < 500 else 0.2},
+        "split": hold_out.plan(table.rows),
         **_model(columns, table.rows, wanted.classes),
     }
     made = Config.model_validate({**config, **kept})

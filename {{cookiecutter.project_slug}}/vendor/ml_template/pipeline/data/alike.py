@@ -38,6 +38,8 @@ def distance(target: np.ndarray, test: np.ndarray) -> float:
 
 def said(config: Config, target: np.ndarray, test: np.ndarray) -> str:
     """One line on the hold-out `test` (n,) beside the table; `target` are labels or values (n,)."""
+    if folds := config.split.folds:
+        return f"each row once, in {folds} folds; the model itself learns from all of them"
     share = f"{test.mean():.1%} of the rows"
     if config.data.task == "regression":
         held, there = target[test], target

@@ -15,7 +15,7 @@ from ...storage import pins
 from ...storage.files import digest, digest_json, new_folder, write_json
 from ...storage.places import PREPARED
 from ...tables import table
-from . import alike, own, split
+from . import alike, folds, own, split
 from . import record as validated
 from .repeats import by_nature, repeated
 
@@ -54,6 +54,8 @@ def run() -> None:
         }
         if neither:
             record["neither"] = neither
+        if config.split.folds:
+            record["folds"] = config.split.folds
         if config.data.is_query or state is not None:  # the file does not tell which rows it gave
             record |= {"state": state, "content": digest_json(validated.files(folder))}
         write_json(folder / "data.json", record)
@@ -69,15 +71,21 @@ def run() -> None:
 
 def _sides(
     config: Config, columns: table.Columns
-) -> tuple[np.ndarray, np.ndarray, str | None, list[split.Cut] | None]:
+) -> tuple[np.ndarray, np.ndarray, str | None, list[split.Cut] | list[folds.Cuts] | None]:
     """Booleans (n,) of the hold-out and of what is learned from; the rule and the cuts of it.
 
     A split of the project's own, or marks, alone know what they would hold out of another table:
     they have neither rule nor cuts.
     """
     if handed().split:
+        if config.split.folds:
+            raise InputError(f"{CONFIG_FILE}: split.folds: src/ has a split of its own: remove one")
         test = own.hold_out(config, columns)
         return test, ~test, None, None
+    if config.split.folds:
+        numbers, parts = folds.folded(config, columns)
+        every = np.ones_like(numbers, dtype=bool)
+        return every, every, split.rule(config), parts
     test, cuts = split.hold_out(config, columns)
     learn = split.learned(config, columns, test, cuts)
     if config.split.column:
@@ -119,12 +127,12 @@ def _unlike(config: Config, columns: table.Columns, test: np.ndarray, again: int
     may_repeat = again > 0 or config.data.task == "regression"  # numbers tell equal rows apart
     if may_repeat and _by_rows(config) and config.split.repeats == "together":
         plain = {name: columns[name] for name in config.columns}
-        if why := by_nature(plain, target, config.split.test):
+        if why := by_nature(plain, target, config.split.share):
             yield (
                 f"{why}: the hold-out is whole kinds of rows, none of which is learned from; set "
                 f"repeats: apart under split in {CONFIG_FILE} to hold out a share of each kind"
             )
-    if handed().split or config.split.time or config.split.column:
+    if handed().split or config.split.time or config.split.column or config.split.folds:
         return  # another draw would change nothing
     if (far := alike.distance(target, test)) > alike.UNLIKE:
         yield (

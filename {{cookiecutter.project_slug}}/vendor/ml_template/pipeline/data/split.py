@@ -53,7 +53,7 @@ def hold_out(config: Config, columns: Columns) -> tuple[np.ndarray, list[Cut]]:
     else:
         drawn = draws(config, columns)
         cut = _newest if config.split.time else _cut
-        where = [cut(drawn[rows], config.split.test) for rows in _strata(config, columns)]
+        where = [cut(drawn[rows], config.split.test) for rows in strata(config, columns)]
         test = _held(config, columns, drawn, where)
     if not (test.any() and learned(config, columns, test, where).any()):
         raise InputError(f"{CONFIG_FILE}: split leaves no rows to learn or none to test: change it")
@@ -126,7 +126,7 @@ def held_before(config: Config, test: Columns, where: list[Cut]) -> np.ndarray:
 
 def _held(config: Config, columns: Columns, drawn: np.ndarray, where: list[Cut]) -> np.ndarray:
     test = np.zeros(len(drawn), dtype=bool)
-    for rows, cut in zip(_strata(config, columns), where, strict=True):
+    for rows, cut in zip(strata(config, columns), where, strict=True):
         if config.split.time:
             test[rows] = drawn[rows] >= np.datetime64(str(cut))
         elif cut is not None:
@@ -146,7 +146,7 @@ def draws(config: Config, columns: Columns) -> np.ndarray:
     if config.split.group:
         return _uniform(_grouped(config, columns), config)
     drawn = _uniform(hashes({name: columns[name] for name in config.columns}), config)
-    for rows in _strata(config, columns):
+    for rows in strata(config, columns):
         if config.split.repeats == "apart":
             drawn[rows] = spread(drawn[rows])
         elif len(rows) > 1 and (drawn[rows] == drawn[rows[0]]).all():
@@ -201,7 +201,8 @@ def _newest(moments: np.ndarray, share: float) -> str:
     return str(np.sort(moments)[min(last, round(len(moments) * (1 - share)))])
 
 
-def _strata(config: Config, columns: Columns) -> list[np.ndarray]:
+def strata(config: Config, columns: Columns) -> list[np.ndarray]:
+    """Numbers of the rows of each class, where rows are held out; else of all rows."""
     if config.data.task == "regression" or config.split.group or config.split.time:
         return [np.arange(table.rows(columns))]
     labels = columns[config.data.target]

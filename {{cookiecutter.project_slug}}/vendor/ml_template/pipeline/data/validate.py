@@ -24,7 +24,8 @@ def run() -> None:
     """Write reports/validation.json, which says what was checked, or refuse."""
     config = load_config()
     train, test = (table.read_parquet(PREPARED / f"{part}.parquet") for part in PARTS)
-    both = {name: np.concatenate([train[name], test[name]]) for name in train}
+    parts = [train] if config.split.folds else [train, test]  # of folds each part is the table
+    both = {name: np.concatenate([part[name] for part in parts]) for name in train}
     in_test = np.arange(table.rows(both)) >= table.rows(train)
     found: list[dict[str, Any]] = [*table_checks.unknown_columns(config)]
     found += [fault | {"reason": ""} for fault in schema.faults(both, config)]

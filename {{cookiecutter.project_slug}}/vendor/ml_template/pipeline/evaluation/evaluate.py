@@ -13,7 +13,8 @@ from ...settings.config import CONFIG_FILE, Config, InputError, load_config
 from ...storage.files import new_folder, read_json, write_json
 from ...storage.places import CANDIDATE, EVALUATION, METRICS_FILE, PREPARED, REPORTS
 from ...tables import small, table
-from . import importance, plots, response
+from ..data import answering
+from . import importance, plots, response, shapley
 from .chart import Plot
 from .figures import judged
 
@@ -26,12 +27,13 @@ def run() -> None:
     check_model(config, model, data)
     test = table.read_parquet(PREPARED / "test.parquet")
     truth = metrics.encode_target(test[config.data.target], config.data.labels)
-    prediction = check_prediction(model.predict(test), truth)
+    judges = answering.judges(config, CANDIDATE, model, test)
+    prediction = check_prediction(answering.answers(judges, test), truth)
     drawn = bootstrap.replicates(len(truth))
     say(f"evaluate: {drawn:,} resamples of {len(truth):,} rows")
     _, found = judged(config, test, prediction)
     least = config.report.min_cell
-    important = importance.measure(config, model, test, truth)
+    important = importance.measure(config, judges, test, truth)
     record: Evaluation = {
         "model": model.digest,
         "data": data,
@@ -50,7 +52,10 @@ def run() -> None:
                 truth,
                 prediction,
                 found["calibration"]["bins"],
-                response.curves(config, model, test, important),
+                [
+                    *shapley.plots(config, model, test),
+                    *response.curves(config, model, test, important),
+                ],
             )
         ],
     }

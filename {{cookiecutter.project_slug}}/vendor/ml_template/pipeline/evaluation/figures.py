@@ -143,7 +143,7 @@ def measure(
     members = {key: index for key, index in members.items() if len(index)}
     for key, index in members.items():
         weighed[key] = partial(_within, index, partial(within, truth[index], prediction[index]))
-    found = bootstrap.intervals(weighed, len(truth), config.seed, clusters)
+    found = bootstrap.intervals(weighed, len(truth), config.seed, clusters, config.split.worth)
     for name in named:
         if not all(map(math.isfinite, found[name,])):
             reason = undefined(truth, config)

@@ -12,14 +12,13 @@ from ...model.shapes import Importance
 from ...settings.config import Config
 from ...tables import table
 from ...tables.table import Columns
+from ..data.answering import Judges, together
 
 ROWS = 2_000
 REPEATS = 5
 
 
-def measure(
-    config: Config, model: artifact.Model, test: Columns, truth: np.ndarray
-) -> list[Importance]:
+def measure(config: Config, judges: Judges, test: Columns, truth: np.ndarray) -> list[Importance]:
     """Mean drop of the headline metric when a column is shuffled, with the lowest and highest.
 
     Parts of a time are shuffled one by one as well, each without the time itself.
@@ -27,15 +26,16 @@ def measure(
     random = np.random.default_rng(config.seed)
     chosen = _sample(random, truth, config.data.labels)
     known, rows = truth[chosen], table.take({n: test[n] for n in config.features}, chosen)
+    places = [(model, np.flatnonzero(np.isin(chosen, numbers))) for model, numbers in judges]
     metric = measures.known(config)[measures.headline(config)]
     ones = np.ones((1, len(chosen)))
-    whole = float(metric(known, model.predict(rows), ones)[0])
+    usual = together(places, lambda model, at: model.predict(table.take(rows, at)))
+    whole = float(metric(known, usual, ones)[0])
     found: list[Importance] = []
     shuffled: dict[str, Callable[[np.ndarray], np.ndarray]]
-    shuffled = {name: partial(_of_column, model, rows, name) for name in rows}
-    if parts := model.encoder.parts:
-        matrix = model.encoder.apply(rows)
-        shuffled |= {name: partial(_of_part, model, matrix, at) for name, at in parts.items()}
+    shuffled = {name: partial(_of_column, places, rows, name) for name in rows}
+    parts = judges[0][0].encoder.parts
+    shuffled |= {name: partial(_of_part, places, rows, name) for name in parts}
     for name, answer in shuffled.items():
         orders = (random.permutation(len(chosen)) for _ in range(REPEATS))
         drops = [whole - float(metric(known, answer(order), ones)[0]) for order in orders]
@@ -44,16 +44,22 @@ def measure(
     return sorted(found, key=lambda entry: -entry["value"])
 
 
-def _of_column(model: artifact.Model, rows: Columns, name: str, order: np.ndarray) -> np.ndarray:
+def _of_column(judges: Judges, rows: Columns, name: str, order: np.ndarray) -> np.ndarray:
     """Answers to `rows` with the column `name` in another order."""
-    return model.predict(rows | {name: rows[name][order]})
+    mixed = rows | {name: rows[name][order]}
+    return together(judges, lambda model, at: model.predict(table.take(mixed, at)))
 
 
-def _of_part(model: artifact.Model, matrix: np.ndarray, at: slice, order: np.ndarray) -> np.ndarray:
-    """Answers to the encoded rows (n, width) with their columns `at` in another order."""
-    mixed = matrix.copy()
-    mixed[:, at] = matrix[order, at]
-    return model.score(mixed)
+def _of_part(judges: Judges, rows: Columns, name: str, order: np.ndarray) -> np.ndarray:
+    """Answers to `rows` whose part `name` of a moment, once encoded, is in another order."""
+
+    def ask(model: artifact.Model, at: np.ndarray) -> np.ndarray:
+        place, matrix = model.encoder.parts[name], model.encoder.apply(rows)
+        mixed = matrix[at]
+        mixed[:, place] = matrix[order[at], place]
+        return model.score(mixed)
+
+    return together(judges, ask)
 
 
 def _sample(random: np.random.Generator, truth: np.ndarray, labels: Sequence[str]) -> np.ndarray:

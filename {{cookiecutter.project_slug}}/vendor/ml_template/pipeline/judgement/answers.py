@@ -15,10 +15,11 @@ import numpy as np
 from ...model import artifact
 from ...model.shapes import Verdict
 from ...registry.champion import VERDICTS
-from ...settings.config import InputError
+from ...settings.config import InputError, load_config
 from ...storage.files import new_file
 from ...storage.places import CANDIDATE, PREPARED
 from ...tables import table
+from ..data import answering
 
 
 def digest(answers: np.ndarray) -> str:
@@ -30,7 +31,8 @@ def keep(verdict: Verdict) -> None:
     """Write the candidate's answers for its passed `verdict`, once."""
     if "answers" not in verdict or _path(verdict).exists():
         return
-    answers = artifact.load(CANDIDATE).predict(table.read_parquet(PREPARED / "test.parquet"))
+    test = table.read_parquet(PREPARED / "test.parquet")
+    answers = answering.held_out(load_config(), CANDIDATE, artifact.load(CANDIDATE), test)
     if digest(answers) != verdict["answers"]:
         raise InputError(f"{CANDIDATE} answers otherwise than the gate was told: run `make gate`")
     with new_file(_path(verdict)) as new, new.open("wb") as file:

@@ -18,7 +18,7 @@ from ...storage.places import PREPARED
 from ...tables import table
 from ..data import leakage
 
-SIZE = {"test"}  # of the split: how much is held out, not which
+SIZE = {"test", "folds"}  # of the split: how much is held out, not which
 READING = ("decimal", "thousands", "written", "missing")  # of the target's numbers
 
 

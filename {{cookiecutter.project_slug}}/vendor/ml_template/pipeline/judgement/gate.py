@@ -111,6 +111,7 @@ def decide(found: dict[str, Any], verdict: Verdict | None) -> Judgement:
     """A new verdict, without its digest; figures of an earlier one that still hold are kept."""
     from ...model import artifact
     from ...tables.table import read_parquet
+    from ..data import answering
     from . import answers, evidence, kit, measure, rival
     from .checks import judge
 
@@ -121,7 +122,7 @@ def decide(found: dict[str, Any], verdict: Verdict | None) -> Judgement:
     origin: Lineage = found["lineage"] | {"data": identity["data"], "hold_out": hold_out}
     before = verdict if verdict and _same(verdict["inputs"], found, _MEASURED) else None
     measured = before["measured"] if before else measure.measure(CANDIDATE)
-    ours = artifact.load(CANDIDATE).predict(test)
+    ours = answering.held_out(config, CANDIDATE, artifact.load(CANDIDATE), test)
     if before and _same(before["inputs"], found, ("champion",)):
         compared = before["rival"]
     else:
@@ -134,7 +135,8 @@ def decide(found: dict[str, Any], verdict: Verdict | None) -> Judgement:
         told = evidence.told(config, gates, identity)
         facts = (evaluation, origin, measured, compared, told)
         proof = evidence.Evidence(config, gates, identity, *facts)
-        first = line("evidence", "passed", f"{EVALUATION}, measured again by the gate")
+        again = f"{EVALUATION}, measured again by the gate{_by(identity)}"
+        first = line("evidence", "passed", again)
         lines = [first, *judge(proof)]
     lines.append(kit.line())
     refused = any(entry["verdict"] == "refused" for entry in lines)
@@ -151,6 +153,17 @@ def decide(found: dict[str, Any], verdict: Verdict | None) -> Judgement:
         "lineage": origin,
         "gates": gates.model_dump(mode="json"),
     }
+
+
+def _by(identity: dict[str, Any]) -> str:
+    """Who answered, where it is not the model that is served."""
+    data = identity["data"]
+    if not data.get("folds"):
+        return ""
+    return (
+        f": each row answered by one of {data['folds']} models of the same recipe that did not "
+        f"learn from it; the model that is served learned from all {data['train']:,}"
+    )
 
 
 def _same(left: dict[str, Any], right: dict[str, Any], keys: tuple[str, ...]) -> bool:

@@ -18,7 +18,7 @@ from ...registry import champion
 from ...settings.categories import category
 from ...settings.config import Config, InputError
 from ...tables.table import ROW, Columns
-from ..data import split
+from ..data import answering, split
 from ..evaluation.figures import finite
 from . import answers, definition
 
@@ -28,10 +28,13 @@ FEWEST = 100  # rows of a comparison where rows were added
 def rows_digest(data: dict[str, Any], test: Columns) -> str:
     """Name of the hold-out rows: SHA-256 of the data's digest and the row numbers.
 
-    Of a query it is the digest of what it gave: the same one gives other rows tomorrow.
+    Of a query it is the digest of what it gave: the same one gives other rows tomorrow. Of folds
+    the rule counts too, by which each row is in one of them.
     """
     rows = np.ascontiguousarray(test[ROW], dtype="<i8").tobytes()
-    return hashlib.sha256(bytes.fromhex(data.get("content", data["sha256"])) + rows).hexdigest()
+    rule = data["split"].encode() if data.get("folds") else b""
+    known = bytes.fromhex(data.get("content", data["sha256"]))
+    return hashlib.sha256(known + rows + rule).hexdigest()
 
 
 def compare(
@@ -76,14 +79,17 @@ def compare(
     if lacking := definition.lacking(config, model):
         reason = f"{reason}, which uses {', '.join(lacking)} too"
     same = verdict["lineage"]["hold_out"] == lineage["hold_out"]
-    before, gap = asked(folder, model, verdict if same else None, test)
+    before, gap = asked(config, folder, model, verdict if same else None, test)
     rows = None if before is None else _fair(config, model, lineage["data"], test, known, same)
-    pairs, clusters = None, split.clusters(config, test)
+    pairs, clusters, worth = None, split.clusters(config, test), config.split.worth
     if before is not None and rows is not None:
         both = ours[rows], before[rows]
         whole = None if clusters is None else clusters[rows]
-        difference = paired_interval(metric, known[rows], *both, config.seed, whole)
-        text = "the same rows" if same else f"{len(rows):,} rows that neither was trained on"
+        difference = paired_interval(metric, known[rows], *both, config.seed, whole, worth)
+        unseen = "that neither was trained on"
+        if config.split.folds:
+            unseen = "by models that did not see them"
+        text = "the same rows" if same else f"{len(rows):,} rows {unseen}"
         pairs = _rival(theirs, "paired", f"{reason} on {text}", difference)
         if same:
             return pairs
@@ -91,7 +97,7 @@ def compare(
         reason = f"the champion was judged without {name}: only `make promote` replaces it"
         return pairs or _rival(theirs, "turned", reason)
     figure = Interval(**verdict["metrics"][name])
-    apart = _apart(interval(metric, known, ours, config.seed, clusters), figure)
+    apart = _apart(interval(metric, known, ours, config.seed, clusters, worth), figure)
     why = gap or "was measured on other data, split or seed"
     reason = f"{reason}: its kept figure: it {why}{definition.unknown(folder)}"
     if pairs is None:
@@ -125,6 +131,8 @@ def _fair(
     theirs = model.identity["data"]
     if theirs.get("split") is None or theirs["split"] != data.get("split"):
         return None
+    if theirs.get("folds"):  # each row has a model of the champion's that never saw it
+        return np.arange(len(known))
     rows = np.flatnonzero(split.held_before(config, test, theirs["cuts"]))
     whole = not model.labels or len(np.unique(known[rows])) == len(model.labels)
     return rows if len(rows) >= FEWEST and whole else None
@@ -153,7 +161,11 @@ def _forms(labels: Sequence[str]) -> list[str]:
 
 
 def asked(
-    folder: Path, model: artifact.Described, verdict: Verdict | None, test: Columns
+    config: Config,
+    folder: Path,
+    model: artifact.Described,
+    verdict: Verdict | None,
+    test: Columns,
 ) -> tuple[np.ndarray | None, str | None]:
     """A kept model's answers to `test`, or None and what keeps it from giving any.
 
@@ -166,7 +178,8 @@ def asked(
     gap = _gap(model, test)
     if gap is None:
         try:
-            return artifact.load(folder, model.digest).predict(test), None
+            whole = artifact.load(folder, model.digest)
+            return answering.held_out(config, folder, whole, test), None
         except InputError:  # its files are whole: manifest.read
             gap = "was trained with another features.py or other libraries, and cannot be asked"
     return None, gap

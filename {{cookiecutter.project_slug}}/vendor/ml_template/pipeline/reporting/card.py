@@ -18,7 +18,8 @@ def card(facts: Facts) -> str:
         markdown(facts.about),
         *(f"> {markdown(text)}" for text in facts.warnings),
         f"**{markdown(facts.headline)} {facts.value}**, "
-        f"{', '.join(map(markdown, facts.value_notes))}, on {found['rows']:,} hold-out rows.",
+        f"{', '.join(map(markdown, facts.value_notes))}, on {found['rows']:,} hold-out rows: "
+        f"{markdown(facts.rows_notes[0])}.",
         f"**Verdict: {facts.verdict}** {markdown(' '.join(facts.verdict_notes))}.",
         *_section("Metrics", [facts.metrics]),
         *_section("Gates", [facts.gates]),

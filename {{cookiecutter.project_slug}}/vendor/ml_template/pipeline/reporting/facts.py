@@ -95,9 +95,9 @@ def gather(
         search=contents.search(search),
         method=(
             f"Intervals: percentile bootstrap over the hold-out rows, {evaluation['replicates']:,} "
-            f"resamples, seed {evaluation['seed']}. Names of metrics are those of scikit-learn's "
-            f"scorers; errors are shown without their sign. Class predictions take the most "
-            f"probable class."
+            f"resamples{_worth(config)}, seed {evaluation['seed']}. Names of metrics are those of "
+            f"scikit-learn's scorers; errors are shown without their sign. Class predictions take "
+            f"the most probable class."
         ),
     )
 
@@ -105,6 +105,14 @@ def gather(
 def _held_out(config: Config, evaluation: Evaluation) -> Iterator[str]:
     """What the hold-out is beside the rows that were learned from."""
     data, split = evaluation["data"], config.split
+    if data.get("folds"):
+        yield (
+            f"each answered by one of {data['folds']} models of the same recipe that did not learn "
+            f"from it; the model itself learned from all of them: the recipe is judged"
+        )
+        if config.search.trials:
+            yield "the search saw all rows: what it chose flatters these figures a little"
+        return
     yield f"never seen in training ({data['train']:,} rows)"
     if data.get("split") is None:  # a split of the project's own, or marks: only they know
         return
@@ -115,6 +123,12 @@ def _held_out(config: Config, evaluation: Evaluation) -> Iterator[str]:
         yield f"but equal ones were: {again} of {data['rows']:,} rows repeat another"
     if data.get("neither"):
         yield f"{data['neither']:,} rows are on neither side"
+
+
+def _worth(config: Config) -> str:
+    worth = config.split.worth
+    part = f" of {worth:.0%} of them, since models of folds share most of their rows"
+    return part if worth < 1 else ""
 
 
 def _classes(counts: Mapping[str, int | str]) -> str:

@@ -16,6 +16,7 @@ from ...settings.config import Config
 from ...storage.places import CANDIDATE, PREPARED
 from ...tables import small, table
 from ...tables.table import Columns
+from ..data import answering
 from ..evaluation.chart import Plot
 from ..evaluation.figures import slice_columns
 from ..evaluation.plots import bars
@@ -47,15 +48,16 @@ def read(config: Config, verdict: Verdict | None) -> Rivals | None:
     theirs = artifact.Described(manifest.read(folder, rival["champion"])[0])
     ours = artifact.load(CANDIDATE)
     test = table.read_parquet(PREPARED / "test.parquet")
-    before, _ = asked(folder, theirs, _of_the_same_rows(theirs, verdict), test)
+    before, _ = asked(config, folder, theirs, _of_the_same_rows(theirs, verdict), test)
     if before is None:
         return None
-    rows = np.sort(np.random.default_rng(config.seed).permutation(table.rows(test))[:ROWS])
-    test, before = table.take(test, rows), before[rows]
-    truth = encode_target(test[config.data.target], config.data.labels)
+    mine = answering.held_out(config, CANDIDATE, ours, test)
     if ours.labels:  # the champion may have its classes in another order
         before = before[:, [theirs.labels.index(label) for label in ours.labels]]
-    return compare(config, test, truth, ours.predict(test), before)
+    rows = np.sort(np.random.default_rng(config.seed).permutation(table.rows(test))[:ROWS])
+    test = table.take(test, rows)
+    truth = encode_target(test[config.data.target], config.data.labels)
+    return compare(config, test, truth, mine[rows], before[rows])
 
 
 def _of_the_same_rows(model: artifact.Described, verdict: Verdict) -> Verdict | None:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 from sklearn.utils import get_tags
 
 from ...model import metrics
 from ...model.encoder import Encoder, Encoding
 from ...project import function
 from ...settings.config import CONFIG_FILE, Config, InputError
-from ...tables.table import Columns
+from ...tables.table import Columns, take
 from . import encoding, libraries, supervised
+
+Fold = tuple[np.ndarray, np.ndarray]  # booleans (n,): rows to learn from, rows to answer
+
+
+def out_of_fold(
+    config: Config, columns: Columns, folds: Iterable[Fold], **changes: Any
+) -> Iterator[tuple[np.ndarray, Encoder, Any]]:
+    """Of each fold the rows (n,) to answer, and what was fitted on the rows to learn from."""
+    for learn, test in folds:
+        yield test, *fit(config, take(columns, learn), **changes)
 
 
 def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]:

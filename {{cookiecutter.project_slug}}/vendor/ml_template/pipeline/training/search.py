@@ -19,11 +19,10 @@ from ...storage.places import PREPARED
 from ...tables import table
 from ...tables.table import Columns
 from ..data import split
-from .fit import fit
+from .fit import Fold, out_of_fold
 
 SEARCH = Path("reports/search.json")
 PARTS = 2
-Fold = tuple[np.ndarray, np.ndarray]  # rows to learn from, rows to validate on
 
 
 def run(settings: dict[str, Any]) -> None:
@@ -114,7 +113,7 @@ def folds(config: Config, columns: Columns) -> list[Fold]:
 
     Where a column of marks made that, rows are drawn: it says nothing of folds.
     """
-    share = {"test": 1 / (config.search.folds + 1), "column": None, "holds": ()}
+    share = {"test": 1 / (config.search.folds + 1), "column": None, "holds": (), "folds": None}
     rule = config.split.model_copy(update=share)
     seeds = range(config.seed + 1, config.seed + 1 + config.search.folds)
     return [_fold(config.model_copy(update={"split": rule, "seed": s}), columns) for s in seeds]
@@ -141,8 +140,7 @@ def _score(
     config: Config, columns: Columns, parts: list[Fold], metric: str, params: dict[str, Any]
 ) -> float:
     measured, scores = measures.known(config)[metric], []
-    for learn, test in parts:
-        encoder, estimator = fit(config, table.take(columns, learn), **params)
+    for test, encoder, estimator in out_of_fold(config, columns, parts, **params):
         rows = table.take(columns, test)
         answer = forms.plain_scorer(estimator)(encoder.apply(rows))
         truth = metrics.encode_target(rows[config.data.target], config.data.labels)

@@ -18,8 +18,9 @@ from ...storage.files import read_json
 from ...storage.places import CANDIDATE, PREPARED
 from ...tables import arrays, table
 from ...tables.table import Columns
+from ..data import answering, folds
 from . import epochs, repeat
-from .fit import fit
+from .fit import fit, out_of_fold
 from .search import search
 
 
@@ -33,11 +34,13 @@ def run() -> None:
     params = search(config, columns)["params"] if config.search.trials else {}
     fitted, estimator = fit(config, columns, **params)
     repeat.require(config, columns, params, estimator)
-    edge = fitted.apply(edge_rows(config, columns))
-    check = np.concatenate([fitted.apply(test), edge])
-    spec, content = forms.export(estimator, check, config.model.trusted, len(edge))
+    edges = edge_rows(config, columns)
+    spec, content = _exported(config, fitted, estimator, test, edges)
     outputs = forms.scorer(spec, content)(fitted.apply(test))
-    beside = {
+    judges: dict[str, Any] = {}
+    if config.split.folds:
+        outputs, judges[answering.FILE] = _folded(config, columns, edges, params)
+    beside = judges | {
         artifact.PROFILE: profile.reference(columns, outputs, config),
         lineage.CONFIG: config.model_dump(mode="json", exclude=lineage.NO_PART),
     }
@@ -53,6 +56,34 @@ def run() -> None:
         f"train: {config.model.estimator} on {table.rows(columns):,} rows -> {CANDIDATE} "
         f"({model.digest[:16]}, {spec['form']} form, {size / 1e6:.1f} MB: {spec['why']})"
     )
+
+
+def _exported(
+    config: Config, fitted: Encoder, estimator: Any, test: Columns, edges: Columns
+) -> tuple[dict[str, Any], bytes]:
+    edge = fitted.apply(edges)
+    check = np.concatenate([fitted.apply(test), edge])
+    return forms.export(estimator, check, config.model.trusted, len(edge))
+
+
+def _folded(
+    config: Config, columns: Columns, edges: Columns, params: dict[str, Any]
+) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    """Answers to every row by a model of the same recipe that did not see it; and these models."""
+    cuts = read_json(PREPARED / "data.json", "run `make run`")["cuts"]
+    fold = folds.fold_of(config, columns, cuts)
+    count = config.split.folds or 0
+    parts = [(fold != at, fold == at) for at in range(count)]
+    outputs, numbers = [], []
+    models: list[dict[str, Any]] = []
+    for rows, fitted, estimator in out_of_fold(config, columns, parts, **params):
+        say(f"train: fold {len(models) + 1} of {count}")
+        test = table.take(columns, rows)
+        spec, content = _exported(config, fitted, estimator, test, edges)
+        outputs.append(forms.scorer(spec, content)(fitted.apply(test)))
+        numbers.append(np.flatnonzero(rows))
+        models.append(answering.kept(fitted, spec, content))
+    return np.concatenate(outputs)[np.argsort(np.concatenate(numbers))], models
 
 
 def identity(config: Config, found: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,68 @@
+"""Who answers the held-out rows: the model itself, or of folds the models that never saw them.
+
+The models of folds are kept beside the one that is served, as data under its digest, so that what
+is judged can be measured again, and compared after it became champion. No service parses them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...model import forms, manifest, trust
+from ...model.artifact import Model
+from ...model.encoder import Encoder
+from ...settings.config import Config
+from ...tables.table import Columns, rows, take
+from . import folds
+
+FILE = "folds.json"
+Judges = list[tuple[Model, np.ndarray]]  # models, and the numbers of the rows each may answer
+
+
+def kept(encoder: Encoder, spec: dict[str, Any], content: bytes) -> dict[str, Any]:
+    """The model of one fold as JSON."""
+    text = base64.b64encode(content).decode()
+    return {"encoder": encoder.to_json(), "model": spec, "content": text}
+
+
+def judges(config: Config, folder: Path, model: Model, test: Columns) -> Judges:
+    """The models that answer the held-out rows `test` (n,), which are the whole table by folds.
+
+    `model` is the one in `folder`, held out by the rule that `config` has.
+    """
+    if FILE not in model.identity["files"]:
+        return [(model, np.arange(rows(test)))]
+    content = json.loads(manifest.read(folder, model.digest)[1][FILE])
+    fold = folds.fold_of(config, test, model.identity["data"]["cuts"])
+    found = []
+    for at, part in enumerate(content):
+        trust.agreed(folder, part["model"].get("trusted", ()))
+        score = forms.scorer(part["model"], base64.b64decode(part["content"]))
+        one = replace(model, encoder=Encoder(**part["encoder"]), score=score)
+        found.append((one, np.flatnonzero(fold == at)))
+    return found
+
+
+def together(judges: Judges, ask: Callable[[Model, np.ndarray], np.ndarray]) -> np.ndarray:
+    """What all judges answer, in the order of the rows: `ask` one for its rows."""
+    found = np.concatenate([ask(model, numbers) for model, numbers in judges if len(numbers)])
+    return found[np.argsort(np.concatenate([numbers for _, numbers in judges]))]
+
+
+def answers(judges: Judges, test: Columns) -> np.ndarray:
+    """Answers (n, k) or (n,) to the held-out rows, none by a model that learned from the row."""
+    if len(judges) == 1:
+        return judges[0][0].predict(test)
+    return together(judges, lambda model, numbers: model.predict(take(test, numbers)))
+
+
+def held_out(config: Config, folder: Path, model: Model, test: Columns) -> np.ndarray:
+    """See `judges` and `answers`."""
+    return answers(judges(config, folder, model, test), test)
