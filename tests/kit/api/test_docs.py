@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from ml_template.serving import docs
+from ml_template.settings.config import Column
 from ml_template.testing import served, trained_in
 
 from ..conftest import ROOT
@@ -118,9 +119,9 @@ def test_limits_of_a_column_and_null_are_said_and_what_is_no_feature_has_no_exam
     service: Service,
 ) -> None:
     page = service.get("/docs")[1]
-    assert "<tr><td>age</td><td>number</td><td>from 18; to 120</td><td>" in page
-    assert "<td>permanent, temporary, unemployed and others; null</td>" in page
-    assert "<tr><td>name</td><td>text, no feature</td><td></td><td></td></tr>" in page
+    assert "<tr><td>age</td><td>42</td><td>number</td><td>from 18 to 120</td></tr>" in page
+    assert "<td>permanent, temporary, unemployed; and others; null</td>" in page
+    assert "<tr><td>name</td><td></td><td>text, no feature</td><td></td></tr>" in page
 
 
 @pytest.mark.parametrize(
@@ -130,6 +131,14 @@ def test_limits_of_a_column_and_null_are_said_and_what_is_no_feature_has_no_exam
 def test_the_host_that_was_asked_is_no_order_to_a_shell_or_a_page(host: str, shown: str) -> None:
     page = docs.at(f"<pre>'{docs.ADDRESS}/predict'", host)
     assert page == f"<pre>'{shown}'"
+
+
+def test_many_labels_are_counted() -> None:
+    labels = [f"label {at}" for at in range(5000)]
+    column = Column.model_validate({"type": "categorical", "values": labels})
+    kind, may = docs._accepted(column)
+    assert kind == "text"
+    assert may.endswith(f"label {docs.FOLD - 1}, {5000 - docs.FOLD:,} more; and others")
 
 
 def test_many_columns_are_folded() -> None:

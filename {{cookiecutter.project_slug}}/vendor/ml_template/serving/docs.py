@@ -19,7 +19,7 @@ from ..settings.config import Column
 from .predict import Predict
 
 ADDRESS = "\0"  # stands for where the service is; no text of the page holds one
-FOLD = 30  # rows of a table that stand open
+FOLD = 30  # rows of a table, or labels, that stand open
 _FRAME = (Path(__file__).parents[1] / "outside/frame.html").read_text(encoding="utf-8")
 _ABOVE, _BELOW = _FRAME.split("[% block body %][% endblock %]")
 _STYLE = re.findall(r"<style>(.*?)</style>", _FRAME, re.DOTALL)[0]
@@ -71,11 +71,11 @@ def page(described: dict[str, Any], predict: Predict) -> str:
     answer = predict.answers.body(predict.model.predict(predict.records.columns(checked)))
     record = {name: _plain(value) for name, value in body["records"][0].items()}
     columns = [
-        (name, *_accepted(c), json.dumps(record.get(name), ensure_ascii=False) if c.feature else "")
+        (name, json.dumps(record[name], ensure_ascii=False) if c.feature else "", *_accepted(c))
         for name, c in predict.records.columns_.items()
     ]
     routes = [  # the one that people come for is first
-        (f"{method.upper()} {path}", said.get("description") or said["summary"])
+        (f"{method.upper()} {path}", said["summary"] if path == "/predict" else said["description"])
         for path, methods in sorted(described["paths"].items(), key=lambda r: r[0] != "/predict")
         for method, said in methods.items()
     ]
@@ -91,7 +91,7 @@ def page(described: dict[str, Any], predict: Predict) -> str:
             *_code("Python", client(record, ADDRESS)),
             *_code("The answer", answer.decode()),
             f"</section><section><h2>Columns</h2><p class='note'>{_RECORD}</p>",
-            *_table(("column", "type", "may be", "example"), columns),
+            *_table(("column", "example", "type", "may be"), columns),
             "</section><section><h2>Routes</h2>",
             *_table(("route", "what it is for"), routes),
             f"</section><section><h2>Answers of /predict</h2><p class='note'>{most}</p>",
@@ -113,17 +113,18 @@ def _plain(value: Any) -> Any:
 
 def _accepted(column: Column) -> tuple[str, str]:
     """The type of a column, and which values it takes."""
-    ends = ((sign, end) for sign, end in (("from", column.min), ("to", column.max)))
-    may = [f"{sign} {end:.15g}" for sign, end in ends if end is not None]
+    ends = (("from", column.min), ("to", column.max))
+    may = [" ".join(f"{sign} {end:,.15g}" for sign, end in ends if end is not None)]
     if column.type == "datetime":
         zone = "UTC where it names no zone" if column.clock == "utc" else "local, without a zone"
         may = [column.format or f"ISO 8601, {zone}"]
     if column.values is not None:
-        others = " and others" if column.unseen == "allow" else ""
-        may = [", ".join(column.values) + others]
+        more = [f"{len(column.values) - FOLD:,} more"] if len(column.values) > FOLD else []
+        may = [", ".join([*column.values[:FOLD], *more])]
+        may += ["and others"] if column.unseen == "allow" else []
     may += ["null"] if column.missing else []
     kind = _KINDS.get(column.type, "text")
-    return kind if column.feature else f"{kind}, no feature", "; ".join(may)
+    return kind if column.feature else f"{kind}, no feature", "; ".join(filter(None, may))
 
 
 def _code(title: str, text: str) -> Iterator[str]:
@@ -133,10 +134,11 @@ def _code(title: str, text: str) -> Iterator[str]:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     names = "".join(f"<th>{name}</th>" for name in head)
+    table = "<table class='facts'>" if len(head) == 2 else "<table>"
     for fold, part in ((False, rows[:FOLD]), (True, rows[FOLD:])):
         if part:
             lines = ("".join(f"<td>{escape(text)}</td>" for text in row) for row in part)
             body = "".join(f"<tr>{line}</tr>" for line in lines)
             yield f"<details><summary>{len(part)} more</summary>" if fold else ""
-            yield f"<div class='wide' tabindex='0'><table><tr>{names}</tr>{body}</table></div>"
+            yield f"<div class='wide' tabindex='0'>{table}<tr>{names}</tr>{body}</table></div>"
             yield "</details>" if fold else ""
