@@ -15,7 +15,7 @@ from ml_template import command_line, words
 from ml_template.outside import progress, screen
 from ml_template.serving import rows
 
-GOES_ON = ["reproduce", "serve", "tracking"]  # until they are told; a run is its stages
+GOES_ON = ["notebook", "reproduce", "serve", "tracking"]  # until they are told; a run is its stages
 
 
 class Terminal(io.StringIO):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .command_line import main as main
     from .model.measures import Metric as Metric
+    from .operations import notebook as notebook
     from .pipeline.data.own import Fault as Fault
     from .pipeline.training.libraries import library as library
     from .pipeline.training.libraries import parameters as parameters
@@ -35,6 +36,7 @@ _HOMES = {
     "Config": "settings.config",
     "InputError": "settings.config",
     "load_config": "settings.config",
+    "notebook": "operations.notebook",  # the module itself
     "Columns": "tables.arrays",
     "is_parquet": "tables.reading",
     "read_csv": "tables.reading",
@@ -47,4 +49,5 @@ def __getattr__(name: str) -> Any:
     """Imported when it is asked for: the service and `--help` do without what training needs."""
     if name not in _HOMES:
         raise AttributeError(f"ml_template has no {name!r}: it offers {', '.join(_HOMES)}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    home = importlib.import_module(f".{_HOMES[name]}", __name__)
+    return home if _HOMES[name].endswith(f".{name}") else getattr(home, name)

@@ -173,7 +173,7 @@ def _sign(name: str) -> AbstractContextManager[None]:
 
     each of their stages is a word of its own.
     """
-    if name in {"reproduce", "serve", "tracking", *handed().stages}:
+    if name in {"notebook", "reproduce", "serve", "tracking", *handed().stages}:
         return nullcontext()
     from .outside.progress import working
 

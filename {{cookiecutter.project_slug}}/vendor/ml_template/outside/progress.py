@@ -13,7 +13,7 @@ from typing import TextIO
 from . import screen
 from .text import line
 
-SILENCE = 5.0  # seconds at most
+SILENCE = 4.0  # seconds; Python has begun before
 LONG = 600.0  # from then on twelve times as many: somebody reads the log of hours
 _doing: list[str] = []
 
