@@ -102,3 +102,13 @@ def test_without_git_it_opens_and_says_that_outputs_stay(
     monkeypatch.setattr(notebook.os, "execv", lambda *_: None)
     notebook.run({})
     assert "no git here" in capsys.readouterr().out
+
+
+def test_a_cell_that_comes_too_early_says_what_to_run(in_folder: Path) -> None:
+    for cell, remedy in {
+        notebook.rows: "train.parquet is missing: name train or test, and run `make prepare`",
+        notebook.champion: "there is no champion yet: run `make run`",
+        notebook.figures: "metrics.json is missing: run `make run`",
+    }.items():
+        with pytest.raises(InputError, match=remedy):
+            cell()
