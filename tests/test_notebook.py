@@ -30,7 +30,7 @@ def test_the_first_notebook_shows_rows_champion_answers_and_figures(lived: Path)
     assert done.returncode == 0, done.stderr
     champion = json.loads((lived / "models/champion.json").read_text(encoding="utf-8"))
     assert champion["digest"][:16] in done.stdout
-    assert "loan_amount" in done.stdout
+    assert "defaulted" in done.stdout
     assert "probability_yes" in done.stdout
     metrics = json.loads((lived / "reports/metrics.json").read_text(encoding="utf-8"))
     assert all(name in done.stdout for name in metrics)

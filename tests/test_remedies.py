@@ -308,6 +308,11 @@ LEFT_OUT: dict[Key, str] = {
                 "{} is missing: name train or test, and run `make prepare`",
             ),
             ("operations/notebook.py", "run `make run`"),
+            (
+                "operations/notebook.py",
+                "{} has no column {}, which model {} learned from: it is of another table: run "
+                "`make run`",
+            ),
         ],
         "said in a notebook: kit/unit/test_notebook.py",
     ),

@@ -12,7 +12,7 @@ import pytest
 from ml_template.operations import notebook, secrets
 from ml_template.settings.config import InputError
 
-from ..conftest import TREE
+from ..conftest import TREE, Trained
 from .test_lineage import git
 from .test_secret_scan import CHECK, PLANTED, ROOT
 
@@ -112,3 +112,18 @@ def test_a_cell_that_comes_too_early_says_what_to_run(in_folder: Path) -> None:
     }.items():
         with pytest.raises(InputError, match=remedy):
             cell()
+
+
+def test_a_model_answers_to_rows_of_its_own_table_alone(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trained.folder)
+    shown = notebook.answers(trained.model)
+    assert len(shown) == len(notebook.rows("test"))
+    assert shown["label"].isin(trained.config.data.labels).all()
+    assert [f"probability_{label}" for label in trained.config.data.labels] == [*shown][1:]
+    first, *_ = trained.model.encoder.inputs
+    other = {name: values for name, values in trained.test.items() if name != first}
+    monkeypatch.setattr(notebook, "read_parquet", lambda path: other)
+    with pytest.raises(InputError, match=f"has no column '{first}', .* run `make run`"):
+        notebook.answers(trained.model)

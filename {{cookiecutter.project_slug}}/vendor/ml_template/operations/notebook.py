@@ -78,8 +78,13 @@ def champion() -> artifact.Model:
 
 def answers(model: artifact.Model, part: str = "test") -> pd.DataFrame:
     """What a model answers to prepared rows, as the service does: a row each."""
-    record = Answers(model).record
-    return _frame([record(output) for output in model.predict(read_parquet(_part(part)))])
+    columns, record = read_parquet(_part(part)), Answers(model).record
+    if missing := [name for name in model.encoder.inputs if name not in columns]:
+        raise InputError(
+            f"{PREPARED} has no column {missing[0]!r}, which model {model.digest[:16]} learned "
+            f"from: it is of another table: run `make run`"
+        )
+    return _frame([record(output) for output in model.predict(columns)])
 
 
 def figures() -> pd.DataFrame:
