@@ -82,6 +82,27 @@ def test_T18_a_package_with_another_hash_than_the_lock_is_refused(index: Path, p
     assert not (index.parent / "project/.venv/.ready").exists()
 
 
+def test_a_setup_that_takes_long_says_that_it_goes_on(
+    index: Path, path: str, tmp_path: Path
+) -> None:
+    """Its `sleep` takes no time, and what installs waits until a person was told three times."""
+    programs, told = tmp_path / "programs", tmp_path / "told"
+    programs.mkdir()
+    real = {name: shutil.which(name, path=path) for name in ("sleep", "uv", "python3.11")}
+    waits = f"until [ $(wc -l <{told}) -ge 4 ]; do {real['sleep']} 0.02; done"
+    scripts = {"sleep": f"echo >>{told}; exec {real['sleep']} 0.02"}
+    name = "uv" if real["uv"] else "python3.11"
+    scripts[name] = f'case "$*" in *sync*|*venv*) {waits};; esac; exec {real[name]} "$@"'
+    told.touch()
+    for each, script in scripts.items():
+        (programs / each).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (programs / each).chmod(0o755)
+    done = setup(index, wheel(index, "good"), f"{programs}:{path}")
+    assert done.returncode == 0, done.stderr
+    for seconds in (5, 10, 15):
+        assert f"setup: installing the packages ({seconds} s)\n" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["evil__pth", "sitecustomize__py"])
 def test_T18_a_locked_package_that_runs_whenever_python_starts_is_refused_before_it_does(
     index: Path, path: str, name: str

@@ -15,11 +15,13 @@ CELL = {"cell_type": "code", "execution_count": 1, "metadata": {}, "source": ["1
 OUTPUT = {"output_type": "stream", "name": "stdout", "text": ["Ann, 33\n"]}
 EXTRA = "requirements/extra.in"  # a person writes it, beside locks full of digests
 NOTEBOOK = {"cells": [CELL | {"outputs": [OUTPUT]}], "metadata": {}, "nbformat": 4}
+LEAK = CELL | {"source": [f"connect(password='{'q7Xv2' * 5}')"], "outputs": []}
 # hook, a file and what is wrong with it
 FAULTS = [
     ("merge-conflict", "notes.md", "<<<<<<< HEAD\na\n=======\nb\n>>>>>>> other\n"),
     ("large-files", "table.csv", "1234567\n" * 140_000),
     ("notebooks", "look.ipynb", json.dumps(NOTEBOOK | {"nbformat_minor": 4})),
+    ("secrets", "look.ipynb", json.dumps(NOTEBOOK | {"cells": [LEAK], "nbformat_minor": 4})),
     ("secrets", "login.sh", "export DB_PASSWORD=" + "q7Xv2" * 5 + "\n"),
     ("secrets", EXTRA, f"thing @ git+https://user:{'q7Xv2' * 5}@example.com/thing.git\n"),
     ("format", "src/extra.py", "x = [1,2]\n"),

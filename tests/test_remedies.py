@@ -300,6 +300,22 @@ LEFT_OUT: dict[Key, str] = {
         "{}, nor of any model that is kept here: run `make join` with the log of this project, "
         "or remove the file",
     ): "needs the log of another project",
+    **dict.fromkeys(
+        [
+            ("operations/notebook.py", "there is no champion yet: run `make run`"),
+            (
+                "operations/notebook.py",
+                "{} is missing: name train or test, and run `make prepare`",
+            ),
+            ("operations/notebook.py", "run `make run`"),
+            (
+                "operations/notebook.py",
+                "{} has no column {}, which model {} learned from: it is of another table: run "
+                "`make run`",
+            ),
+        ],
+        "said in a notebook: kit/unit/test_notebook.py",
+    ),
     (
         "operations/promote.py",
         "model {} was not compared with the champion {}: fetch its folder (dvc pull), then "

@@ -317,7 +317,16 @@ def status(world: World, path: str) -> int:
 def test_the_gateway_lets_requests_for_answers_through_alone_and_a_load_test_needs_no_more(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for path in ("/", "/health", "/ready", "/version", "/metrics", "/openapi.json", "/predict/x"):
+    for path in (
+        "/",
+        "/health",
+        "/ready",
+        "/version",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        "/predict/x",
+    ):
         assert status(world, path) == 404, path
     assert status(world, "/predict") == 405
     monkeypatch.setenv("STAGING_URL", f"http://127.0.0.1:{world.port}")

@@ -10,6 +10,19 @@ if { [ -e .venv ] || [ -L .venv ]; } && ! .venv/bin/python -c "$whole" 2>/dev/nu
         "it is made anew"
     rm -rf .venv
 fi
+# Every 5 s, that it goes on: on a terminal in one line.
+begin='' end='\n' clear=''
+if [ -t 2 ]; then begin='\r' end='' clear='\r\033[K'; fi
+tell() {
+    seconds=5
+    while sleep 5 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+        printf "${begin}setup: installing the packages (%s s)$end" "$seconds" >&2
+        seconds=$((seconds + 5))
+    done
+}
+tell &
+trap 'kill '$!' 2>/dev/null || true; printf "$clear" >&2' EXIT
+
 if command -v uv >/dev/null 2>&1; then
     echo "setup: installing the locked packages with uv"
     [ -x .venv/bin/python ] || uv venv --quiet --no-project --python ">=$minimum,<3.14" .venv

@@ -145,7 +145,9 @@ def test_it_is_alive_ready_and_counts(service: Service) -> None:
     assert 'predict_requests_total{code="200"}' in service.get("/metrics")[1]
 
 
-@pytest.mark.parametrize("path", ["/health", "/ready", "/version", "/metrics", "/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/health", "/ready", "/version", "/metrics", "/openapi.json", "/docs"]
+)
 def test_a_probe_that_asks_for_the_head_gets_it(path: str, service: Service) -> None:
     assert service.send("HEAD", path) == (200, "")
     described = json.loads(service.get("/openapi.json")[1])["paths"]

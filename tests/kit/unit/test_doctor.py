@@ -160,6 +160,39 @@ def test_in_ci_it_says_nothing_of_what_it_cannot_see_there(
     assert [name for name in NAMED if name in text] == [name for name, _, _ in doctor.SETTINGS]
 
 
+def told(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Any:
+    """What it answers, and the lines below each of its two headings."""
+    monkeypatch.setattr(doctor, "load_config", lambda: config)
+    answer, said = doctor.run(), capsys.readouterr().out
+    required, optional = said.split("optional: ")
+    return answer, required.splitlines()[1:], optional.splitlines()[1:]
+
+
+def test_what_is_optional_is_said_apart_and_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer, required, optional = told(configured(), monkeypatch, capsys)
+    assert answer
+    assert [line.split()[0] for line in required] == ["ready"] * 3
+    assert any(line.split()[:2] == ["not", "set"] for line in optional)
+    assert not any(name in str(required) for name in NAMED)
+    assert optional[-1] == "doctor: make run can begin"
+
+
+@pytest.mark.parametrize("ci", [False, True])
+def test_what_is_required_and_missing_is_a_fault_but_where_ci_skips_what_needs_it(
+    ci: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if ci:
+        monkeypatch.setenv("CI", "true")
+    answer, required, optional = told(configured("data/my.csv"), monkeypatch, capsys)
+    assert answer == ci
+    assert [line.split()[:2] for line in required if "MISSING" in line] == [["MISSING", "data"]]
+    assert optional[-1] == "doctor: make run stops without data"
+
+
 @pytest.mark.parametrize(("gpu", "agent"), [(True, "gpu"), (False, "cpu")])
 def test_ci_reads_what_it_finds(
     gpu: bool, agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .command_line import main as main
     from .model.measures import Metric as Metric
+    from .operations import notebook as notebook
     from .outside.progress import say as say
     from .pipeline.data.own import Fault as Fault
     from .pipeline.training.libraries import library as library
@@ -37,6 +38,7 @@ _HOMES = {
     "InputError": "settings.config",
     "load_config": "settings.config",
     "say": "outside.progress",
+    "notebook": "operations.notebook",  # the module itself
     "Columns": "tables.arrays",
     "is_parquet": "tables.reading",
     "read_csv": "tables.reading",
@@ -49,4 +51,5 @@ def __getattr__(name: str) -> Any:
     """Imported when it is asked for: the service and `--help` do without what training needs."""
     if name not in _HOMES:
         raise AttributeError(f"ml_template has no {name!r}: it offers {', '.join(_HOMES)}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    home = importlib.import_module(f".{_HOMES[name]}", __name__)
+    return home if _HOMES[name].endswith(f".{name}") else getattr(home, name)

@@ -9,8 +9,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext, redirect_stderr, redirect_stdout
 from typing import Any
 
 import click
@@ -145,18 +145,9 @@ def _run(name: str, settings: dict[str, Any], alone: bool) -> int:
 
     settle()
     _limit_threads(name)
-    if name in handed().stages:
-        stage = named(f"stages: {name}", handed().stages[name])
-    else:
-        stage = importlib.import_module(f".{WORDS[name].room}.{name}", __package__).run
-        taken = settings.keys() & WORDS[name].keys.split()
-        settings = {key: typed(key, settings[key]) for key in taken}
-    known = inspect.signature(stage).parameters.keys()
-    arguments = [settings] if known - {"alone"} else []
-    how = {"alone": alone} if "alone" in known else {}
     # A library that put something before stdout or stderr takes it with it when the stage ends.
-    with redirect_stdout(sys.stdout), redirect_stderr(sys.stderr):
-        said = _shown(name, lambda: stage(*arguments, **how))
+    with redirect_stdout(sys.stdout), redirect_stderr(sys.stderr), _sign(name):
+        said = _call(name, settings, alone)
     code: int = said if type(said) is int else int(said is False)
     if (name, code) in EVENTS:
         from .operations.notify import tell
@@ -165,14 +156,28 @@ def _run(name: str, settings: dict[str, Any], alone: bool) -> int:
     return code
 
 
-def _shown(name: str, stage: Callable[[], object]) -> object:
-    """Run a stage that ends by itself under a sign that it works."""
-    if name not in {*RUN, "adopt", "search", "pull", "push"}:
-        return stage()
+def _call(name: str, settings: dict[str, Any], alone: bool) -> object:
+    if name in handed().stages:
+        stage = named(f"stages: {name}", handed().stages[name])
+    else:
+        stage = importlib.import_module(f".{WORDS[name].room}.{name}", __package__).run
+        taken = settings.keys() & WORDS[name].keys.split()
+        settings = {key: typed(key, settings[key]) for key in taken}
+    known = inspect.signature(stage).parameters.keys()
+    arguments = [settings] if known - {"alone"} else []
+    return stage(*arguments, **({"alone": alone} if "alone" in known else {}))
+
+
+def _sign(name: str) -> AbstractContextManager[None]:
+    """A sign that a word works, but for those that go on until they are told, and for runs:
+
+    each of their stages is a word of its own.
+    """
+    if name in {"notebook", "reproduce", "serve", "tracking", *handed().stages}:
+        return nullcontext()
     from .outside.progress import working
 
-    with working(f"{name} ..."):
-        return stage()
+    return working(f"{name} ...")
 
 
 def _limit_threads(name: str) -> None:

@@ -87,6 +87,7 @@ WORDS = {
     "history": Word("operations", "what was champion when, by whom, why"),
     "doctor": Word("operations", "what is ready, what is missing, what to set"),
     "tracking": Word("registry", "open MLflow, which has every run", "HOST PORT"),
+    "notebook": Word("operations", "open Jupyter on this machine alone", "PORT"),
     "pull": Word("registry", "data and results from the DVC remote"),
     "push": Word("registry", "data and results to the DVC remote"),
     "notify": Word("operations", "tell how a run of CI ended", "RESULT WHY"),

@@ -19,6 +19,7 @@ from ..storage.places import REPORTS, STARTER
 
 _PATIENCE = 5.0  # seconds for an engine of containers
 Line = tuple[bool, str, str]  # ready, of what, and what is so or what to set
+REQUIRED = ("folder", "data", "locks")  # `make run` stops without one of them
 
 # Variable, of what, what it is good for.
 SETTINGS = (
@@ -37,15 +38,22 @@ BOUND = (
 )
 
 
-def run() -> None:
-    """Print one line for each thing; write reports/doctor.txt and agent.txt.
+def run() -> bool:
+    """Print what `make run` stops without, and what else can be set, a line each.
 
-    On GitHub also the outputs of the step, and what is not set to the summary of the job.
+    False where something of the first is missing; never in CI, where jobs without data are skipped.
+    Writes reports/doctor.txt and agent.txt; on GitHub also the outputs of the step, and what is not
+    set to the summary of the job.
     """
     config = load_config()
     found_lines = lines(config)
-    for ready, name, text in found_lines:
-        print(f"{'ready  ' if ready else 'not set'}  {name:<11} {text}")
+    lacks = [name for ready, name, _ in found_lines if not ready and name in REQUIRED]
+    _show(
+        "required: make run stops without", [e for e in found_lines if e[1] in REQUIRED], "MISSING"
+    )
+    _show("optional: each for what it says", [e for e in found_lines if e[1] not in REQUIRED])
+    said = f"make run stops without {' and '.join(lacks)}" if lacks else "make run can begin"
+    print(f"doctor: {said}")
     found = "".join(f"{name}={value}\n" for name, value in facts(config).items())
     write_text(REPORTS / "doctor.txt", found)
     write_text(REPORTS / "agent.txt", "gpu" if config.compute.gpu else "cpu")
@@ -56,6 +64,13 @@ def run() -> None:
         if variable in os.environ:
             with Path(os.environ[variable]).open("a", encoding="utf-8") as file:
                 file.write(content)
+    return lineage.in_ci() or not lacks
+
+
+def _show(title: str, part: list[Line], missing: str = "not set") -> None:
+    print(title)
+    for ready, name, text in part:
+        print(f"  {'ready' if ready else missing:<8} {name:<11} {text}")
 
 
 def lines(config: Config) -> list[Line]:

@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ..settings.config import InputError
 from . import moved
 
 BASELINE = ".secrets.baseline"
+NOTEBOOK = ".ipynb"
 _MARKS = {  # a file that begins so is text in that encoding
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -50,7 +52,8 @@ def run() -> bool:
         return True
     read = {name: _read(name, mode) for name, mode in held.items()}
     contents = {name: content for name, content in read.items() if content is not None}
-    if main(["--baseline", BASELINE, "--", *filter(os.path.exists, contents)]) != 0:
+    whole = [name for name in contents if Path(name).exists() and not name.endswith(NOTEBOOK)]
+    if main(["--baseline", BASELINE, "--", *whole]) != 0:
         return False
     return not _hidden(contents)
 
@@ -95,7 +98,8 @@ def _read(name: str, mode: str) -> bytes | None:
         return None
     try:
         if stat.S_ISREG(Path(name).lstat().st_mode):
-            return Path(name).read_bytes()
+            found = Path(name).read_bytes()
+            return _stripped(name, found) if name.endswith(NOTEBOOK) else found
         why = "it is no file any more"
     except FileNotFoundError as error:
         try:
@@ -110,6 +114,21 @@ def _read(name: str, mode: str) -> bytes | None:
         f"secrets: not passed: git holds {name}, which cannot be read ({why}): "
         f"restore it, or take it out with `git rm --cached`"
     )
+
+
+def _stripped(name: str, notebook: bytes) -> bytes:
+    """What git holds of a notebook, and what it would take: without outputs where it strips them.
+
+    Pictures among outputs look like secrets, and stay on this machine (see notebook.py).
+    """
+    held = lineage.git("cat-file", "blob", f":./{name}", errors="surrogateescape")
+    try:
+        lineage.git("config", "--get", "filter.nbstripout.clean")
+        strip = [sys.executable, "-m", "nbstripout"]
+        notebook = subprocess.run(strip, input=notebook, capture_output=True, check=True).stdout
+    except subprocess.SubprocessError:
+        pass  # git takes it as it is, or refuses what is no notebook: then all of it is looked at
+    return held.encode("utf-8", "surrogateescape") + b"\n" + notebook
 
 
 def _hidden(contents: dict[str, bytes]) -> bool:
@@ -152,7 +171,7 @@ def _copies(name: str, content: bytes, folder: Path) -> list[Path]:
     read the letters, a second copy is of the kind of the file.
     """
     text, as_it_is = _text(content)
-    as_it_is = as_it_is and Path(name).exists()
+    as_it_is = as_it_is and Path(name).exists() and not name.endswith(NOTEBOOK)
     if as_it_is and not _passed_over(name):
         return []
     copies = [folder / "copy.txt", *([] if as_it_is else [folder / f"copy{Path(name).suffix}"])]

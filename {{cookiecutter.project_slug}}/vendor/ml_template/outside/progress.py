@@ -1,19 +1,21 @@
-"""What is being done, for a person who waits: on a terminal only, silent in CI and in pipes."""
+"""What is being done, for a person who waits: a sign on a terminal, elsewhere a line at times."""
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from time import monotonic
+from typing import TextIO
 
 from . import screen
+from .text import line
 
-if TYPE_CHECKING:
-    from rich.spinner import Spinner
-
-_shown: list[Spinner] = []
+SILENCE = 4.0  # seconds; Python has begun before
+LONG = 600.0  # from then on twelve times as many: somebody reads the log of hours
+_doing: list[str] = []
 
 
 def terminal() -> TextIO | None:
@@ -24,28 +26,69 @@ def terminal() -> TextIO | None:
 
 @contextmanager
 def working(text: str) -> Iterator[None]:
-    """Show `text` and a moving sign on a terminal until the block ends."""
-    place = terminal()
-    if place is None:
-        yield
-        return
-    from rich.console import Console
-    from rich.live import Live
-    from rich.spinner import Spinner
-
-    sign, console = Spinner("dots", text), Console(file=place)
-    # What is printed meanwhile goes above the sign, where it goes to a terminal at all.
-    above = bool(screen.bare(sys.stdout).isatty())
-    with Live(sign, console=console, transient=True, redirect_stdout=above):
-        screen.install()  # before what rich put in their place
-        _shown.append(sign)
-        try:
+    """Show `text` until the block ends; in another such block, in the place of its text."""
+    _doing.append(text)
+    try:
+        if len(_doing) > 1:
             yield
-        finally:
-            _shown.remove(sign)
+        elif place := terminal():
+            with _sign(place):
+                yield
+        else:
+            with _lines():
+                yield
+    finally:
+        _doing.pop()
 
 
 def say(text: str) -> None:
     """Replace the text that is shown, where one is."""
-    for sign in _shown:
-        sign.update(text=text)
+    if _doing:
+        _doing[-1] = text
+
+
+@contextmanager
+def _sign(place: TextIO) -> Iterator[None]:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.spinner import Spinner
+    from rich.text import Text
+
+    sign, begin = Spinner("dots"), monotonic()
+
+    def drawn() -> Spinner:
+        sign.update(text=Text(f"{line(_doing[-1])} ({monotonic() - begin:.0f} s)"))
+        return sign
+
+    # What is printed meanwhile goes above the sign, where it goes to a terminal at all.
+    above = bool(screen.bare(sys.stdout).isatty())
+    console = Console(file=place)
+    with Live(get_renderable=drawn, console=console, transient=True, redirect_stdout=above):
+        screen.install()  # before what rich put in their place
+        yield
+
+
+@contextmanager
+def _lines() -> Iterator[None]:
+    ended = threading.Event()
+    thread = threading.Thread(target=_tell, args=(ended,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _tell(ended: threading.Event) -> None:
+    """Say on stderr what goes on whenever nothing was printed for a while."""
+    begin = last = monotonic()
+    while True:
+        pause = SILENCE if last - begin < LONG else 12 * SILENCE
+        if ended.wait(max(0.0, last + pause - monotonic())):
+            return
+        if screen.Screen.said <= last:
+            screen.say(f"{line(_doing[-1])} ({monotonic() - begin:.0f} s)", sys.stderr)
+            last = monotonic()
+        else:
+            last = screen.Screen.said

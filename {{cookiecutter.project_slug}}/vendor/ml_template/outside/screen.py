@@ -26,6 +26,8 @@ _KEPT = 100  # letters of a line: more than an order begins with
 class Screen:
     """A stream that takes text; to libraries it is no terminal, so that they send no more."""
 
+    said = 0.0  # time.monotonic of what was printed last, on any
+
     def __init__(self, bare: TextIO) -> None:
         self.bare = bare
         self._line = ""  # how the line begins that is not ended yet
@@ -39,7 +41,7 @@ class Screen:
         return False
 
     def write(self, text: str) -> int:
-        before = self._line
+        before, Screen.said = self._line, time.monotonic()
         text = _ORDER.sub(r"\g<0>\\", before + shown(text))[len(before) :]
         line = (before + text).rpartition("\n")[2].lstrip()
         self._line = line if len(line) < _KEPT else f".{line[-_KEPT // 2 :]}"

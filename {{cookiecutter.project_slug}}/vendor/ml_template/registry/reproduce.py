@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..outside.progress import working
 from ..project import function, handed
 from ..settings.config import Config, load_config
 from ..storage import pins
@@ -36,7 +37,8 @@ def run(settings: dict[str, str]) -> None:
     # When nothing has changed this is over before it starts.
     ahead = threading.Timer(_AHEAD, importlib.import_module, [_STORE])
     ahead.daemon = True
-    dvc = versioning.dvc()
+    with working("run: what has changed ..."):
+        dvc = versioning.dvc()
     if "STAGE" not in settings:
         ahead.start()
     before = _LOCK.read_bytes() if _LOCK.exists() else b""

@@ -1,4 +1,4 @@
-"""The FastAPI application: /predict, /health, /ready, /version, /metrics, /openapi.json."""
+"""The FastAPI application: /predict, /health, /ready, /version, /metrics, /openapi.json, /docs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from ..model.artifact import Model, known_rows
 from ..tables.schema import predict_operation
+from . import docs
 from .predict import FAILED, Predict
 from .records import column_specs
 from .settings import Settings
@@ -33,7 +34,7 @@ def create(model: Model, settings: Settings) -> FastAPI:
         title=f"Model {model.digest[:16]}",
         version=model.digest[:16],
         lifespan=lifespan,
-        docs_url=None,  # the pages would load scripts from elsewhere
+        docs_url=None,  # their pages would load scripts from elsewhere; see docs.py
         redoc_url=None,
         redirect_slashes=False,
     )
@@ -62,6 +63,12 @@ def create(model: Model, settings: Settings) -> FastAPI:
         """Counts and times in the format of Prometheus."""
         return Response(predict.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
+    @app.get("/docs", response_class=HTMLResponse)
+    async def page(request: Request) -> HTMLResponse:
+        """This service for people: its columns, and a client that pastes."""
+        host = request.headers.get("host") or "127.0.0.1:8000"
+        return HTMLResponse(docs.at(described, host), headers=docs.HEADERS)
+
     @app.exception_handler(HTTPException)
     async def refuse(request: Request, error: HTTPException) -> JSONResponse:
         """404 and 405 in the word of all other refusals."""
@@ -76,6 +83,7 @@ def create(model: Model, settings: Settings) -> FastAPI:
     columns, known = column_specs(model), known_rows(model.identity)
     operation = predict_operation(columns, known, model.labels, settings.max_rows)
     app.openapi()["paths"]["/predict"] = {"post": operation}
+    described = docs.page(app.openapi(), predict)
     for route in app.routes:
         if isinstance(route, APIRoute):
             route.methods = {"GET", "HEAD"}  # some probes ask for no more

@@ -18,6 +18,7 @@ import numpy as np
 from .. import project
 from ..model import artifact
 from ..outside import html, screen, web
+from ..outside.progress import say
 from ..registry import champion
 from ..settings import gates
 from ..settings.config import InputError
@@ -56,6 +57,7 @@ def run(settings: dict[str, Any]) -> bool:
     body = _example(settings)
     with _service(settings, there, body) as url:
         _expect(settings, url, body)
+        say(f"load: {words['LOAD_DURATION']} s, {shape}, {words['LOAD_USERS']} users")
         found = _locust(url, words | {"LOAD_BODY": body.decode()})
     lines = [gates.line("load", "off", "off in gates.yaml")]
     if rule:
@@ -150,7 +152,7 @@ def _service(settings: dict[str, str], url: str, body: bytes) -> Iterator[str]:
         return
     host, port, url = _free()
     command = project.command("serve", HOST=host, PORT=port, MODEL=settings.get("MODEL") or "")
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     until = time.monotonic() + START_SECONDS
     try:
         while _model(url, body) is None:

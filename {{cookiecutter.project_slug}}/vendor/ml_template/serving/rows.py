@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from ..outside.progress import terminal
+from ..outside.progress import say
 from ..settings.config import Column, Data, InputError
 from ..tables import memory, numerals, reading, written
 from ..tables.arrays import BOOLEANS
@@ -17,7 +18,7 @@ from ..tables.arrow import UnfitError, typed
 from ..tables.schema import sent
 from .records import Record
 
-PART = 5_000  # rows read at once from Parquet
+PART = 5_000  # rows that are read at once from Parquet, and told of
 MAX_FIELD = 1 << 24  # letters
 Row = tuple[int, Record | str]  # line (row, for Parquet) and its record, or what is wrong with it
 _ID = Column(type="text")
@@ -121,27 +122,18 @@ def _require(source: Path, names: list[str], needed: list[str]) -> None:
 
 
 def _csv(source: Path, values: _Values, names: list[str], ids: Ids | None) -> Iterator[Row]:
-    import rich.progress
-    from rich.console import Console
-
     at = ids.place(source, names) if ids is not None else 0
     csv.field_size_limit(MAX_FIELD)  # a text that is too long is a fault of its row
-    data, place = values.data, terminal()
-    with rich.progress.open(
-        source,
-        "r",
-        encoding=reading.without_mark(data.encoding),
-        newline="",
-        console=Console(file=place),
-        disable=place is None,
-        transient=True,
-        description="score",
-    ) as file:
+    data, size = values.data, source.stat().st_size
+    with source.open(encoding=reading.without_mark(data.encoding), newline="") as file:
         mark = reading.marked(file)
         reader, before = csv.reader(file, delimiter=mark or data.delimiter, strict=True), bool(mark)
         try:
             next(reader)
-            for texts in reader:
+            for row, texts in enumerate(reader):
+                if row % PART == 0:
+                    share = os.lseek(file.fileno(), 0, os.SEEK_CUR) / size
+                    say(f"score: {row:,} rows, {share:.0%} of {source}")
                 if len(texts) == len(names):
                     if ids is not None:
                         ids[reader.line_num + before] = texts[at]
@@ -168,6 +160,7 @@ def _parquet(source: Path, values: _Values, needed: list[str], ids: Ids | None) 
     try:
         memory.require_room(source, memory.of_parquet(file, asked), values.data.memory_gb)
         for batch in file.iter_batches(PART, columns=asked):
+            say(f"score: {row:,} of {file.metadata.num_rows:,} rows of {source}")
             parts = []
             for name in names:
                 parts.append(_parquet_column(values.columns[name], batch.column(name)))

@@ -44,7 +44,8 @@ def run(settings: dict[str, Any]) -> None:
     model = artifact.load(folder, expected)  # refuses here, before a port is open
     listener = listen(host, port)
     where = address(listener)
-    print(f"serve: model {model.digest[:16]} on {where} (Ctrl-C stops)", flush=True)
+    print(f"serve: model {model.digest[:16]} on {where} (Ctrl-C stops)")
+    print(f"serve: how to ask it, with a client to paste: {where}/docs", flush=True)
     try:
         if workers == 1:
             _server(model).run(sockets=[listener])

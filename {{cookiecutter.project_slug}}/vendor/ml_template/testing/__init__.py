@@ -11,4 +11,5 @@ from .models import trained_in as trained_in
 from .services import JSON as JSON
 from .services import Service as Service
 from .services import sent as sent
+from .services import served as served
 from .services import service as service

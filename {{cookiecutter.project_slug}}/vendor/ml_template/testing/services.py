@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from ..model.artifact import Model
 from ..serving.api import create
 from ..serving.predict import Predict
 from ..serving.protocol import Guarded
@@ -65,7 +67,14 @@ def sent(config: Config, columns: table.Columns) -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def service(trained: Trained) -> Iterator[Service]:
     """The service of the trained model on a free port, and a record that it accepts."""
-    app = create(trained.model, Settings())
+    with served(trained.model) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def served(model: Model) -> Iterator[Service]:
+    """The service of a model on a free port, and a record that it accepts."""
+    app = create(model, Settings())
     config = uvicorn.Config(app, port=0, http=Guarded, ws="none", log_level="error")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -75,6 +84,8 @@ def service(trained: Trained) -> Iterator[Service]:
     port = server.servers[0].sockets[0].getsockname()[1]
     operation = app.openapi()["paths"]["/predict"]["post"]
     body = operation["requestBody"]["content"]["application/json"]["example"]
-    yield Service(port, app.state.predict, body["records"][0])
-    server.should_exit = True
-    thread.join()
+    try:
+        yield Service(port, app.state.predict, body["records"][0])
+    finally:
+        server.should_exit = True
+        thread.join()
