@@ -190,6 +190,7 @@ def test_the_gate_judges_a_floor_of_an_own_metric_and_names_it_among_the_known(
     found = json.loads(Path("reports/evaluation.json").read_bytes())
     assert found["metrics"]["neg_loss"]["value"] < 0
     evidence: Any = SimpleNamespace(
+        identity={},
         config=load_config(),
         evaluation=SimpleNamespace(
             headline="roc_auc",

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from ml_template.operations import quality
-from ml_template.settings.config import InputError, Metrics
+from ml_template.settings.config import InputError, Metrics, ModelSpec
 
 USUAL, TRIED = "1" * 64, "2" * 64
 
@@ -17,9 +17,10 @@ USUAL, TRIED = "1" * 64, "2" * 64
 @pytest.fixture
 def labelled(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where labelled answers stand, of a model with two classes."""
-    data = SimpleNamespace(task="binary", labels=("no", "yes"))
+    data = SimpleNamespace(task="binary", labels=("no", "yes"), positive="yes")
     monitoring = SimpleNamespace(min_rows=500)
-    config = SimpleNamespace(data=data, metrics=Metrics(), monitoring=monitoring, seed=7)
+    parts = {"data": data, "metrics": Metrics(), "monitoring": monitoring, "model": ModelSpec()}
+    config = SimpleNamespace(**parts, seed=7)
     monkeypatch.setattr(quality, "load_config", lambda: config)
     quality.LABELLED.parent.mkdir()
     return quality.LABELLED

@@ -29,6 +29,11 @@ def output_names(labels: Sequence[str]) -> list[str]:
     return [f"probability_{label}" for label in labels] or ["value"]
 
 
+def threshold(identity: Mapping[str, Any]) -> float | None:
+    """See Model; None for a model of an older release too."""
+    return float(identity["threshold"]["value"]) if "threshold" in identity else None
+
+
 @dataclass(frozen=True)
 class Model:
     """A loaded model that has answered its known answers."""
@@ -57,6 +62,11 @@ class Model:
     def labels(self) -> tuple[str, ...]:
         """Class labels in the order of the probability columns; empty for regression."""
         return tuple(self.manifest["identity"]["labels"])
+
+    @property
+    def threshold(self) -> float | None:
+        """The probability from which on the positive class is answered; None: the most probable."""
+        return threshold(self.manifest["identity"])
 
     @property
     def outputs(self) -> list[str]:

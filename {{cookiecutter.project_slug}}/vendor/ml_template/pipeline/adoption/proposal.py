@@ -104,6 +104,8 @@ def propose(
         "split": {"test": 0.3 if table.rows < 500 else 0.2},
         **_model(columns, table.rows, wanted.classes),
     }
+    if wanted.threshold:
+        config["model"]["threshold"] = wanted.threshold
     made = Config.model_validate({**config, **kept})
     chosen, why = hold_out.choose(made, found, wanted.values)
     made = made.model_copy(update={"split": chosen})

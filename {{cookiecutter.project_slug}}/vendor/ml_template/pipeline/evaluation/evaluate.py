@@ -29,7 +29,7 @@ def run() -> None:
     prediction = check_prediction(model.predict(test), truth)
     drawn = bootstrap.replicates(len(truth))
     say(f"evaluate: {drawn:,} resamples of {len(truth):,} rows")
-    _, found = judged(config, test, prediction)
+    _, found = judged(config, test, prediction, threshold=model.threshold)
     least = config.report.min_cell
     important = importance.measure(config, model, test, truth)
     record: Evaluation = {
@@ -41,7 +41,7 @@ def run() -> None:
         "replicates": drawn,
         "headline": measures.headline(config),
         **found,
-        "confusion": _confusion(truth, prediction, least),
+        "confusion": _confusion(truth, prediction, least, model.threshold),
         "importance": important,
         "plots": [
             {key: plot[key] for key in ("file", "title", "text")}
@@ -50,6 +50,7 @@ def run() -> None:
                 truth,
                 prediction,
                 found["calibration"]["bins"],
+                model.threshold,
                 response.curves(config, model, test, important),
             )
         ],
@@ -93,12 +94,14 @@ def check_prediction(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return prediction
 
 
-def _confusion(truth: np.ndarray, prediction: np.ndarray, least: int) -> list[list[small.Count]]:
+def _confusion(
+    truth: np.ndarray, prediction: np.ndarray, least: int, threshold: float | None = None
+) -> list[list[small.Count]]:
     """Rows: true class, columns: predicted class, as they are shown; empty for regression."""
     if prediction.ndim == 1:
         return []
     size = prediction.shape[1]
-    cells = truth * size + prediction.argmax(axis=1)
+    cells = truth * size + metrics.chosen(prediction, threshold)
     counts: list[list[int]] = np.bincount(cells, minlength=size**2).reshape(size, size).tolist()
     return [small.counts(row, least) for row in counts]  # its total is that of the class
 
@@ -108,6 +111,7 @@ def _plots(
     truth: np.ndarray,
     prediction: np.ndarray,
     bins: list[Bin],
+    threshold: float | None,
     responses: list[Plot],
 ) -> list[Plot]:
     least = config.report.min_cell
@@ -115,4 +119,7 @@ def _plots(
         write_json(folder / response.DATA, responses)
         if config.data.task == "regression":
             return plots.regression(folder, truth, prediction, least)
-        return plots.classification(folder, truth, prediction, config.data.labels, bins, least)
+        costs, labels = measures.costs(config), config.data.labels
+        return plots.classification(
+            folder, truth, prediction, labels, bins, least, threshold, costs
+        )

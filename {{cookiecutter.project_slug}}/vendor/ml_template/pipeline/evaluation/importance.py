@@ -27,7 +27,7 @@ def measure(
     random = np.random.default_rng(config.seed)
     chosen = _sample(random, truth, config.data.labels)
     known, rows = truth[chosen], table.take({n: test[n] for n in config.features}, chosen)
-    metric = measures.known(config)[measures.headline(config)]
+    metric = measures.known(config, model.threshold)[measures.headline(config)]
     ones = np.ones((1, len(chosen)))
     whole = float(metric(known, model.predict(rows), ones)[0])
     found: list[Importance] = []

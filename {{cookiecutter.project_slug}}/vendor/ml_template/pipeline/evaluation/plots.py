@@ -32,6 +32,8 @@ def classification(
     labels: Sequence[str],
     bins: Bins,
     least: int = 1,
+    threshold: float | None = None,
+    costs: rates.Costs = None,
 ) -> list[Plot]:
     """Write roc, precision_recall, calibration .svg, for two classes scores and gain .svg too."""
     counts = np.bincount(truth, minlength=len(labels))
@@ -76,7 +78,9 @@ def classification(
         x, y = "share of the rows, highest score first", f"share of all {chart.plain(one)} found"
         found.append(plot("gain.svg", "Gain", text, x, y, gain))
     tables = {
-        "thresholds": rates.thresholds(truth == 1, prediction[:, 1], least) if one else [],
+        "thresholds": rates.thresholds(truth == 1, prediction[:, 1], least, threshold, costs)
+        if one
+        else [],
         "classes": [] if one else rates.classes(truth, prediction.argmax(axis=1), labels, least),
     }
     return write(folder, found, tables)

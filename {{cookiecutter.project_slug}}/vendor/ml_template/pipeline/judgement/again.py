@@ -27,10 +27,11 @@ def measure(
     `content` is the report: a fault is a figure shown there that the model has not.
     """
     try:
-        prediction = artifact.load(folder).predict(test)
-        found, shown = judged(config, test, prediction, again=True)
+        model = artifact.load(folder)
+        prediction = model.predict(test)
+        found, shown = judged(config, test, prediction, again=True, threshold=model.threshold)
         truth = encode_target(test[config.data.target], config.data.labels)
-        named = points(measures.known(config), truth, prediction)
+        named = points(measures.known(config, model.threshold), truth, prediction)
     except InputError as error:
         return [f"not measured again by the gate: {error}"]
     values = {name: {"value": value} for name, value in named.items()}

@@ -66,9 +66,10 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
     if changes := definition.changes(config, model, folder, lineage["data"]):
         return _rival(theirs, "redefined", f"{'; '.join(changes)}: not comparable")
     name = measures.headline(config)
-    metric = measures.known(config)[name]
+    own = artifact.load(candidate)
+    metric, champions = (measures.known(config, m.threshold)[name] for m in (own, model))
     known = encode_target(test[config.data.target], config.data.labels)
-    ours = artifact.load(candidate).predict(test)
+    ours = own.predict(test)
     reason = f"difference to champion {theirs[:16]}"
     if lacking := definition.lacking(config, model):
         reason = f"{reason}, which uses {', '.join(lacking)} too"
@@ -79,7 +80,7 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
     if rows is not None:
         answers = ours[rows], model.predict(test)[rows]
         whole = None if clusters is None else clusters[rows]
-        difference = paired_interval(metric, known[rows], *answers, config.seed, whole)
+        difference = paired_interval(metric, known[rows], *answers, config.seed, whole, champions)
         text = "the same rows" if same else f"{len(rows):,} rows that neither was trained on"
         pairs = _rival(theirs, "paired", f"{reason} on {text}", difference)
         if same:

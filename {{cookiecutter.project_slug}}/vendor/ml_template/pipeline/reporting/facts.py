@@ -11,7 +11,7 @@ from ...settings.config import Config
 from ...storage.places import STARTER
 from ...tables import small
 from . import contents, tables
-from .sentence import sentence
+from .sentence import answered, sentence, worth
 from .tables import Table
 
 
@@ -42,6 +42,7 @@ class Facts:
     parameters: Table
     search: Table
     method: str
+    answered: str  # which class is
 
 
 def gather(
@@ -68,7 +69,7 @@ def gather(
         evaluation=evaluation,
         project=project,
         about=_about(config, identity),
-        sentence=sentence(config, evaluation),
+        sentence=f"{sentence(config, evaluation)}{worth(config, evaluation, identity)}",
         warnings=_warnings(evaluation, verdict),
         verdict=state,
         verdict_notes=notes,
@@ -96,9 +97,9 @@ def gather(
         method=(
             f"Intervals: percentile bootstrap over the hold-out rows, {evaluation['replicates']:,} "
             f"resamples, seed {evaluation['seed']}. Names of metrics are those of scikit-learn's "
-            f"scorers; errors are shown without their sign. Class predictions take the most "
-            f"probable class."
+            f"scorers; errors are shown without their sign. {answered(config, identity)}"
         ),
+        answered=answered(config, identity),
     )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...model import artifact
-from ...model.metrics import encode_target
+from ...model.metrics import chosen, encode_target
 from ...model.shapes import Verdict
 from ...outside.numbers import number
 from ...registry import champion
@@ -49,20 +49,30 @@ def read(config: Config, verdict: Verdict | None) -> Rivals | None:
     before = theirs.predict(test)
     if ours.labels:  # the champion may have its classes in another order
         before = before[:, [theirs.labels.index(label) for label in ours.labels]]
-    return compare(config, test, truth, ours.predict(test), before)
+    return compare(
+        config, test, truth, ours.predict(test), before, (ours.threshold, theirs.threshold)
+    )
 
 
 def compare(
-    config: Config, test: Columns, truth: np.ndarray, ours: np.ndarray, theirs: np.ndarray
+    config: Config,
+    test: Columns,
+    truth: np.ndarray,
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    thresholds: tuple[float | None, float | None] = (None, None),
 ) -> Rivals:
-    """Of answers (n, k) or (n,) to the rows `test` of the classes or values `truth` (n,)."""
+    """Of answers (n, k) or (n,) to the rows `test` of the classes or values `truth` (n,).
+
+    `thresholds` are those of the two models, see artifact.Model.
+    """
     least = config.report.min_cell
     if ours.ndim == 1:
         moved, gap = ours - theirs, np.abs(ours - theirs)
         better = np.abs(ours - truth) < np.abs(theirs - truth)
         worse, differs = np.abs(ours - truth) > np.abs(theirs - truth), gap > 0
     else:
-        mine, other = ours.argmax(axis=1), theirs.argmax(axis=1)
+        mine, other = map(chosen, (ours, theirs), thresholds)
         moved, gap = (ours - theirs)[:, -1], np.abs(ours - theirs).max(axis=1)
         differs = mine != other
         better, worse = differs & (mine == truth), differs & (other == truth)

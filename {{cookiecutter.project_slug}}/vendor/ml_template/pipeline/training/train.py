@@ -18,7 +18,7 @@ from ...storage.files import read_json
 from ...storage.places import CANDIDATE, PREPARED
 from ...tables import arrays, table
 from ...tables.table import Columns
-from . import repeat
+from . import operating, repeat
 from .fit import fit
 from .search import search
 
@@ -34,20 +34,24 @@ def run() -> None:
     fitted, estimator = fit(config, columns, **params)
     repeat.require(config, columns, params, estimator)
     check = np.concatenate([fitted.apply(test), fitted.apply(edge_rows(config, columns))])
-    spec, content = forms.export(estimator, check, config.model.trusted)
+    point = operating.choose(config, columns, params)
+    threshold = point["value"] if point else None
+    spec, content = forms.export(estimator, check, config.model.trusted, threshold)
     outputs = forms.scorer(spec, content)(fitted.apply(test))
     beside = {
-        artifact.PROFILE: profile.reference(columns, outputs, config),
+        artifact.PROFILE: profile.reference(columns, outputs, config, threshold),
         lineage.CONFIG: config.model_dump(mode="json", exclude=lineage.NO_PART),
     }
     probe = probe_rows(config, columns) | probe_texts(fitted)
-    named = identity(config, params)
+    named = identity(config, params) | ({"threshold": point} if point else {})
     model = artifact.save(CANDIDATE, fitted, spec, content, named, probe, beside)
     size = sum(facts["bytes"] for facts in model.identity["files"].values())
     print(
         f"train: {config.model.estimator} on {table.rows(columns):,} rows -> {CANDIDATE} "
         f"({model.digest[:16]}, {spec['form']} form, {size / 1e6:.1f} MB: {spec['why']})"
     )
+    if point:
+        print(f"train: {operating.said(config, point)}")
 
 
 def identity(config: Config, found: dict[str, Any]) -> dict[str, Any]:

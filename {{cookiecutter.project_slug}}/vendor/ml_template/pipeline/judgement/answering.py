@@ -1,0 +1,52 @@
+"""Whether the threshold does what it was chosen for, and what accuracy alone hides without one."""
+
+from __future__ import annotations
+
+from ...settings import gates as rules
+from ...settings.config import CONFIG_FILE
+from ...settings.gates import compare, line
+from .evidence import Evidence, Lines
+
+GATE = "performance.threshold"
+FEW = 30  # rows of a class: the rates of fewer are known to a fifth at best
+GUESS = 0.55  # balanced accuracy of a model that hardly ever answers one of the classes
+NO_BETTER = 0.01  # of accuracy, than to answer one class always
+
+
+def answered(evidence: Evidence) -> Lines:
+    """One line for two classes, where there is something to say of which one is answered."""
+    if evidence.config.data.task != "binary":
+        return []
+    if "threshold" not in evidence.identity:
+        return _hidden(evidence)
+    point, rule = evidence.identity["threshold"], evidence.config.model.threshold
+    where = f"{evidence.config.data.positive!r} from {point['value']:.4g} on, by {point['by']}"
+    if rule is None or rule.form not in ("recall", "precision"):
+        found = line(GATE, "passed", where, point["value"])
+    else:
+        estimate, wanted = evidence.evaluation.metrics[rule.form], getattr(rule, rule.form)
+        reason = f"{rule.form}, {where}, 95 % interval [{estimate.low:.4g}, {estimate.high:.4g}]"
+        found = compare(GATE, estimate.value, ">=", wanted, reason, (0.0, 1.0))
+        if found["verdict"] == "refused" and estimate.high >= wanted:
+            found = found | {"verdict": "passed", "reason": f"{reason}: not shown to be less"}
+    rarer = point.get("rarer", FEW)
+    if (isinstance(rarer, str) or rarer < FEW) and found["verdict"] != "refused":
+        why = f"chosen on {rarer} rows of a class: another draw of rows gives another threshold"
+        found = found | {"verdict": "warning", "reason": f"{found['reason']}; {why}"}
+    return [found]
+
+
+def _hidden(evidence: Evidence) -> list[rules.Check]:
+    metrics, naive = evidence.evaluation.metrics, evidence.evaluation.baseline.get("accuracy")
+    balanced, accuracy = metrics["balanced_accuracy"].value, metrics["accuracy"].value
+    if naive is None or balanced >= GUESS or accuracy > naive + NO_BETTER:
+        return []
+    negative, positive = evidence.config.data.labels
+    lacks = positive if metrics["recall"].value < 1 / 2 else negative
+    reason = (
+        f"{lacks!r} is hardly ever answered (balanced accuracy {balanced:.3g}): accuracy "
+        f"{accuracy:.4g} is no better than to say never, {naive:.4g}. Write threshold: "
+        f"{'f1' if lacks == positive else 'balanced_accuracy'} under model in {CONFIG_FILE}, or "
+        f"costs, or threshold: 0.5 if it is meant so"
+    )
+    return [line(GATE, "warning", reason, balanced)]
