@@ -356,7 +356,7 @@ def judged(identity: dict[str, Any], model: dict[str, Any], **values: Any) -> di
     evidence: Any = SimpleNamespace(
         config=config("binary", ["no", "yes"], model=model),
         identity=identity,
-        evaluation=SimpleNamespace(metrics=parts, baseline={"accuracy": 0.9}),
+        evaluation=SimpleNamespace(metrics=parts, baseline={"accuracy": 0.9, "neg_cost": -0.5}),
     )
     lines = answering.answered(evidence)
     return dict(lines[0]) if lines else {"verdict": "", "reason": ""}
@@ -378,6 +378,17 @@ def test_a_wanted_recall_that_is_not_kept_is_refused(
 ) -> None:
     found = judged(KEPT, {"threshold": {"recall": 0.9}}, recall=recall)
     assert (found["verdict"], says in found["reason"]) == (verdict, True)
+
+
+@pytest.mark.parametrize(
+    ("cost", "verdict"), [(-0.3, "passed"), (-0.54, "passed"), (-0.6, "refused")]
+)
+def test_mistakes_that_cost_more_than_no_model_would_are_refused(cost: float, verdict: str) -> None:
+    kept = {"threshold": KEPT["threshold"] | {"by": "costs 1 : 10"}}
+    costs = {"costs": {"false_positive": 1, "false_negative": 10}}
+    found = judged(kept, {"threshold": costs}, neg_cost=cost)
+    assert found["verdict"] == verdict
+    assert "always the same answer costs" in found["reason"]
 
 
 FEW = [(30, "passed"), (29, "warning"), ("fewer than 10", "warning")]

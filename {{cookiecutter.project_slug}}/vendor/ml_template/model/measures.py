@@ -22,6 +22,8 @@ _SLICED: dict[Task, str] = {
     "multiclass": "accuracy",
     "regression": "neg_mean_absolute_error",
 }
+# Of a threshold by its form: the metric that says whether it is what was wanted.
+WANTED = {"recall": "recall", "precision": "precision", "costs": "neg_cost"}
 _ROUNDING = 1e-9  # at the ends of a range
 
 
@@ -79,9 +81,8 @@ def headline(config: Config) -> str:
 
 def judged(config: Config) -> list[str]:
     """Names of the metrics whose intervals gates read: the headline, and what is wanted."""
-    form = config.model.threshold.form if config.model.threshold else ""
-    wanted = [form] if form in ("recall", "precision") else []
-    return list(dict.fromkeys([headline(config), *wanted]))
+    wanted = WANTED.get(config.model.threshold.form) if config.model.threshold else None
+    return list(dict.fromkeys([headline(config), *([wanted] if wanted else [])]))
 
 
 def sliced(config: Config) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...model import measures
 from ...settings import gates as rules
 from ...settings.config import CONFIG_FILE
 from ...settings.gates import compare, line
@@ -21,13 +22,17 @@ def answered(evidence: Evidence) -> Lines:
         return _hidden(evidence)
     point, rule = evidence.identity["threshold"], evidence.config.model.threshold
     where = f"{evidence.config.data.positive!r} from {point['value']:.4g} on, by {point['by']}"
-    if rule is None or rule.form not in ("recall", "precision"):
+    name = measures.WANTED.get(rule.form) if rule else None
+    if not rule or not name:
         found = line(GATE, "passed", where, point["value"])
     else:
-        estimate, wanted = evidence.evaluation.metrics[rule.form], getattr(rule, rule.form)
-        reason = f"{rule.form}, {where}, 95 % interval [{estimate.low:.4g}, {estimate.high:.4g}]"
-        found = compare(GATE, estimate.value, ">=", wanted, reason, (0.0, 1.0))
-        if found["verdict"] == "refused" and estimate.high >= wanted:
+        estimate, naive = evidence.evaluation.metrics[name], evidence.evaluation.baseline.get(name)
+        wanted = naive if rule.form == "costs" else getattr(rule, rule.form)
+        reason = f"{name}, {where}, 95 % interval [{estimate.low:.4g}, {estimate.high:.4g}]"
+        if rule.form == "costs":
+            reason += "; the limit is what always the same answer costs, the cheaper one"
+        found = compare(GATE, estimate.value, ">=", wanted, reason)
+        if found["verdict"] == "refused" and wanted is not None and estimate.high >= wanted:
             found = found | {"verdict": "passed", "reason": f"{reason}: not shown to be less"}
     rarer = point.get("rarer", FEW)
     if (isinstance(rarer, str) or rarer < FEW) and found["verdict"] != "refused":
