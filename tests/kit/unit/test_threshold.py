@@ -80,6 +80,14 @@ def test_rows_of_one_score_go_together_and_an_unreachable_precision_is_the_best_
         assert pick(dear, np.array([0, 1]), np.array([top, 0.2])) > top
 
 
+def test_of_thresholds_with_nearly_the_same_f1_the_one_that_finds_most_is_taken() -> None:
+    truth = np.array([1, 1, 1, 0, 1, 0, 0, 1, 0, 0, 0, 0])  # F1 6/8 of three, 8/10 of five
+    score = np.linspace(0.9, 0.1, 12)
+    assert (score >= pick(rule("f1"), truth, score)).sum() == 8  # 10/13, all there are
+    truth[7] = 0  # F1 6/7 of three, 8/9 of five
+    assert (score >= pick(rule("f1"), truth, score)).sum() == 5
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [

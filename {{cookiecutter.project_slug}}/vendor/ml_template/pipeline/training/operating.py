@@ -23,6 +23,9 @@ from .fit import fit
 
 FOLDS = 5
 ENOUGH = 1_000  # rows of either class: the rates of more are known to a point or two
+# Of the highest F1, which is a peak of chance where positive rows are few: from there on the lowest
+# threshold is taken, which finds more at hardly another F1.
+AS_GOOD = 0.95
 Fold = tuple[np.ndarray, np.ndarray]  # rows to learn from, rows to answer
 
 
@@ -121,7 +124,8 @@ def _best(rule: Threshold, flagged: np.ndarray, hits: np.ndarray) -> int:
     if rule.share is not None:
         return int(np.argmin(np.abs(flagged - rule.share * rows)))
     if rule.best == "f1":
-        return int(np.argmax(2 * hits / (flagged + positives)))
+        f1 = 2 * hits / (flagged + positives)
+        return int(np.flatnonzero(f1 >= AS_GOOD * f1.max())[-1])
     if rule.best == "balanced_accuracy":
         return int(np.argmax(hits / positives - false / (rows - positives)))
     costs = rule.costs
