@@ -388,6 +388,16 @@ def test_a_wanted_recall_that_is_not_kept_is_refused(
     assert (found["verdict"], says in found["reason"]) == (verdict, True)
 
 
+def test_a_precision_that_no_threshold_reaches_is_refused_however_small_the_hold_out() -> None:
+    kept = {"threshold": KEPT["threshold"] | {"by": "precision 0.9", "precision": 0.4}}
+    asked = {"threshold": {"precision": 0.9}}
+    found = judged(kept, asked, precision=0.9)
+    assert found["verdict"] == "refused"
+    assert "precision 0.9 is nowhere reached on the training folds" in found["reason"]
+    kept["threshold"]["precision"] = 0.9
+    assert judged(kept, asked, precision=0.86)["verdict"] == "passed"
+
+
 @pytest.mark.parametrize(
     ("cost", "verdict"), [(-0.3, "passed"), (-0.54, "passed"), (-0.6, "refused")]
 )
