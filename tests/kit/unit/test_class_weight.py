@@ -55,6 +55,8 @@ def test_a_weight_of_three_is_as_three_rows() -> None:
         lambda: LogisticRegression(),
         lambda: HistGradientBoostingClassifier(max_iter=10, random_state=0),
         lambda: GradientBoostingClassifier(n_estimators=10, random_state=0),
+        lambda: pytest.importorskip("lightgbm").LGBMClassifier(n_estimators=10),
+        lambda: pytest.importorskip("xgboost").XGBClassifier(n_estimators=10, max_depth=1),
     ],
 )
 def test_balanced_classes_have_the_same_weight_by_any_estimator(make: Any) -> None:

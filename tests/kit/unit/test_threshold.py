@@ -16,7 +16,7 @@ import yaml
 from ml_template.model import artifact, bootstrap, forms, measures, metrics, profile
 from ml_template.operations import quality
 from ml_template.pipeline.data import split
-from ml_template.pipeline.evaluation import evaluate, fairness, figures, rates
+from ml_template.pipeline.evaluation import evaluate, fairness, figures, plots, rates
 from ml_template.pipeline.evaluation.slices import Groups
 from ml_template.pipeline.judgement import again, answering
 from ml_template.pipeline.training import operating, search, train
@@ -26,6 +26,7 @@ from ml_template.serving.metrics import Metrics
 from ml_template.settings.config import Config, InputError, load_config
 from ml_template.settings.learning import Threshold
 from ml_template.storage import places
+from ml_template.storage.files import digest_json
 from ml_template.testing.models import using
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
@@ -352,6 +353,36 @@ def test_the_table_has_the_one_in_use_where_no_tenth_tells_anything_and_its_cost
     assert counts.min() >= 10  # no line tells of fewer rows
     few = rates.thresholds(positive, score, 10, used=0.0799)  # flags two rows
     assert not any(line["used"] for line in few)
+
+
+def test_curves_have_a_dot_where_they_are_used_unless_few_rows_are_answered_so(
+    in_folder: Path,
+) -> None:
+    random = np.random.default_rng(2)
+    truth = (random.random(2000) < 0.05).astype(int)
+    outputs = chances(random.random(2000) * (0.05 + 0.2 * truth))
+    for threshold, dots in ((0.04, 1), (0.2497, 0), (None, 0)):
+        found = plots.classification(
+            in_folder, truth, outputs, ["no", "yes"], [], 10, threshold, None
+        )
+        for plot in found:
+            named = [mark for mark in plot["marks"] if mark.get("name") == "used"]
+            assert len(named) == (dots if plot["title"] in ("Gain", "Precision and recall") else 0)
+            for mark in named:
+                assert mark["kind"] == "dots"
+
+
+@pytest.mark.parametrize("kept", [{"value": "half"}, {}, 0.5])
+def test_a_threshold_that_is_none_is_refused_when_the_model_is_loaded(
+    trained: Trained, tmp_path: Path, kept: Any
+) -> None:
+    folder = shutil.copytree(trained.folder / places.CANDIDATE, tmp_path / "model")
+    content = json.loads((folder / "model.json").read_text())
+    content["identity"]["threshold"] = kept
+    content["digest"] = digest_json(content["identity"])
+    (folder / "model.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="is no model of this code"):
+        artifact.load(folder)
 
 
 def judged(identity: dict[str, Any], model: dict[str, Any], **values: Any) -> dict[str, Any]:

@@ -137,6 +137,8 @@ def load(folder: Path, expected: str | None = None) -> Model:
         encoder = Encoder(**json.loads(content[ENCODER]))
         score = forms.scorer(identity["model"], content[identity["model"]["file"]])
         model = Model(found, encoder, score, json.loads(content.get(PROFILE, b"{}")))
+        if model.threshold is not None and len(model.labels) != 2:
+            raise InputError(f"{folder}: a threshold is of two classes: train again")
         _check_known_answers(folder, model)
     except InputError:
         raise
