@@ -96,7 +96,9 @@ def test_of_thresholds_with_nearly_the_same_f1_the_one_that_finds_most_is_taken(
         ({}, "model.threshold: is empty"),
         ({"recall": 1.5}, "model.threshold.recall: Input should be less than or equal to 1"),
         (1.5, "model.threshold.at: Input should be less than 1"),
-        ("accuracy", "model.threshold.best: Input should be 'f1' or 'balanced_accuracy'"),
+        ("accuracy", "model.threshold: 'accuracy': write a number, f1 or balanced_accuracy, or a"),
+        ("0,3", "model.threshold: '0,3': write a number"),
+        ({"cost": 3}, "model.threshold.cost: unknown key"),
         ({"costs": {"false_positive": 1}}, "model.threshold.costs.false_negative: this key is mis"),
         ({"costs": {"false_positive": 0, "false_negative": 1}}, "should be greater than 0"),
     ],
@@ -115,7 +117,8 @@ def test_a_faulty_threshold_is_refused_by_its_key(given: Any, says: str) -> None
         ("regression", {"class_weight": "balanced"}, "belongs to classification"),
         ("binary", {"class_weight": {"maybe": 2}}, "'maybe' is not in data.classes"),
         ("binary", {"class_weight": "heavy"}, "write balanced, or a weight for each class"),
-        ("binary", {"class_weight": {"b": 0}}, "greater than 0"),
+        ("binary", {"class_weight": {"b": 0}}, "class_weight.weights.b\n  Input should be greater"),
+        ("binary", {"class_weight": {1: 5}}, "class_weight.weights.1"),
     ],
 )
 def test_a_key_that_is_not_of_the_task_is_refused(

@@ -5,13 +5,15 @@ Defaults of what came later are left out of every dump: older digests stay what 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from .strict import Names, Number, Strict
 
 FORMS = ("at", "recall", "precision", "share", "best")
+Best = Literal["f1", "balanced_accuracy"]
+_WRITE = "write a number, f1 or balanced_accuracy, or a form such as {recall: 0.9}"
 Inner = Annotated[Number, Field(gt=0, lt=1)]
 Wanted = Annotated[Number, Field(gt=0, le=1)]
 Above = Annotated[Number, Field(gt=0)]
@@ -36,7 +38,7 @@ class Threshold(Strict):
     recall: Wanted | None = None
     precision: Wanted | None = None
     share: Inner | None = None
-    best: Literal["f1", "balanced_accuracy"] | None = None
+    best: Best | None = None
     costs: Costs | None = None
 
     @model_validator(mode="before")
@@ -44,6 +46,8 @@ class Threshold(Strict):
     def _short(cls, given: Any) -> Any:
         """A number alone is `at`, a word alone is `best`."""
         if isinstance(given, str):
+            if given not in get_args(Best):
+                raise ValueError(f"{given!r}: {_WRITE}")
             return {"best": given}
         return given if isinstance(given, dict | Threshold) else {"at": given}
 
@@ -77,7 +81,11 @@ def _weights(given: Any) -> Any:
 
 
 ClassWeight = Annotated[
-    Literal["balanced"] | dict[str, Above] | None,
+    Annotated[
+        Annotated[Literal["balanced"], Tag("word")] | Annotated[dict[str, Above], Tag("weights")],
+        Discriminator(lambda given: "weights" if isinstance(given, dict) else "word"),
+    ]
+    | None,
     BeforeValidator(_weights),
     Field(exclude_if=lambda v: v is None),
 ]
