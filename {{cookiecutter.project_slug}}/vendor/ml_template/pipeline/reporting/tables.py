@@ -99,7 +99,7 @@ def thresholds(lines: Sequence[Json], used: str) -> Table:
             f"{line['threshold']:.3g}" + (" (used)" if line.get("used") else ""),
             *(_percent(line[key]) for key in ("flagged", "precision", "recall")),
             f"{line['lift']:.2f}",
-            *(number(line[key]) for key in ("cost", "total") if key in line),
+            *([number(line["cost"]), f"{line['total']:,.6g}"] if "cost" in line else []),
         ]
         for line in lines
     ]
