@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import math
 import random
 import re
@@ -249,6 +250,43 @@ def test_a_real_table_ends_in_a_model_or_an_honest_refusal(lived: Path, tmp_path
     make(project, "adopt", f"DATA={SHARED}", "TARGET=target", "SENSITIVE=")
     make(project, "run")
     assert 0.65 < metrics(project)["roc_auc"]["value"] < 0.9
+
+
+def frauds(path: Path, rows: int = 8_000) -> None:
+    """One row of a hundred is a fraud: at a probability of 0.5 a model finds none of them."""
+    draw = random.Random(11)
+    lines = ["amount,night,result"]
+    for _ in range(rows):
+        fraud = draw.random() < 0.01
+        amount = draw.lognormvariate(4 + 2 * fraud, 1)
+        night = draw.random() < (0.7 if fraud else 0.15)
+        lines.append(f"{amount:.2f},{'yes' if night else 'no'},{'fraud' if fraud else 'ok'}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_what_is_rare_is_found_from_a_threshold_on_that_score_answers_by_too(
+    lived: Path, tmp_path: Path
+) -> None:
+    project = twin(lived, tmp_path / "project")
+    frauds(tmp_path / "frauds.csv")
+    said = make(project, "adopt", f"DATA={tmp_path / 'frauds.csv'}", "TARGET=result")
+    assert "threshold: f1: 0.94 % of the rows are fraud" in said
+    assert config(project)["model"]["threshold"] == "f1"
+    make(project, "run")
+    assert metrics(project)["recall"]["value"] > 0.2
+    assert metrics(project)["precision"]["value"] > 0.05  # five times as many as by chance
+    identity = json.loads((project / "models/candidate/model.json").read_bytes())["identity"]
+    report = (project / "reports/report.html").read_text(encoding="utf-8")
+    assert f"{identity['threshold']['value']:.3g} (used)" in report
+    rows = [f"{10 * 1.4**at:.2f},yes" for at in range(18)]
+    (tmp_path / "new.csv").write_text("\n".join(["amount,night", *rows]), encoding="utf-8")
+    make(project, "score", f"DATA={tmp_path / 'new.csv'}", f"OUT={tmp_path / 'out.csv'}")
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0] == "line,label,probability_ok,probability_fraud"
+    answers = [line.split(",") for line in lines[1:]]
+    assert {label for _, label, _, _ in answers} == {"ok", "fraud"}
+    for _, label, _, chance in answers:
+        assert (label == "fraud") == (float(chance) >= identity["threshold"]["value"])
 
 
 def letters(path: Path, rows: int = 1500) -> None:

@@ -54,7 +54,7 @@ for kind, labels, truth in (
     told = SimpleNamespace(compute=compute, data=SimpleNamespace(labels=labels))
     network.load_config = lambda: told
     made = [kind(random_state=7, rate=0.02, epochs=40).fit(matrix, truth) for _ in range(2)]
-    kept = [forms.export(net, check, (), 2) for net in made]
+    kept = [forms.export(net, check, edges=2) for net in made]
     assert kept[0] == kept[1], "two fits of one seed differ"
     assert (kept[0][0]["form"], kept[0][0]["limit"]) == ("dense", 1e-9), kept[0][0]
     answers = forms.plain_scorer(made[0])(matrix)
@@ -65,7 +65,7 @@ for kind, labels, truth in (
     for handed in ([wrong_bias, *layers[1:]], [layers[0], swapped, *layers[2:]]):
         made[0].dense_layers = lambda: handed
         try:
-            forms.export(made[0], check, (), 2)
+            forms.export(made[0], check, edges=2)
         except InputError as refused:
             assert "answers differently" in str(refused), refused
         else:

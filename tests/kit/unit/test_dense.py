@@ -82,7 +82,7 @@ NETS = [
 
 @pytest.mark.parametrize("net", NETS)
 def test_a_net_is_kept_as_arrays_and_answers_as_it_did(net: Net) -> None:
-    spec, content = forms.export(net, CHECK, (), len(EDGE))
+    spec, content = forms.export(net, CHECK, edges=len(EDGE))
     assert spec["form"] == "dense"
     assert f"agrees with {type(net).__name__}" in spec["why"]
     assert forms.limit(spec) == (1e-9 if net.kind == "float64" else 2e-6)
@@ -123,7 +123,7 @@ def test_layers_that_are_not_of_the_net_are_refused(
     what: type[Net], kind: str, fault: Callable[[Layers], Layers]
 ) -> None:
     net = what(layers(WIDTH, 16, 8, 1), kind)
-    forms.export(net, CHECK, (), len(EDGE))
+    forms.export(net, CHECK, edges=len(EDGE))
     handed = [
         (w.astype(kind), b.astype(kind), name) for w, b, name in fault(layers(WIDTH, 16, 8, 1))
     ]
@@ -131,7 +131,7 @@ def test_layers_that_are_not_of_the_net_are_refused(
     with pytest.raises(
         InputError, match=rf"dense_layers\(\) of {what.__name__} answers differently"
     ):
-        forms.export(net, CHECK, (), len(EDGE))
+        forms.export(net, CHECK, edges=len(EDGE))
 
 
 def test_answers_at_the_edge_do_not_hide_a_fault_of_the_others() -> None:
@@ -141,7 +141,7 @@ def test_answers_at_the_edge_do_not_hide_a_fault_of_the_others() -> None:
     net.dense_layers = lambda: [(first, bias + np.float32(1e-3), name), last]  # type: ignore[method-assign]
     assert np.ptp(net.predict(EDGE)) * 2e-6 > 1
     with pytest.raises(InputError, match=r"net.double\(\) makes that float64"):
-        forms.export(net, CHECK, (), len(EDGE))
+        forms.export(net, CHECK, edges=len(EDGE))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_layers_that_cannot_be_ones_are_named(given: Any, says: str) -> None:
 )
 def test_nets_of_scikit_learn_are_kept_so_too(estimator: Any, truth: np.ndarray) -> None:
     estimator.fit(MATRIX, truth)
-    spec, content = forms.export(estimator, CHECK, (), len(EDGE))
+    spec, content = forms.export(estimator, CHECK, edges=len(EDGE))
     assert (spec["form"], spec["limit"]) == ("dense", 1e-9)
     plain = forms.plain_scorer(estimator)(MATRIX)
     np.testing.assert_allclose(forms.scorer(spec, content)(MATRIX), plain, rtol=1e-12, atol=1e-12)

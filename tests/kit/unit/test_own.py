@@ -190,6 +190,7 @@ def test_the_gate_judges_a_floor_of_an_own_metric_and_names_it_among_the_known(
     found = json.loads(Path("reports/evaluation.json").read_bytes())
     assert found["metrics"]["neg_loss"]["value"] < 0
     evidence: Any = SimpleNamespace(
+        identity={},
         config=load_config(),
         evaluation=SimpleNamespace(
             headline="roc_auc",
@@ -216,7 +217,7 @@ def test_a_champion_judged_without_the_headline_is_replaced_by_promotion_only(
 
     def compared(chosen: Metrics) -> dict[str, Any]:
         settings = load_config().model_copy(update={"metrics": chosen})
-        return rival.compare(settings, ours, "0" * 64, lineage, test)
+        return rival.compare(settings, ours, None, "0" * 64, lineage, test)
 
     extend(metrics=[LOSS])
     found = compared(Metrics(headline="neg_loss"))

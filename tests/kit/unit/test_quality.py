@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from ml_template.operations import quality
-from ml_template.settings.config import InputError, Metrics
+from ml_template.settings.config import InputError, Metrics, ModelSpec
 
 USUAL, TRIED = "1" * 64, "2" * 64
 
@@ -17,9 +18,10 @@ USUAL, TRIED = "1" * 64, "2" * 64
 @pytest.fixture
 def labelled(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where labelled answers stand, of a model with two classes."""
-    data = SimpleNamespace(task="binary", labels=("no", "yes"))
+    data = SimpleNamespace(task="binary", labels=("no", "yes"), positive="yes")
     monitoring = SimpleNamespace(min_rows=500)
-    config = SimpleNamespace(data=data, metrics=Metrics(), monitoring=monitoring, seed=7)
+    parts = {"data": data, "metrics": Metrics(), "monitoring": monitoring, "model": ModelSpec()}
+    config = SimpleNamespace(**parts, seed=7)
     monkeypatch.setattr(quality, "load_config", lambda: config)
     quality.LABELLED.parent.mkdir()
     return quality.LABELLED
@@ -124,3 +126,22 @@ def test_quality_over_time_has_parts_of_enough_labels_in_their_order(labelled: P
     assert [part["from"][8:10] for part in found] == ["02", "03", "04"]
     assert found[0]["value"] > found[1]["high"]
     assert quality._over(answered.since("2026-01-04"), config) == []
+
+
+def test_each_model_is_judged_by_what_it_answered_not_by_a_half(labelled: Path) -> None:
+    chosen: Any = quality.load_config()
+    chosen.metrics = Metrics(headline="accuracy")
+    names = ["predicted_label", "predicted_probability_no", "predicted_probability_yes"]
+    with labelled.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "row", "time", "model", *names, "label"])
+        for model, threshold in ((USUAL, 0.5), (TRIED, 0.2)):
+            for number in range(600):
+                chance, label = (0.3, "yes") if number % 2 else (0.1, "no")
+                said = "yes" if chance >= threshold else "no"
+                answer = [said, 1 - chance, chance, label]
+                writer.writerow([number, 0, "2026-01-02T00:00:00Z", model, *answer])
+    usual, tried = quality.compare(USUAL, TRIED)
+    assert tried == (1.0, 1.0)
+    assert usual
+    assert usual[1] < 0.6

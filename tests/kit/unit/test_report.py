@@ -316,3 +316,41 @@ def test_bars_stand_on_the_ground() -> None:
     drawn = chart.svg({"title": "t", "text": "", "x": "x", "y": "y", "marks": [bars]})
     ground = re.findall(r"M[\d.]+ ([\d.]+)V", drawn)
     assert set(ground) == {"210.0"}
+
+
+def test_the_threshold_in_use_stands_with_what_it_is_worth_and_what_mistakes_cost(
+    project: Path,
+) -> None:
+    point = {"value": 0.0312, "by": "costs 1 : 10", "rows": 90, "rarer": 30}
+    write(
+        "models/candidate/model.json",
+        {"digest": DIGEST, "identity": IDENTITY | {"threshold": point}},
+    )
+    found = {"precision": 0.25, "recall": 0.75, "neg_cost": -0.4}
+    each = {name: {"value": v, "low": v - 0.1, "high": v + 0.1} for name, v in found.items()}
+    metrics, naive = {"roc_auc": INTERVAL} | each, {"roc_auc": 0.5} | dict.fromkeys(found, 0.0)
+    write("reports/evaluation.json", EVALUATION | {"metrics": metrics, "baseline": naive})
+    line = PLOTS["thresholds"][0] | {"threshold": 0.0312, "used": True}
+    lines = [
+        line | {"cost": 0.4, "total": 1234.5},
+        PLOTS["thresholds"][0] | {"cost": 1, "total": 2},
+    ]
+    write("reports/plots/plots.json", PLOTS | {"thresholds": lines})
+    page, card = composed()
+    assert "0.0312 (used)" in page
+    assert "0.5 (used)" not in page
+    assert "1,234.5" in page
+    assert (
+        "of 100 rows that are it finds 75; of 100 that it answers so 25 are; a row costs 0.4"
+        in page
+    )
+    assert "chosen on training folds by costs 1 : 10" in page
+    assert "chosen on training folds by costs 1 : 10" in card.replace("\\", "")
+    assert "<script" not in page
+    assert "The most probable class is answered" not in page
+
+
+def test_without_a_threshold_the_most_probable_class_is_answered(project: Path) -> None:
+    page, card = composed()
+    assert "The most probable class is answered." in page
+    assert "The most probable class is answered" in card

@@ -30,6 +30,11 @@ def output_names(labels: Sequence[str]) -> list[str]:
     return [f"probability_{label}" for label in labels] or ["value"]
 
 
+def threshold(identity: Mapping[str, Any]) -> float | None:
+    """See Model; None for a model of an older release too."""
+    return float(identity["threshold"]["value"]) if "threshold" in identity else None
+
+
 @dataclass(frozen=True)
 class Described:
     """What model.json says of a model, whether or not the code of today can load it."""
@@ -55,6 +60,11 @@ class Described:
     def labels(self) -> tuple[str, ...]:
         """Class labels in the order of the probability columns; empty for regression."""
         return tuple(self.manifest["identity"]["labels"])
+
+    @property
+    def threshold(self) -> float | None:
+        """The probability from which on the positive class is answered; None: the most probable."""
+        return threshold(self.manifest["identity"])
 
     @property
     def outputs(self) -> list[str]:
@@ -134,6 +144,8 @@ def load(folder: Path, expected: str | None = None) -> Model:
         encoder = Encoder(**json.loads(content[ENCODER]))
         score = forms.scorer(identity["model"], content[identity["model"]["file"]])
         model = Model(found, encoder, score, json.loads(content.get(PROFILE, b"{}")))
+        if model.threshold is not None and len(model.labels) != 2:
+            raise InputError(f"{folder}: a threshold is of two classes: train again")
         _check_known_answers(folder, model)
     except InputError:
         raise

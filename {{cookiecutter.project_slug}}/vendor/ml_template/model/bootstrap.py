@@ -125,10 +125,14 @@ def paired_interval(
     seed: int,
     clusters: Array | None = None,
     worth: float = 1.0,
+    champions: Weighted | None = None,
 ) -> Interval:
-    """Interval of candidate minus champion on the same rows; both see the same resamples."""
+    """Interval of candidate minus champion on the same rows; both see the same resamples.
+
+    `champions` is the metric of the champion where it answers from another threshold on.
+    """
 
     def difference(weights: Array) -> Array:
-        return metric(truth, candidate, weights) - metric(truth, champion, weights)
+        return metric(truth, candidate, weights) - (champions or metric)(truth, champion, weights)
 
     return intervals({0: difference}, len(truth), seed, clusters, worth)[0]

@@ -19,6 +19,7 @@ from ..settings.config import CONFIG_FILE, InputError
 from . import dense, trust
 from .boosters import FLOAT32
 from .fast import Scorer, export_linear, export_trees, load_linear, load_trees
+from .metrics import chosen
 
 MAX_UNPACKED = 4 << 30  # bytes of a skops archive
 MAX_DIFFERENCE = 1e-9  # between a form and what was trained; a form of float32 has its own
@@ -59,14 +60,19 @@ def plain_scorer(estimator: Any) -> Scorer:
 
 
 def export(
-    estimator: Any, check: np.ndarray, trusted: Sequence[str] = (), edges: int = 0
+    estimator: Any,
+    check: np.ndarray,
+    trusted: Sequence[str] = (),
+    threshold: float | None = None,
+    edges: int = 0,
 ) -> tuple[dict[str, Any], bytes]:
     """Description {form, file, limit, max_difference, rows, why, ...} and content of the kept form.
 
     `check` (n, width) holds the rows on which a fast form must agree with what was trained, see
     `gap`; where it does not, skops is used and `why` says so. The last `edges` of them lie outside
     the data: their answers are no part of the spread of the others. Types of `trusted` may be in
-    it, see trust.py. Raises InputError for an estimator nothing can keep.
+    it, see trust.py. A label flips at `threshold`, see metrics.chosen. Raises InputError for an
+    estimator nothing can keep.
     """
     name, plain = type(estimator).__name__, plain_scorer(estimator)(check)
     library = LIBRARIES.get(type(estimator).__module__.partition(".")[0], name)
@@ -79,6 +85,7 @@ def export(
         spec: dict[str, Any] = {"form": form, "file": file, "limit": MAX_DIFFERENCE} | made[0]
         if limit(spec) > MAX_DIFFERENCE:
             spec["spread"] = float(np.ptp(plain[: len(plain) - edges]))
+            spec |= {} if threshold is None else {"threshold": threshold}
         found = _found(spec, scorer(spec, content)(check), plain, edges)
         if found <= limit(spec):
             if form != SLOW:
@@ -116,7 +123,8 @@ def gap(spec: dict[str, Any], left: np.ndarray, right: np.ndarray) -> float:
     if not _comparable(left, right):
         return float("inf")
     apart = float(np.max(np.abs(left - right), initial=0.0))
-    flips = left.ndim == 2 and (left.argmax(axis=1) != right.argmax(axis=1)).any()
+    at = spec.get("threshold")
+    flips = left.ndim == 2 and bool((chosen(left, at) != chosen(right, at)).any())
     if apart and (flips or not spec["spread"]):
         return float("inf")
     return apart / spec["spread"] if apart else 0.0

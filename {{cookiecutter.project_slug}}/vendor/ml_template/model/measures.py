@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import isclose, isnan, nan
 from typing import get_args
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from ..project import handed, named, place
 from ..settings.config import CONFIG_FILE, Config, InputError, Task
-from .metrics import HEADLINE, METRICS, RANGES, Array, Weighted
+from .metrics import BY_CLASS, HEADLINE, METRICS, RANGES, Array, Weighted, neg_cost
 
 TASKS: tuple[Task, ...] = get_args(Task)
 # The metric of a slice: several classes are seldom all there, and R2 depends on a slice's variance.
@@ -21,6 +22,8 @@ _SLICED: dict[Task, str] = {
     "multiclass": "accuracy",
     "regression": "neg_mean_absolute_error",
 }
+# Of a threshold by its form: the metric that says whether it is what was wanted.
+WANTED = {"recall": "recall", "precision": "precision", "costs": "neg_cost"}
 _ROUNDING = 1e-9  # at the ends of a range
 
 
@@ -50,16 +53,36 @@ class Metric:
         return self.name if self.higher_is_better else f"neg_{self.name}"
 
 
-def known(config: Config) -> dict[str, Weighted]:
-    """Every metric of the task by name, the headline first; raises InputError for a faulty one."""
-    found = METRICS[config.data.task] | {m.reported: _weighted(m) for m in _own(config)}
+def known(config: Config, threshold: float | None = None) -> dict[str, Weighted]:
+    """Every metric of the task by name, the headline first; raises InputError for a faulty one.
+
+    `threshold` is that of the model whose answers are measured: see artifact.Model.
+    """
+    found: dict[str, Weighted] = {**METRICS[config.data.task]}
+    if threshold is not None:
+        found |= {each.__name__: partial(each, threshold=threshold) for each in BY_CLASS}
+    if each := costs(config):
+        found["neg_cost"] = partial(neg_cost, threshold=threshold, costs=each)
+    found |= {m.reported: _weighted(m) for m in _own(config)}
     first = _chosen(config, "headline", found, HEADLINE)
     return {first: found[first]} | found
+
+
+def costs(config: Config) -> tuple[float, float] | None:
+    """Costs of a false positive and of a false negative, where model.threshold names them."""
+    named = config.model.threshold.costs if config.model.threshold else None
+    return (named.false_positive, named.false_negative) if named else None
 
 
 def headline(config: Config) -> str:
     """Name of the metric that stands for a model: metrics.headline, else that of the task."""
     return next(iter(known(config)))
+
+
+def judged(config: Config) -> list[str]:
+    """Names of the metrics whose intervals gates read: the headline, and what is wanted."""
+    wanted = WANTED.get(config.model.threshold.form) if config.model.threshold else None
+    return list(dict.fromkeys([headline(config), *([wanted] if wanted else [])]))
 
 
 def sliced(config: Config) -> str:
@@ -73,7 +96,8 @@ def ranges(config: Config) -> dict[str, tuple[float, float]]:
         m.reported: (m.low, m.high) if m.higher_is_better else (-m.high, -m.low)
         for m in _own(config)
     }
-    return RANGES | own
+    each = costs(config)
+    return RANGES | own | ({"neg_cost": (-max(each), 0.0)} if each else {})
 
 
 def _chosen(config: Config, key: str, found: dict[str, Weighted], usual: dict[Task, str]) -> str:
@@ -94,7 +118,8 @@ def _own(config: Config) -> list[Metric]:
     listed = named("metrics", where)
     if not isinstance(listed, list | tuple) or not all(isinstance(m, Metric) for m in listed):
         raise InputError(f"{_place()} must be a list of Metric")
-    names = [*RANGES, *(metric.reported for metric in listed)]
+    cost = ["neg_cost"] if costs(config) else []
+    names = [*RANGES, *cost, *(metric.reported for metric in listed)]
     for metric in listed:
         if fault := _fault(metric, names.count(metric.reported) > 1):
             raise InputError(f"{_place()}: {metric.name!r}: {fault}")

@@ -5,7 +5,8 @@ A bootstrap resample is a weighting: how often each row was drawn. Every metric 
 it equals scikit-learn's scorer.
 
 Classification: `truth` holds class indices in the order of the labels, `prediction` is (n, k)
-probabilities (binary: the positive class last; the predicted class is the most probable one).
+probabilities (binary: the positive class last). The predicted class is the most probable one, or
+the positive one from a `threshold` of its probability on: metrics of BY_CLASS take it.
 Regression: `truth` and `prediction` are (n,) floats.
 """
 
@@ -30,6 +31,13 @@ def encode_target(values: Array, labels: Sequence[str]) -> Array:
         return values
     index = {label: at for at, label in enumerate(labels)}
     return np.array([index[value] for value in values], dtype=np.intp)
+
+
+def chosen(prediction: Array, threshold: float | None = None) -> Array:
+    """Indices (n,) of the classes that are answered; `threshold` is one of two classes."""
+    if threshold is None:
+        return prediction.argmax(axis=1)
+    return (prediction[:, 1] >= threshold).astype(np.intp)
 
 
 def _ratio(top: Array, bottom: Array, empty: float = nan) -> Array:
@@ -84,45 +92,70 @@ def average_precision(truth: Array, prediction: Array, weights: Array) -> Array:
     return _ratio(np.einsum("bs,bs->b", hits, precision), hits.sum(axis=1))
 
 
-def accuracy(truth: Array, prediction: Array, weights: Array) -> Array:
-    return _mean((truth == prediction.argmax(axis=1)).astype(np.float64), weights)
+def accuracy(
+    truth: Array, prediction: Array, weights: Array, threshold: float | None = None
+) -> Array:
+    return _mean((truth == chosen(prediction, threshold)).astype(np.float64), weights)
 
 
-def _confusion(truth: Array, prediction: Array, weights: Array) -> tuple[Array, Array, Array]:
+def _confusion(
+    truth: Array, prediction: Array, weights: Array, threshold: float | None
+) -> tuple[Array, Array, Array]:
     """Weights (b, k) of each class: rightly predicted, predicted, true."""
     classes = np.arange(prediction.shape[1])
     is_true = truth[:, None] == classes
-    is_predicted = prediction.argmax(axis=1)[:, None] == classes
+    is_predicted = chosen(prediction, threshold)[:, None] == classes
     right = (is_true & is_predicted).astype(np.float64)
     return weights @ right, weights @ is_predicted, weights @ is_true
 
 
-def balanced_accuracy(truth: Array, prediction: Array, weights: Array) -> Array:
+def balanced_accuracy(
+    truth: Array, prediction: Array, weights: Array, threshold: float | None = None
+) -> Array:
     """Mean recall of the classes that are there."""
-    right, _, true = _confusion(truth, prediction, weights)
+    right, _, true = _confusion(truth, prediction, weights, threshold)
     return _mean_defined(_ratio(right, true))
 
 
 def f1_macro(truth: Array, prediction: Array, weights: Array) -> Array:
     """Mean F1 of the classes that are there or are predicted."""
-    right, predicted, true = _confusion(truth, prediction, weights)
+    right, predicted, true = _confusion(truth, prediction, weights, None)
     return _mean_defined(_ratio(2 * right, predicted + true))
 
 
-def f1(truth: Array, prediction: Array, weights: Array) -> Array:
-    right, predicted, true = _confusion(truth, prediction, weights)
+def f1(truth: Array, prediction: Array, weights: Array, threshold: float | None = None) -> Array:
+    right, predicted, true = _confusion(truth, prediction, weights, threshold)
     return _ratio(2 * right[:, 1], predicted[:, 1] + true[:, 1], empty=0.0)
 
 
-def precision(truth: Array, prediction: Array, weights: Array) -> Array:
+def precision(
+    truth: Array, prediction: Array, weights: Array, threshold: float | None = None
+) -> Array:
     """0 where nothing is predicted positive, as in scikit-learn."""
-    right, predicted, _ = _confusion(truth, prediction, weights)
+    right, predicted, _ = _confusion(truth, prediction, weights, threshold)
     return _ratio(right[:, 1], predicted[:, 1], empty=0.0)
 
 
-def recall(truth: Array, prediction: Array, weights: Array) -> Array:
-    right, _, true = _confusion(truth, prediction, weights)
+def recall(
+    truth: Array, prediction: Array, weights: Array, threshold: float | None = None
+) -> Array:
+    right, _, true = _confusion(truth, prediction, weights, threshold)
     return _ratio(right[:, 1], true[:, 1], empty=0.0)
+
+
+BY_CLASS = (accuracy, balanced_accuracy, f1, precision, recall)
+
+
+def neg_cost(
+    truth: Array,
+    prediction: Array,
+    weights: Array,
+    threshold: float | None = None,
+    costs: tuple[float, float] = (1.0, 1.0),
+) -> Array:
+    """Mean cost of a row where `costs` are those of a false positive and of a false negative."""
+    wrong = chosen(prediction, threshold) - truth  # 1, 0 or -1
+    return -_mean(np.where(wrong > 0, costs[0], np.where(wrong < 0, costs[1], 0.0)), weights)
 
 
 def neg_log_loss(truth: Array, prediction: Array, weights: Array) -> Array:

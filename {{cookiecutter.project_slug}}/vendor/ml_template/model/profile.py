@@ -13,6 +13,7 @@ import numpy as np
 
 from ..settings.config import Config
 from ..tables.arrays import Columns
+from .metrics import chosen
 from .moments import numbers
 
 BINS = 10
@@ -50,21 +51,25 @@ def whole_part(moments: np.ndarray, part: str) -> np.ndarray:
     return np.floor(numbers(moments[~np.isnat(moments)], part))
 
 
-def reference(columns: Columns, outputs: np.ndarray, config: Config) -> dict[str, Any]:
+def reference(
+    columns: Columns, outputs: np.ndarray, config: Config, threshold: float | None = None
+) -> dict[str, Any]:
     """Profile of the training rows `columns`, and of the answers (n, k) or (n,) to the hold-out."""
-    answers = answer_columns(outputs, config.data.labels)
+    answers = answer_columns(outputs, config.data.labels, threshold)
     return {
         "columns": profile(columns, config),
         "answers": {name: column_profile(values) for name, values in answers.items()},
     }
 
 
-def answer_columns(outputs: np.ndarray, labels: Sequence[str]) -> Columns:
+def answer_columns(
+    outputs: np.ndarray, labels: Sequence[str], threshold: float | None = None
+) -> Columns:
     """Answers as columns: `value`; or the predicted `label` and the probability of the last one."""
     if outputs.ndim == 1:
         return {"value": outputs}
-    chosen = np.array(labels, dtype=object)[outputs.argmax(axis=1)]
-    return {"label": chosen, f"probability_{labels[-1]}": outputs[:, -1]}
+    label = np.array(labels, dtype=object)[chosen(outputs, threshold)]
+    return {"label": label, f"probability_{labels[-1]}": outputs[:, -1]}
 
 
 def column_profile(values: np.ndarray, texts: bool = False) -> dict[str, Any]:

@@ -26,11 +26,21 @@ Both = tuple[Range | None, Range | None]  # of stable, of the one that is tried
 
 
 class Answered(NamedTuple):
-    """Labelled answers of one model: times and labels (n,), outputs (n, k) or (n,)."""
+    """Labelled answers of one model: times and labels (n,), outputs (n, k) or (n,).
+
+    `answers` (n,) are the classes that were answered, or nothing where the file does not say.
+    """
 
     times: np.ndarray
     truth: np.ndarray
     outputs: np.ndarray
+    answers: np.ndarray
+
+    def threshold(self, positive: str | None) -> float | None:
+        """The probability from which on `positive` was answered here; None where none is told."""
+        if positive is None or not self.answers.all():
+            return None
+        return float(self.outputs[self.answers == positive, 1].min(initial=math.inf))
 
     def since(self, time: str) -> Answered:
         """Those from `time` (ISO 8601) on."""
@@ -124,7 +134,8 @@ def _compared(stable: str, tried: str, path: Path, version: tuple[int, int]) -> 
 
 
 def _headline(answered: Answered, config: Config) -> Interval:
-    metric = measures.known(config)[measures.headline(config)]
+    threshold = answered.threshold(config.data.positive)
+    metric = measures.known(config, threshold)[measures.headline(config)]
     known = encode_target(answered.truth, config.data.labels)
     return interval(metric, known, answered.outputs, config.seed)
 
@@ -132,7 +143,7 @@ def _headline(answered: Answered, config: Config) -> Interval:
 def _read(path: Path, digest: str, labels: tuple[str, ...]) -> tuple[Answered, set[str], Left]:
     """What the model `digest` answered, which other models there are, and what was left out."""
     names = [f"predicted_{name}" for name in output_names(labels)]
-    times, truth, outputs = [], [], []
+    times, truth, outputs, answers = [], [], [], []
     left, others = Left(), set[str]()
     for where, line in records(path, ["model", "time", "label", *names], left, "run `make join`"):
         if line["model"] != digest:
@@ -149,10 +160,12 @@ def _read(path: Path, digest: str, labels: tuple[str, ...]) -> tuple[Answered, s
         outputs.append(output)
         truth.append(label)
         times.append(line["time"])
+        answers.append(line.get("predicted_label", ""))
     kind = object if labels else np.float64
     numbers = np.array(outputs, dtype=np.float64).reshape(-1, len(names))
     rows = numbers if labels else numbers[:, 0]
-    return Answered(np.array(times, dtype=str), np.array(truth, dtype=kind), rows), others, left
+    texts = np.array(times, dtype=str), np.array(truth, dtype=kind)
+    return Answered(*texts, rows, np.array(answers, dtype=object)), others, left
 
 
 def _finite(text: str) -> float:

@@ -91,7 +91,7 @@ def of_table(columns: Columns, model: artifact.Model, config: Config) -> list[Wi
     windows = []
     for part in _parts(range(table.rows(columns)), config):
         inputs = table.take(columns, np.array(part))
-        answers = answer_columns(model.predict(inputs), model.labels)
+        answers = answer_columns(model.predict(inputs), model.labels, model.threshold)
         windows.append(Window(now, now, len(part), inputs, answers))
     return windows
 
@@ -138,7 +138,8 @@ def _typed(values: list[Any], column: Column) -> np.ndarray:
 def _answers(part: list[dict[str, Any]], model: artifact.Model) -> Columns:
     names = model.outputs
     numbers = np.array([[entry["output"][name] for name in names] for entry in part], float)
-    return answer_columns(numbers if model.labels else numbers[:, 0], model.labels)
+    outputs = numbers if model.labels else numbers[:, 0]
+    return answer_columns(outputs, model.labels, model.threshold)
 
 
 def health(log: Log) -> dict[str, Any]:

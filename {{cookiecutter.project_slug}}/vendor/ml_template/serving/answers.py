@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..model.artifact import Model
+from ..model.metrics import chosen
 
 
 class Answers:
@@ -15,6 +16,7 @@ class Answers:
 
     def __init__(self, model: Model) -> None:
         self.labels = model.labels
+        self.threshold = model.threshold
         self._names = [json.dumps(label) for label in model.labels]
         pairs = ", ".join(name.replace("%", "%%") + ": %r" for name in self._names)
         self._row = '{"label": %s, "probabilities": {' + pairs + "}}"
@@ -25,7 +27,10 @@ class Answers:
         """The JSON answer; `outputs` are finite. Floats keep every bit."""
         if self.labels:
             names, form = self._names, self._row
-            rows = [form % (names[row.index(max(row))], *row) for row in outputs.tolist()]
+            if (at := self.threshold) is None:
+                rows = [form % (names[row.index(max(row))], *row) for row in outputs.tolist()]
+            else:
+                rows = [form % (names[row[1] >= at], *row) for row in outputs.tolist()]
         else:
             rows = ['{"value": ' + repr(value) + "}" for value in outputs.tolist()]
         return (self._all % ", ".join(rows)).encode()
@@ -34,5 +39,5 @@ class Answers:
         """One output, a row or a number, by `names`: for logs and files."""
         if not self.labels:
             return {"value": float(output)}
-        values = [self.labels[int(np.argmax(output))], *output.tolist()]
+        values = [self.labels[int(chosen(output[None], self.threshold)[0])], *output.tolist()]
         return dict(zip(self.names, values, strict=True))

@@ -33,6 +33,7 @@ class Metrics:
     """The series of one service; children with few labels are made once, here."""
 
     def __init__(self, model: Model, columns: list[str]) -> None:
+        self.threshold = model.threshold
         self.registry = registry = CollectorRegistry()
         counter = partial(Counter, registry=registry)
         histogram = partial(Histogram, registry=registry)
@@ -66,7 +67,10 @@ class Metrics:
         if outputs.ndim == 2:
             for row in outputs.tolist():
                 self.positive.observe(row[-1])
-                self.answers[row.index(max(row))].inc()
+                if self.threshold is None:
+                    self.answers[row.index(max(row))].inc()
+                else:
+                    self.answers[row[1] >= self.threshold].inc()
         else:
             for value in outputs.tolist():
                 self.value.observe(value)

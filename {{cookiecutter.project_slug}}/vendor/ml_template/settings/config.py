@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from .categories import category, spellings
 from .hold_out import Split as Split
+from .learning import ModelSpec as ModelSpec
+from .learning import Search as Search
 from .oversight import Checks, Monitoring, Notification, Report
 from .strict import InputError as InputError
 from .strict import Names as Names
@@ -145,24 +147,6 @@ class Metrics(Strict):
     slices: str | None = None
 
 
-class ModelSpec(Strict):
-    """Which estimator `model.py` builds, its parameters, and how columns become numbers."""
-
-    estimator: str = "hist_gradient_boosting"
-    params: dict[str, Any] = Field(default_factory=dict)
-    encoding: Literal["auto", "ordinal", "onehot"] = "auto"
-    # package.module.Class that a kept model may hold beyond what the kit knows; see trust.py
-    trusted: Annotated[Names, Field(exclude_if=lambda names: not names)] = ()
-
-
-class Search(Strict):
-    """Optuna on the training folds; `trials: 0` switches it off."""
-
-    trials: Annotated[int, Field(ge=0)] = 0
-    folds: Annotated[int, Field(ge=2)] = 3
-    space: dict[str, list[Any]] = Field(default_factory=dict)  # two numbers: a range; else: choices
-
-
 class Compute(Strict):
     """Threads of training (more can change the last bits of a model), and where CI trains."""
 
@@ -219,6 +203,8 @@ class Config(Strict):
             self._require_mark(self.columns[self.split.column])
         if not self.features:
             raise ValueError("columns: no column is a feature")
+        if fault := self.model.misfit(self.data.task, self.data.labels):
+            raise ValueError(fault)
         return self
 
     def _require_mark(self, column: Column) -> None:

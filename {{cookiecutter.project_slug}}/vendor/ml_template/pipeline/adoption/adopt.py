@@ -113,6 +113,8 @@ def _summary(proposal: Proposal) -> Iterable[str]:
         f"  target {data.target!r}: {data.task} ({target.why})"
         + (positive if data.positive is not None else "")
     )
+    if target.threshold_why:
+        yield f"  threshold: {target.threshold or 'none'}: {target.threshold_why}"
     if proposal.unlabelled:
         yield f"  {proposal.unlabelled}"
     yield f"  features: {len(config.features)}; sensitive: {', '.join(config.sensitive) or 'none'}"

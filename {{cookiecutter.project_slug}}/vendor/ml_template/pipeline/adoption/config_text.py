@@ -44,6 +44,11 @@ _CHECKS = """\
 # and of categories that are not in values. Yours to add: max_rows: 100000, unique: [[id]],
 # freshness: {column: date, max_days: 30}, rules: ["a <= 2 * b"], allow: {leakage: [column]}
 """
+_THRESHOLD = """\
+  # threshold: from which probability on the positive class is answered: a number, or what it is
+  #   chosen by on training folds: f1, balanced_accuracy, {recall: 0.9}, {precision: 0.8},
+  #   {share: 0.05} of the rows, {costs: {false_positive: 1, false_negative: 10}}
+"""
 _LEFT_OUT = """\
 # Not read at all, and why. To use one all the same, describe it under columns; of a set that
 # makes up the target, that may be the one you know before the target is known.
@@ -95,7 +100,7 @@ def render(proposal: Proposal, own: Mapping[str, str]) -> str:
     compared = "compared group by group in evaluation and gates"
     lines += ["", f"sensitive: {flow(config.sensitive)}  # {compared}", ""]
     lines += _split(proposal)
-    return "\n".join([*lines, "", *_model(config), *_others(config, own), ""])
+    return "\n".join([*lines, "", *_model(proposal), *_others(config, own), ""])
 
 
 def _facts(part: BaseModel) -> Iterable[tuple[str, Any]]:
@@ -219,10 +224,15 @@ def _wrapped(words: list[str]) -> Iterable[str]:
     yield line
 
 
-def _model(config: Config) -> Iterable[str]:
+def _model(proposal: Proposal) -> Iterable[str]:
+    config, why = proposal.config, _one_line(proposal.target.threshold_why)
     yield "model:"
     yield _entry("estimator", scalar(config.model.estimator), "a name of ESTIMATORS in model.py")
     yield _entry("params", flow(config.model.params))
+    if config.model.threshold:
+        yield _THRESHOLD + _entry("threshold", str(config.model.threshold), why)
+    elif why:
+        yield f"{_THRESHOLD}  # none is: {why}"
     yield ""
     yield "search:"
     yield _entry("trials", "0", "0 = no search;  `make search` tries this many on training folds")

@@ -104,6 +104,8 @@ def propose(
         "split": hold_out.plan(table.rows),
         **_model(columns, table.rows, wanted.classes),
     }
+    if wanted.threshold:
+        config["model"]["threshold"] = wanted.threshold
     made = Config.model_validate({**config, **kept})
     chosen, why = hold_out.choose(made, found, wanted.values)
     made = made.model_copy(update={"split": chosen})

@@ -20,6 +20,8 @@ from .times import time_format
 # A class needs 2 rows (one to learn, one to test); grades so rare are better met as amounts.
 MOST_GRADES = 10
 MOST_CLASSES = 100
+RARE = 0.2  # share of a class
+CHOOSABLE = 10  # rows of a class that a threshold can be chosen on
 FEWEST_ROWS = 20  # as in prepare
 _POSITIVE = re.compile(
     r"^(true|t|yes|y|on|ja|oui|s[ií]|sim|tak|да|pos|positive|bad|default(ed)?|churn(ed)?|attrit(ed|ion).*|exit(ed)?|"
@@ -45,6 +47,8 @@ class Target:
     positive: str | None = None
     positive_why: str = ""
     amounts: Amounts = NO_AMOUNTS  # how its numbers are written, where it has some
+    threshold: str | None = None  # what it is chosen by where one of two classes is rare
+    threshold_why: str = ""
 
 
 def decide(name: str, source: Source, missing: set[str], task: str) -> Target:
@@ -162,7 +166,18 @@ def _classification(where: str, texts: Texts, task: Task, why: str, decimal: str
     if task == "multiclass":
         return Target(task, values, why, labels)
     positive, reason = _positive(texts, rare)
-    return Target(task, values, why, labels, positive, reason)
+    answered = _threshold(int(texts.counts.min()), texts.filled, rare, positive)
+    return Target(task, values, why, labels, positive, reason, NO_AMOUNTS, *answered)
+
+
+def _threshold(rows: int, of: int, rare: str, positive: str) -> tuple[str | None, str]:
+    """What the threshold is chosen by, where one of two classes is `rare`, and why."""
+    if rows >= RARE * of:
+        return None, ""
+    why = f"{100 * rows / of:.2g} % of the rows are {rare}: at 0.5 it would hardly be answered"
+    if rows < CHOOSABLE:
+        return None, f"{why}; its rows are too few to choose a threshold on"
+    return "f1" if rare == positive else "balanced_accuracy", why
 
 
 def _ordered(labels: list[str]) -> list[str]:

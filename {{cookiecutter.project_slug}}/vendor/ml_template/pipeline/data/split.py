@@ -154,6 +154,15 @@ def draws(config: Config, columns: Columns) -> np.ndarray:
     return drawn
 
 
+def parts(config: Config, columns: Columns, count: int) -> np.ndarray:
+    """Numbers (n,) of `count` parts, from 0: what draws alike is in one, each class is in all."""
+    drawn = draws(config, columns)
+    found = np.empty(len(drawn), dtype=np.intp)
+    for rows in strata(config, columns):
+        found[rows] = np.unique(drawn[rows], return_inverse=True)[1] % count
+    return found
+
+
 def _moments(config: Config, columns: Columns) -> np.ndarray:
     moments = columns[str(config.split.time)]
     if (absent := np.isnat(moments)).any():

@@ -31,7 +31,7 @@ def run() -> None:
     prediction = check_prediction(answering.answers(judges, test), truth)
     drawn = bootstrap.replicates(len(truth))
     say(f"evaluate: {drawn:,} resamples of {len(truth):,} rows")
-    _, found = judged(config, test, prediction)
+    _, found = judged(config, test, prediction, threshold=model.threshold)
     least = config.report.min_cell
     important = importance.measure(config, judges, test, truth)
     record: Evaluation = {
@@ -43,7 +43,7 @@ def run() -> None:
         "replicates": drawn,
         "headline": measures.headline(config),
         **found,
-        "confusion": _confusion(truth, prediction, least),
+        "confusion": _confusion(truth, prediction, least, model.threshold),
         "importance": important,
         "plots": [
             {key: plot[key] for key in ("file", "title", "text")}
@@ -52,6 +52,7 @@ def run() -> None:
                 truth,
                 prediction,
                 found["calibration"]["bins"],
+                model.threshold,
                 [
                     *shapley.plots(config, model, test),
                     *response.curves(config, model, test, important),
@@ -98,12 +99,14 @@ def check_prediction(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return prediction
 
 
-def _confusion(truth: np.ndarray, prediction: np.ndarray, least: int) -> list[list[small.Count]]:
+def _confusion(
+    truth: np.ndarray, prediction: np.ndarray, least: int, threshold: float | None = None
+) -> list[list[small.Count]]:
     """Rows: true class, columns: predicted class, as they are shown; empty for regression."""
     if prediction.ndim == 1:
         return []
     size = prediction.shape[1]
-    cells = truth * size + prediction.argmax(axis=1)
+    cells = truth * size + metrics.chosen(prediction, threshold)
     counts: list[list[int]] = np.bincount(cells, minlength=size**2).reshape(size, size).tolist()
     return [small.counts(row, least) for row in counts]  # its total is that of the class
 
@@ -113,6 +116,7 @@ def _plots(
     truth: np.ndarray,
     prediction: np.ndarray,
     bins: list[Bin],
+    threshold: float | None,
     responses: list[Plot],
 ) -> list[Plot]:
     least = config.report.min_cell
@@ -120,4 +124,7 @@ def _plots(
         write_json(folder / response.DATA, responses)
         if config.data.task == "regression":
             return plots.regression(folder, truth, prediction, least)
-        return plots.classification(folder, truth, prediction, config.data.labels, bins, least)
+        costs, labels = measures.costs(config), config.data.labels
+        return plots.classification(
+            folder, truth, prediction, labels, bins, least, threshold, costs
+        )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ...model.metrics import chosen
 from ...model.shapes import Fairness, Gaps
 from ...tables import small
 from .slices import Groups
@@ -24,6 +25,7 @@ def compare(
     counted_above: int = COUNTED_ABOVE,
     least: int = 0,
     to_judge: bool = False,
+    threshold: float | None = None,
 ) -> Fairness:
     """Rates of the groups in the test set, and their largest differences.
 
@@ -34,7 +36,7 @@ def compare(
     relative to the overall one.
     A difference that cannot be computed is None, with the `reason`. Counts, and rates over counts,
     below `least` rows are left out as in small.counts. `to_judge` adds what the noise of the
-    differences follows from, which is not shown.
+    differences follows from, which is not shown. `threshold` is that of the model.
     """
     present, codes = np.unique(groups.codes, return_inverse=True)
     counts = np.bincount(codes)
@@ -50,7 +52,7 @@ def compare(
         whole = {"mean_absolute_error": np.array([overall, off.std()])}
         found: Gaps = {"error_gap": gap / overall if gap and overall else gap}
     else:
-        guess, classes = prediction.argmax(axis=1), prediction.shape[1]
+        guess, classes = chosen(prediction, threshold), prediction.shape[1]
         rates = _rates(truth, guess, codes, classes, counted_above)
         cells = np.bincount(codes * classes + truth, minlength=len(counts) * classes)
         _leave_out(rates, hidden, cells, least)

@@ -29,13 +29,18 @@ BINS = 10
 
 
 def judged(
-    config: Config, test: Columns, prediction: np.ndarray, again: bool = False
+    config: Config,
+    test: Columns,
+    prediction: np.ndarray,
+    again: bool = False,
+    threshold: float | None = None,
 ) -> tuple[Figures, Figures]:
     """Figures of `prediction`, (n, k) or (n,), for the hold-out rows `test` (n rows).
 
     All of them, to judge by; and what is shown of them, without those of small groups.
-    `again` measures of metrics the headline alone, the one whose interval gates read, and counts
-    the groups of fairness by itself where `evaluate` asks fairlearn.
+    `again` measures of metrics those alone whose interval gates read, the headline, and counts the
+    groups of fairness by itself where `evaluate` asks fairlearn. `threshold` is that of the
+    model.
     """
     truth = metrics.encode_target(test[config.data.target], config.data.labels)
     sliced = slice_columns(config, test)
@@ -44,16 +49,18 @@ def judged(
     groups = {
         name: group(name, config.columns[name].type, test[name], training[name]) for name in columns
     }
-    named, headline = measures.known(config), measures.headline(config)
-    asked = {headline: named[headline]} if again else named
+    named = measures.known(config, threshold)
+    asked = {name: named[name] for name in measures.judged(config)} if again else named
     cut = {name: groups[name] for name in sliced}
     whole = split.clusters(config, test)
-    estimates, slices = measure(config, truth, prediction, cut, asked, whole)
+    estimates, slices = measure(config, truth, prediction, cut, asked, whole, threshold)
     above = 0 if again else fairness.COUNTED_ABOVE
 
     def compared(least: int, to_judge: bool = False) -> list[Fairness]:
         return [
-            fairness.compare(name, groups[name], truth, prediction, above, least, to_judge)
+            fairness.compare(
+                name, groups[name], truth, prediction, above, least, to_judge, threshold
+            )
             for name in config.sensitive
         ]
 
@@ -118,6 +125,7 @@ def measure(
     groups: Mapping[str, Groups],
     named: Mapping[str, Weighted],
     clusters: np.ndarray | None = None,
+    threshold: float | None = None,
 ) -> tuple[dict[str, Estimate], list[Slice]]:
     """The metrics `named` with intervals, and the metric of slices for each of `groups`.
 
@@ -125,7 +133,7 @@ def measure(
     InputError for a metric that cannot be computed.
     """
     sliced = measures.sliced(config)
-    within = measures.known(config)[sliced]
+    within = measures.known(config, threshold)[sliced]
     # Rows in the order of their score: each metric sorts them again for each set of resamples,
     # which costs little when they are sorted already.
     order = np.argsort(-prediction.reshape(len(truth), -1)[:, -1], kind="stable")
@@ -197,15 +205,22 @@ def undefined(truth: np.ndarray, config: Config) -> str:
 
 
 def baseline(config: Config, truth: np.ndarray, training: np.ndarray) -> dict[str, float | None]:
-    """Metrics of the naive model: class frequencies or mean of the training rows, for every row."""
+    """Metrics of the naive model: class frequencies or mean of the training rows, for every row.
+
+    It answers the most frequent class; where wrong answers have costs, they are of the cheaper one.
+    """
     known = metrics.encode_target(training, config.data.labels)
     if config.data.task == "regression":
         naive = np.full(len(truth), known.mean())
     else:
         shares = np.bincount(known, minlength=len(config.data.labels)) / len(known)
         naive = np.tile(shares, (len(truth), 1))
-    values = points(measures.known(config), truth, naive).items()
-    return {name: value if math.isfinite(value) else None for name, value in values}
+    values = points(measures.known(config), truth, naive)
+    if "neg_cost" in values and (rule := config.model.threshold) and (costs := rule.costs):
+        none, every = costs.false_negative * known.mean(), costs.false_positive * (1 - known).mean()
+        cheaper = measures.known(config, 0.0 if every < none else np.inf)["neg_cost"]
+        values |= points({"neg_cost": cheaper}, truth, naive)
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 def calibrate(truth: np.ndarray, prediction: np.ndarray, seed: int) -> Calibration:

@@ -32,6 +32,8 @@ def classification(
     labels: Sequence[str],
     bins: Bins,
     least: int = 1,
+    threshold: float | None = None,
+    costs: rates.Costs = None,
 ) -> list[Plot]:
     """Write roc, precision_recall, calibration .svg, for two classes scores and gain .svg too."""
     counts = np.bincount(truth, minlength=len(labels))
@@ -58,6 +60,16 @@ def classification(
             for at, (curve, name) in enumerate(zip(curves, named, strict=True))
         ]
 
+    table = rates.thresholds(truth == 1, prediction[:, 1], least, threshold, costs) if one else []
+
+    def used(x: str, y: str) -> list[Mark]:
+        """Where the curve is in use, if the table tells of it."""
+        return [
+            {"kind": "dots", "color": 1, "x": [line[x]], "y": [line[y]], "name": "used"}
+            for line in table
+            if line["used"] and threshold is not None
+        ]
+
     found = [
         plot(
             "roc.svg", "ROC curve", which, "false positive rate", "true positive rate",
@@ -65,18 +77,18 @@ def classification(
         ),
         plot(
             "precision_recall.svg", "Precision and recall", which, "recall", "precision",
-            lines("true", "precision"),
+            [*lines("true", "precision"), *used("recall", "precision")],
         ),
         plot(*_calibration(bins, bool(one)), [diagonal, *_reliable(bins)]),
     ]  # fmt: skip
     if one:
-        gain = [diagonal, *lines("flagged", "true")]
+        gain = [diagonal, *lines("flagged", "true"), *used("flagged", "recall")]
         text = "the dashed line: rows taken by chance"
         found.append(_scores(truth, prediction[:, 1], labels, least))
         x, y = "share of the rows, highest score first", f"share of all {chart.plain(one)} found"
         found.append(plot("gain.svg", "Gain", text, x, y, gain))
     tables = {
-        "thresholds": rates.thresholds(truth == 1, prediction[:, 1], least) if one else [],
+        "thresholds": table,
         "classes": [] if one else rates.classes(truth, prediction.argmax(axis=1), labels, least),
     }
     return write(folder, found, tables)

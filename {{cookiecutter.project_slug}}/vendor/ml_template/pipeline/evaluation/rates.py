@@ -8,28 +8,44 @@ import numpy as np
 
 from ...tables import small
 
-THRESHOLDS = np.arange(1, 10) / 10
+THRESHOLDS = np.arange(9, 0, -1) / 10
+SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # of the rows: where scores are low tenths tell nothing
 Table = list[dict[str, float | str | None]]
+Costs = tuple[float, float] | None  # of a false positive, of a false negative
 
 
-def thresholds(positive: np.ndarray, score: np.ndarray, least: int) -> Table:
-    """{threshold, flagged, precision, recall, lift} of each tenth.
+def thresholds(
+    positive: np.ndarray,
+    score: np.ndarray,
+    least: int,
+    used: float | None = None,
+    costs: Costs = None,
+) -> Table:
+    """{threshold, used, flagged, precision, recall, lift} of each tenth, rising; cost of a row too.
 
-    A tenth is left out where fewer than `least` rows lie between it and another, or beyond it: the
-    difference of two lines would tell of them.
+    The one in use (None: 0.5) comes first, and beside one of its own those that flag SHARES. What
+    has fewer than `least` rows between it and another, or beyond it, is left out: the difference
+    of two lines would tell of them.
     """
-    found: Table = []
-    before, rows, known = 0, len(score), int(positive.sum())
-    for threshold in THRESHOLDS[::-1]:
+    rows, known, least = len(score), int(positive.sum()), max(least, 1)
+    wanted = [0.5 if used is None else used, *THRESHOLDS]
+    if used is not None:
+        wanted += [float(f"{each:.2g}") for each in np.quantile(score, 1 - np.array(SHARES))]
+    ends, found = [0, rows], Table()
+    for at, threshold in enumerate(wanted if known >= least else ()):
         chosen = score >= threshold
         flagged, hits = int(chosen.sum()), int(positive[chosen].sum())
-        if min(flagged - before, rows - flagged) < max(least, 1) or known < max(least, 1):
+        if min(abs(flagged - end) for end in ends) < least:
             continue
-        before, precision = flagged, hits / flagged
-        found.append({"threshold": float(threshold), "flagged": flagged / rows})
+        ends.append(flagged)
+        precision = hits / flagged
+        found.append({"threshold": float(threshold), "used": not at, "flagged": flagged / rows})
         found[-1] |= {"precision": precision, "recall": hits / known}
         found[-1] |= {"lift": precision * rows / known}
-    return found[::-1]
+        if costs:
+            cost = costs[0] * (flagged - hits) + costs[1] * (known - hits)
+            found[-1] |= {"cost": cost / rows, "total": cost}
+    return sorted(found, key=lambda line: float(line["threshold"] or 0))
 
 
 def classes(truth: np.ndarray, guess: np.ndarray, labels: Sequence[str], least: int) -> Table:

@@ -21,16 +21,20 @@ SHOWN = 60  # letters of a value in a message
 
 
 def measure(
-    config: Config, prediction: np.ndarray, test: Columns, content: Evaluation
+    config: Config,
+    prediction: np.ndarray,
+    threshold: float | None,
+    test: Columns,
+    content: Evaluation,
 ) -> Figures | list[str]:
     """Every figure of the answers `prediction` to the rows `test`; or faults of a report.
 
     `content` is the report: a fault is a figure shown there that the model has not.
     """
     try:
-        found, shown = judged(config, test, prediction, again=True)
+        found, shown = judged(config, test, prediction, again=True, threshold=threshold)
         truth = encode_target(test[config.data.target], config.data.labels)
-        named = points(measures.known(config), truth, prediction)
+        named = points(measures.known(config, threshold), truth, prediction)
     except InputError as error:
         return [f"not measured again by the gate: {error}"]
     values = {name: {"value": value} for name, value in named.items()}

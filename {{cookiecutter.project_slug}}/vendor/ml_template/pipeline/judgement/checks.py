@@ -12,6 +12,7 @@ from ...settings import gates as rules
 from ...settings.gates import Check, compare, line
 from .evidence import Evidence, Lines
 from .group_checks import fairness, slices
+from .threshold import answered
 
 
 def performance(evidence: Evidence, rule: rules.Performance) -> Lines:
@@ -33,7 +34,7 @@ def performance(evidence: Evidence, rule: rules.Performance) -> Lines:
             found.append(line(gate, "refused", f"no such metric: choose from {known}"))
         else:
             found.append(compare(gate, estimate.value, ">=", floor, within=ranges[metric]))
-    return found
+    return [*found, *answered(evidence)]
 
 
 FAR = 0.4  # of the way from the naive model to the best: an error of that size tells little

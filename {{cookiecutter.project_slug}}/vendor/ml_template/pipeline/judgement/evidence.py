@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ...model import measures, shapes
+from ...model import artifact, measures, shapes
 from ...settings.config import Config, explain
 from ...settings.gates import Check, Gates, fault
 from ...storage.files import read_json
@@ -123,7 +123,7 @@ def vouched(
     wrong = faults(found, config, model, identity, content)
     if wrong:
         return wrong
-    every = again.measure(config, answers, test, content)
+    every = again.measure(config, answers, artifact.threshold(identity), test, content)
     if isinstance(every, list):
         return every
     return read_evaluation(content, {"slices": every["slices"], "fairness": every["fairness"]})

@@ -126,7 +126,8 @@ def decide(found: dict[str, Any], verdict: Verdict | None) -> Judgement:
     if before and _same(before["inputs"], found, ("champion",)):
         compared = before["rival"]
     else:
-        compared = rival.compare(config, ours, found["model"], origin, test)
+        at = artifact.threshold(identity)
+        compared = rival.compare(config, ours, at, found["model"], origin, test)
     content: Evaluation = read_json(EVALUATION, _AGAIN)
     evaluation = evidence.vouched(config, found["model"], identity, test, ours, content)
     if isinstance(evaluation, list):

@@ -38,11 +38,17 @@ def rows_digest(data: dict[str, Any], test: Columns) -> str:
 
 
 def compare(
-    config: Config, ours: np.ndarray, digest: str, lineage: Lineage, test: Columns
+    config: Config,
+    ours: np.ndarray,
+    threshold: float | None,
+    digest: str,
+    lineage: Lineage,
+    test: Columns,
 ) -> Rival:
     """{state, champion, reason, value, low, high}: headline of the candidate minus the champion's.
 
-    `ours`, (n, k) or (n,), are the candidate's answers to the n rows `test`.
+    `ours`, (n, k) or (n,), are the candidate's answers to the n rows `test`; for `threshold` see
+    artifact.Described.
 
     States: first, same, absent, other (another question), redefined (other data, see definition),
     turned (the other class is positive, or the headline was never measured), damaged, and the
@@ -73,7 +79,7 @@ def compare(
     if changes := definition.changes(config, model, folder, lineage["data"]):
         return _rival(theirs, "redefined", f"{'; '.join(changes)}: not comparable")
     name = measures.headline(config)
-    metric = measures.known(config)[name]
+    metric, champions = (measures.known(config, at)[name] for at in (threshold, model.threshold))
     known = encode_target(test[config.data.target], config.data.labels)
     reason = f"difference to champion {theirs[:16]}"
     if lacking := definition.lacking(config, model):
@@ -83,9 +89,10 @@ def compare(
     rows = None if before is None else _fair(config, model, lineage["data"], test, known, same)
     pairs, clusters, worth = None, split.clusters(config, test), config.split.worth
     if before is not None and rows is not None:
-        both = ours[rows], before[rows]
         whole = None if clusters is None else clusters[rows]
-        difference = paired_interval(metric, known[rows], *both, config.seed, whole, worth)
+        difference = paired_interval(
+            metric, known[rows], ours[rows], before[rows], config.seed, whole, worth, champions
+        )
         unseen = "that neither was trained on"
         if config.split.folds:
             unseen = "by models that did not see them"

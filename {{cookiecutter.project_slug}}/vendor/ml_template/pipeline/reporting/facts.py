@@ -11,7 +11,7 @@ from ...settings.config import Config
 from ...storage.places import STARTER
 from ...tables import small
 from . import contents, tables
-from .sentence import sentence
+from .sentence import answered, sentence, worth
 from .tables import Table
 
 
@@ -42,6 +42,7 @@ class Facts:
     parameters: Table
     search: Table
     method: str
+    answered: str  # which class is
 
 
 def gather(
@@ -68,7 +69,7 @@ def gather(
         evaluation=evaluation,
         project=project,
         about=_about(config, identity),
-        sentence=sentence(config, evaluation),
+        sentence=f"{sentence(config, evaluation)}{worth(config, evaluation, identity)}",
         warnings=_warnings(evaluation, verdict),
         verdict=state,
         verdict_notes=notes,
@@ -96,9 +97,10 @@ def gather(
         method=(
             f"Intervals: percentile bootstrap over the hold-out rows, {evaluation['replicates']:,} "
             f"resamples{_worth(config)}, seed {evaluation['seed']}. Names of metrics are those of "
-            f"scikit-learn's scorers; errors are shown without their sign. Class predictions take "
-            f"the most probable class."
+            f"scikit-learn's scorers; errors are shown without their sign. "
+            f"{answered(config, identity)}"
         ),
+        answered=answered(config, identity),
     )
 
 
@@ -110,8 +112,8 @@ def _held_out(config: Config, evaluation: Evaluation) -> Iterator[str]:
             f"each answered by one of {data['folds']} models of the same recipe that did not learn "
             f"from it; the model itself learned from all of them: the recipe is judged"
         )
-        if config.search.trials:
-            yield "the search saw all rows: what it chose flatters these figures a little"
+        if config.search.trials or config.model.threshold:
+            yield "what search or threshold chose on all rows flatters these figures a little"
         return
     yield f"never seen in training ({data['train']:,} rows)"
     if data.get("split") is None:  # a split of the project's own, or marks: only they know

@@ -8,6 +8,8 @@ _BY_GATE = {  # the first part of a gate's name, or all of it
     "more, more rows, or try `make search`; a floor stands in gates.yaml",
     "performance.gain": "the model knows too little more than a guess: add columns that tell more "
     "of the target, or more rows; or another model.estimator",
+    "performance.threshold": "look at Thresholds: name under model in model_config.yaml what is "
+    "wanted (threshold: a number, f1, recall, precision, share or costs), or collect more rows",
     "champion": "the champion stays. Look at Candidate and champion: which rows got worse; try "
     "`make search`, or give a reason to `make promote`",
     "slices": "look at Slices: more rows of this group, or a column that tells what is different "

@@ -41,7 +41,7 @@ def page(facts: Facts, rival: rivals.Rivals | None = None) -> str:
         "facts": facts,
         "plots": _drawn(found["plots"]),
         "responses": _drawn(responses),
-        "thresholds": tables.thresholds(found["thresholds"]),
+        "thresholds": tables.thresholds(found["thresholds"], facts.answered),
         "classes": tables.classes(found["classes"]),
         "rival": rival and rival._replace(plots=_drawn(rival.plots)),
         "styles": STYLES,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...model import artifact, manifest
-from ...model.metrics import encode_target
+from ...model.metrics import chosen, encode_target
 from ...model.shapes import Verdict
 from ...outside.numbers import number
 from ...registry import champion
@@ -57,7 +57,8 @@ def read(config: Config, verdict: Verdict | None) -> Rivals | None:
     rows = np.sort(np.random.default_rng(config.seed).permutation(table.rows(test))[:ROWS])
     test = table.take(test, rows)
     truth = encode_target(test[config.data.target], config.data.labels)
-    return compare(config, test, truth, mine[rows], before[rows])
+    thresholds = ours.threshold, theirs.threshold
+    return compare(config, test, truth, mine[rows], before[rows], thresholds)
 
 
 def _of_the_same_rows(model: artifact.Described, verdict: Verdict) -> Verdict | None:
@@ -68,16 +69,24 @@ def _of_the_same_rows(model: artifact.Described, verdict: Verdict) -> Verdict | 
 
 
 def compare(
-    config: Config, test: Columns, truth: np.ndarray, ours: np.ndarray, theirs: np.ndarray
+    config: Config,
+    test: Columns,
+    truth: np.ndarray,
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    thresholds: tuple[float | None, float | None] = (None, None),
 ) -> Rivals:
-    """Of answers (n, k) or (n,) to the rows `test` of the classes or values `truth` (n,)."""
+    """Of answers (n, k) or (n,) to the rows `test` of the classes or values `truth` (n,).
+
+    `thresholds` are those of the two models, see artifact.Model.
+    """
     least = config.report.min_cell
     if ours.ndim == 1:
         moved, gap = ours - theirs, np.abs(ours - theirs)
         better = np.abs(ours - truth) < np.abs(theirs - truth)
         worse, differs = np.abs(ours - truth) > np.abs(theirs - truth), gap > 0
     else:
-        mine, other = ours.argmax(axis=1), theirs.argmax(axis=1)
+        mine, other = map(chosen, (ours, theirs), thresholds)
         moved, gap = (ours - theirs)[:, -1], np.abs(ours - theirs).max(axis=1)
         differs = mine != other
         better, worse = differs & (mine == truth), differs & (other == truth)

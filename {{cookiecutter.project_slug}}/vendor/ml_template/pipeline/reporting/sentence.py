@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...model.shapes import Evaluation
-from ...outside.numbers import error, number, shown, title
+from ...outside.numbers import Json, error, number, shown, title
 from ...settings.config import Config
 
 
@@ -71,3 +71,29 @@ def _unit(config: Config, evaluation: Evaluation) -> str:
     least = "" if naive is None else f" (the mean alone: {number(abs(naive), width)})"
     off = number(abs(found["value"]), width)
     return f" It is off by {off} on average{least}, in the unit of {config.data.target}."
+
+
+def answered(config: Config, identity: Json) -> str:
+    """Which class is answered; nothing of a regression."""
+    if not config.data.labels:
+        return ""
+    if "threshold" not in identity:
+        return "The most probable class is answered."
+    point = identity["threshold"]
+    chosen = "" if point["by"].startswith("at ") else f", chosen on training folds by {point['by']}"
+    return f"{config.data.positive} is answered from probability {point['value']:.4g} on{chosen}."
+
+
+def worth(config: Config, evaluation: Evaluation, identity: Json) -> str:
+    """What the threshold is worth on the hold-out; nothing where a model has none of its own."""
+    if "threshold" not in identity:
+        return ""
+    values = {name: each["value"] for name, each in evaluation["metrics"].items()}
+    cost = values.get("neg_cost")
+    paid = "" if cost is None else f"; a row costs {number(abs(cost))} on average"
+    positive, value = config.data.positive, identity["threshold"]["value"]
+    return (
+        f" From probability {value:.3g} on it answers {positive}: of 100 rows that are it finds "
+        f"{100 * values['recall']:.0f}; of 100 that it answers so {100 * values['precision']:.0f} "
+        f"are{paid}."
+    )

@@ -92,19 +92,21 @@ def metrics(evaluation: Evaluation) -> Table:
     return Table("Metrics", note, head, rows, frozenset(head[1:]))
 
 
-def thresholds(lines: Sequence[Json]) -> Table:
-    """Precision, recall and share flagged at several thresholds."""
+def thresholds(lines: Sequence[Json], used: str) -> Table:
+    """Precision, recall, share flagged and costs at several thresholds; `used` says which is."""
     rows = [
         [
-            f"{line['threshold']:.1f}",
+            f"{line['threshold']:.3g}" + (" (used)" if line.get("used") else ""),
             *(_percent(line[key]) for key in ("flagged", "precision", "recall")),
             f"{line['lift']:.2f}",
+            *([number(line["cost"]), f"{line['total']:,.6g}"] if "cost" in line else []),
         ]
         for line in lines
     ]
     head = ["threshold", "rows flagged", "precision", "recall", "lift"]
+    head += ["cost of a row", "cost of the hold-out"] if lines and "cost" in lines[0] else []
     note = (
-        "What counts as positive from each probability on; the service answers with 0.5. "
+        f"What counts as positive from each probability on. {used} "
         "Precision: share of the flagged rows that are positive. Recall: share of the positive "
         "rows that are flagged. Lift: how many times more often positive than a row by chance."
     )

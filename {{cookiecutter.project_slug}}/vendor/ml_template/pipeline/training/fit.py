@@ -41,8 +41,9 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]
     except ValueError as error:
         raise InputError(str(error)) from error
     beside = libraries.settle(config, estimator, fitted.categorical, fitted.width)
+    truth = metrics.encode_target(columns[config.data.target], config.data.labels)
+    beside |= libraries.weights(config, estimator, truth)
     try:
-        truth = metrics.encode_target(columns[config.data.target], config.data.labels)
         estimator.fit(supervised.training_matrix(fitted, columns, learned), truth, **beside)
     except Exception as error:
         if not isinstance(error, ValueError) and type(error).__name__ != "LightGBMError":

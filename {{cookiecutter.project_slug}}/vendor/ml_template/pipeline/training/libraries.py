@@ -5,9 +5,14 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import numpy as np
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.validation import has_fit_parameter
+
 from ...model.boosters import CLASSES, of_library
 from ...settings.config import CONFIG_FILE, Config, InputError
 
+_WEIGHTS = ("class_weight", "scale_pos_weight", "is_unbalance")
 PACKAGES = {"xgboost": "xgboost-cpu"}  # the package xgboost brings hundreds of MB for GPUs
 
 
@@ -60,6 +65,30 @@ def settle(config: Config, estimator: Any, categorical: list[int], width: int) -
     if categorical and of_library(estimator, "lightgbm", CLASSES["lightgbm"]):
         return {"categorical_feature": categorical}
     return {}
+
+
+def weights(config: Config, estimator: Any, truth: np.ndarray) -> dict[str, np.ndarray]:
+    """What `fit` is given so that classes count by model.class_weight: a weight for each row (n,).
+
+    `truth` (n,) are class numbers. Raises InputError for an estimator whose `fit` takes none.
+    """
+    wanted, name = config.model.class_weight, type(estimator).__name__
+    if not wanted:
+        return {}
+    if not has_fit_parameter(estimator, "sample_weight"):
+        raise InputError(
+            f"{CONFIG_FILE}: model.class_weight: fit of {name} takes no weights: remove the key, "
+            f"or in model.py give class_weight to the estimator inside of it, where there is one"
+        )
+    given = estimator.get_params() if hasattr(estimator, "get_params") else {}
+    if twice := [key for key in _WEIGHTS if given.get(key) not in (None, False, 1)]:
+        raise InputError(
+            f"{CONFIG_FILE}: model.class_weight: {twice[0]} of model.params weighs classes too: "
+            f"remove one of the two"
+        )
+    labels = config.data.labels
+    each = wanted if wanted == "balanced" else {labels.index(k): v for k, v in wanted.items()}
+    return {"sample_weight": compute_sample_weight(each, truth)}
 
 
 def _lightgbm(config: Config, part: Any) -> None:

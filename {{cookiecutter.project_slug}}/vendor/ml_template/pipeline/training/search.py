@@ -19,6 +19,7 @@ from ...storage.places import PREPARED
 from ...tables import table
 from ...tables.table import Columns
 from ..data import split
+from . import operating
 from .fit import Fold, out_of_fold
 
 SEARCH = Path("reports/search.json")
@@ -139,11 +140,14 @@ def _draw(trial: Any, name: str, choice: list[Any]) -> Any:
 def _score(
     config: Config, columns: Columns, parts: list[Fold], metric: str, params: dict[str, Any]
 ) -> float:
-    measured, scores = measures.known(config)[metric], []
+    rule, scores = config.model.threshold, []
     for test, encoder, estimator in out_of_fold(config, columns, parts, **params):
         rows = table.take(columns, test)
         answer = forms.plain_scorer(estimator)(encoder.apply(rows))
         truth = metrics.encode_target(rows[config.data.target], config.data.labels)
         weights = np.ones((1, len(truth)))
+        # of every trial on the rows it is judged by: as flattering for one as for the other
+        threshold = operating.pick(rule, truth, answer[:, 1]) if rule else None
+        measured = measures.known(config, threshold)[metric]
         scores.append(measured(truth, answer, weights)[0])
     return float(np.mean(scores))

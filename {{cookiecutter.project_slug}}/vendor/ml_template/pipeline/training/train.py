@@ -19,7 +19,7 @@ from ...storage.places import CANDIDATE, PREPARED
 from ...tables import arrays, table
 from ...tables.table import Columns
 from ..data import answering, folds
-from . import epochs, repeat
+from . import epochs, operating, repeat
 from .fit import fit, out_of_fold
 from .search import search
 
@@ -35,17 +35,19 @@ def run() -> None:
     fitted, estimator = fit(config, columns, **params)
     repeat.require(config, columns, params, estimator)
     edges = edge_rows(config, columns)
-    spec, content = _exported(config, fitted, estimator, test, edges)
+    point = operating.choose(config, columns, params)
+    threshold = point["value"] if point else None
+    spec, content = _exported(config, fitted, estimator, test, edges, threshold)
     outputs = forms.scorer(spec, content)(fitted.apply(test))
     judges: dict[str, Any] = {}
     if config.split.folds:
-        outputs, judges[answering.FILE] = _folded(config, columns, edges, params)
+        outputs, judges[answering.FILE] = _folded(config, columns, edges, params, threshold)
     beside = judges | {
-        artifact.PROFILE: profile.reference(columns, outputs, config),
+        artifact.PROFILE: profile.reference(columns, outputs, config, threshold),
         lineage.CONFIG: config.model_dump(mode="json", exclude=lineage.NO_PART),
     }
     probe = probe_rows(config, columns) | probe_texts(fitted)
-    named = identity(config, params)
+    named = identity(config, params) | ({"threshold": point} if point else {})
     if trained := epochs.record(estimator):
         print(epochs.told(trained))
         beside[manifest.TRAINING] = trained
@@ -56,18 +58,29 @@ def run() -> None:
         f"train: {config.model.estimator} on {table.rows(columns):,} rows -> {CANDIDATE} "
         f"({model.digest[:16]}, {spec['form']} form, {size / 1e6:.1f} MB: {spec['why']})"
     )
+    if point:
+        print(f"train: {operating.said(config, point)}")
 
 
 def _exported(
-    config: Config, fitted: Encoder, estimator: Any, test: Columns, edges: Columns
+    config: Config,
+    fitted: Encoder,
+    estimator: Any,
+    test: Columns,
+    edges: Columns,
+    threshold: float | None,
 ) -> tuple[dict[str, Any], bytes]:
     edge = fitted.apply(edges)
     check = np.concatenate([fitted.apply(test), edge])
-    return forms.export(estimator, check, config.model.trusted, len(edge))
+    return forms.export(estimator, check, config.model.trusted, threshold, len(edge))
 
 
 def _folded(
-    config: Config, columns: Columns, edges: Columns, params: dict[str, Any]
+    config: Config,
+    columns: Columns,
+    edges: Columns,
+    params: dict[str, Any],
+    threshold: float | None,
 ) -> tuple[np.ndarray, list[dict[str, Any]]]:
     """Answers to every row by a model of the same recipe that did not see it; and these models."""
     cuts = read_json(PREPARED / "data.json", "run `make run`")["cuts"]
@@ -79,7 +92,7 @@ def _folded(
     for rows, fitted, estimator in out_of_fold(config, columns, parts, **params):
         say(f"train: fold {len(models) + 1} of {count}")
         test = table.take(columns, rows)
-        spec, content = _exported(config, fitted, estimator, test, edges)
+        spec, content = _exported(config, fitted, estimator, test, edges, threshold)
         outputs.append(forms.scorer(spec, content)(fitted.apply(test)))
         numbers.append(np.flatnonzero(rows))
         models.append(answering.kept(fitted, spec, content))
