@@ -34,8 +34,7 @@ def judged(
     """Figures of `prediction`, (n, k) or (n,), for the hold-out rows `test` (n rows).
 
     All of them, to judge by; and what is shown of them, without those of small groups.
-    `again` measures of metrics the headline alone, the one whose interval gates read, and counts
-    the groups of fairness by itself where `evaluate` asks fairlearn.
+    `again` measures of metrics the headline alone, the one whose interval gates read.
     """
     truth = metrics.encode_target(test[config.data.target], config.data.labels)
     sliced = slice_columns(config, test)
@@ -49,11 +48,10 @@ def judged(
     cut = {name: groups[name] for name in sliced}
     whole = split.clusters(config, test)
     estimates, slices = measure(config, truth, prediction, cut, asked, whole)
-    above = 0 if again else fairness.COUNTED_ABOVE
 
     def compared(least: int, to_judge: bool = False) -> list[Fairness]:
         return [
-            fairness.compare(name, groups[name], truth, prediction, above, least, to_judge)
+            fairness.compare(name, groups[name], truth, prediction, least, to_judge)
             for name in config.sensitive
         ]
 
