@@ -1,4 +1,7 @@
 import json
+import shutil
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from ml_template.settings.config import Config, InputError
 from ml_template.storage import places
 from sklearn.metrics import accuracy_score
 
-from ..conftest import Trained
+from ..conftest import PACKAGE, Trained
 
 
 def config(task: str, labels: list[str], **more: Any) -> Config:
@@ -130,6 +133,22 @@ def test_calibration_error_is_zero_when_chances_come_true() -> None:
     assert [part["rows"] for part in right["bins"]] == [4, 4]
     wrong = judged.calibrate(truth, chances([0.75] * 4 + [0.25] * 4), 7)
     assert wrong["error"] == pytest.approx(0.5)
+
+
+def test_evaluation_waits_for_no_library_that_only_training_needs(
+    trained: Trained, tmp_path: Path
+) -> None:
+    """Each stage is a process: scikit-learn alone takes a second to import."""
+    code = (
+        f"import sys; from ml_template.project import Project, hand_over; "
+        f"hand_over(Project({PACKAGE!r})); "
+        "from ml_template.pipeline.evaluation import evaluate; evaluate.run(); "
+        "print({'sklearn', 'fairlearn', 'mlflow', 'scipy.stats'} & set(sys.modules))"
+    )
+    folder = shutil.copytree(trained.folder, tmp_path / "copy")
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
 
 
 # Fairness
