@@ -33,9 +33,10 @@ def run() -> None:
     params = search(config, columns)["params"] if config.search.trials else {}
     fitted, estimator = fit(config, columns, **params)
     repeat.require(config, columns, params, estimator)
-    check = np.concatenate([fitted.apply(test), fitted.apply(edge_rows(config, columns))])
+    held = fitted.apply(test)
+    check = np.concatenate([held, fitted.apply(edge_rows(config, columns))])
     spec, content = forms.export(estimator, check, config.model.trusted)
-    outputs = forms.scorer(spec, content)(fitted.apply(test))
+    outputs = forms.scorer(spec, content)(held)
     beside = {
         artifact.PROFILE: profile.reference(columns, outputs, config),
         lineage.CONFIG: config.model_dump(mode="json", exclude=lineage.NO_PART),
