@@ -89,6 +89,7 @@ def test_probabilities_mean_what_they_say(trained: Trained) -> None:
     np.testing.assert_allclose(means, shares, atol=0.05 + chance)
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_groups_have_the_rates_that_fairlearn_measures(trained: Trained) -> None:
     if trained.config.data.task != "binary" or not trained.config.sensitive:
         pytest.skip("two classes and a sensitive column have such rates")
