@@ -1,6 +1,6 @@
 # The template's own words; the generated project has its own Makefile.
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo check test test-fast test-slow test-full figures bench faults drill rollouts sync lock clean
+.PHONY: help setup tools demo check test test-fast test-slow test-full figures tables bench faults drill rollouts sync lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -66,6 +66,9 @@ test-full: test  ## the long form: every combination of answers, 10,000 hostile 
 
 figures: setup  ## measure, and write docs/figures.md (minutes; on a quiet machine)
 	PYTHONPATH=tests $(BIN)/python tools/figures.py
+
+tables: setup  ## a table of each kind adopted and run, estimators side by side (minutes), and write docs/figures.md; WORDS=estimators
+	PYTHONPATH=tests $(BIN)/python tools/tables.py $(WORDS)
 
 bench: setup  ## measure the service next to its rivals (needs wrk), and write docs/figures.md; WORDS="soak" DURATION=1800
 	PYTHONPATH=tests $(BIN)/python tools/bench.py $(WORDS) $(DURATION)

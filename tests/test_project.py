@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -86,7 +87,9 @@ def test_promote_rollback_and_history_move_the_champion(lived: Path, tmp_path: P
     first = champion(project)["digest"]
     text = config.read_text(encoding="utf-8").replace("max_iter: 120", "max_iter: 130")
     config.write_text(text, encoding="utf-8")
-    assert "make promote" in make(project, "run")
+    said = make(project, "run")
+    assert re.findall(r"(?m)^Running stage '(\w+)'", said) == ["train", "evaluate"]
+    assert "make promote" in said
     assert champion(project)["digest"] == first
     make(project, "promote", "WHY=a test")
     second = champion(project)["digest"]

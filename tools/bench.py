@@ -4,6 +4,7 @@ bench.py [WORD...] [SECONDS]; without a word all but the soak:
 compare    each service at one row and 100 rows, one and two workers
 rate       latencies at 1,000 requests a second
 health     /health while the largest requests are answered
+columns    one row of texts, datetime parts and many labels next to the ceiling
 overload   good answers at 1, 2 and 4 times what the service can do, and recovery
 soak       growth of memory
 
@@ -19,10 +20,13 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import bake
 import figures
+import service as services
+import tables
 from clients import ask, wrk
 from contest import RIVALS, Setup, memory, prepare, running
 
@@ -82,6 +86,25 @@ def health(setup: Setup, seconds: float) -> list[str]:
         f"/health during requests of 1,000 rows ({len(large) / 1000:,.0f} kB), {len(times):,} "
         f"times: median {statistics.median(times):.1f} ms, most {max(times):.1f} ms."
     ]
+
+
+def columns(setup: Setup, seconds: float) -> list[str]:
+    """One row of tables with other columns than the starter's, next to the ceiling of each."""
+    rows = ["| table | req/s | of its ceiling |", "|---|---|---|"]
+    for kind in ("a datetime by the hour", "text, datetime and others", "many labels"):
+        project, _ = tables.adopted(setup.project, setup.forms, kind)
+        code = bake.code_of(project)
+        services.stage(project, "prepare", "validate", "train", PYTHONPATH=code)
+        with services.serving(project) as service:
+            record = json.loads(service.body)["records"][0]
+        body = json.dumps({"records": [record]})
+        one, speeds = replace(setup, project=project, record=record), []
+        for name in ("this service", "its ceiling"):
+            with running(one, name, 1) as (port, _, _):
+                wrk(port, "/predict", body, CLIENTS[1], 1)
+                speeds.append(wrk(port, "/predict", body, CLIENTS[1], seconds).per_second)
+        rows.append(f"| {kind} | {speeds[0]:,.0f} | {speeds[0] / speeds[1]:.3f} |")
+    return rows
 
 
 def overload(setup: Setup, seconds: float) -> list[str]:
@@ -151,6 +174,7 @@ WORDS = {
     "compare": compare,
     "rate": rate,
     "health": health,
+    "columns": columns,
     "overload": overload,
     "soak": soak,
 }

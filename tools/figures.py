@@ -195,18 +195,24 @@ def sizes(project: Path) -> list[str]:
     return rows
 
 
+def apart(folder: Path) -> Path:
+    """The frozen template below `folder`; this process has an environment of its own from now."""
+    home = folder / "home"
+    home.mkdir()
+    clean = bake.scrubbed(os.environ, home)
+    clean["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
+    os.environ.clear()
+    os.environ.update(clean)
+    template = bake.freeze(folder / "template")
+    bake.commit(template, "Release v0.1.0", tag="v0.1.0")
+    return template
+
+
 def main() -> None:
     """Measure, and write the section."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        home = folder / "home"
-        home.mkdir()
-        clean = bake.scrubbed(os.environ, home)
-        clean["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}"
-        os.environ.clear()
-        os.environ.update(clean)
-        template = bake.freeze(folder / "template")
-        bake.commit(template, "Release v0.1.0", tag="v0.1.0")
+        template = apart(folder)
         parts = [generation(template, folder)]
         project, rows = runs(template, folder)
         parts += [rows, pull_request(template, folder), sizes(project)]

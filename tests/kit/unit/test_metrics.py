@@ -1,3 +1,6 @@
+import os
+from functools import partial
+
 import numpy as np
 import pytest
 from ml_template.model import bootstrap, metrics
@@ -69,6 +72,15 @@ def test_equal_scores_for_all_rows_are_worth_one_half() -> None:
     assert metrics.roc_auc(truth, constant, np.ones((1, 3))).tolist() == [0.5]
 
 
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_the_order_of_rows_changes_no_bit_of_an_area(name: str) -> None:
+    truth, prediction = rows_of("binary")
+    order = np.argsort(-prediction[:, 1], kind="stable")
+    metric, weights = METRICS["binary"][name], np.stack([EQUAL, UNEQUAL])
+    found = metric(truth, prediction, weights)
+    assert metric(truth[order], prediction[order], weights[:, order]).tolist() == found.tolist()
+
+
 def test_an_area_without_one_of_the_classes_is_not_defined() -> None:
     truth, prediction = np.array([0, 0]), np.array([[0.9, 0.1], [0.2, 0.8]])
     assert np.isnan(metrics.roc_auc(truth, prediction, np.ones((1, 2)))).all()
@@ -121,6 +133,18 @@ def test_the_interval_of_a_mean_is_that_of_theory() -> None:
     half = 1.96 * np.sqrt(0.7 * 0.3 / ROWS)
     assert found.low == pytest.approx(0.7 - half, abs=0.1 * half)
     assert found.high == pytest.approx(0.7 + half, abs=0.1 * half)
+
+
+def test_the_number_of_cores_changes_no_bit_of_an_interval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    truth, prediction = rows_of("binary")
+    measures = {n: partial(m, truth, prediction) for n, m in METRICS["binary"].items()}
+    found = []
+    for cores in (1, 8):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        found.append(bootstrap.intervals(measures, ROWS, 7))
+    assert found[0] == found[1]
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:

@@ -2,9 +2,16 @@
 
 import numpy as np
 import pytest
+from fairlearn import metrics
+from ml_template.pipeline.evaluation import fairness
 from ml_template.testing import Trained, take
 
 SLACK = 0.05  # of the headline metric
+RATES = {
+    "selection_rate": metrics.selection_rate,
+    "true_positive_rate": metrics.true_positive_rate,
+    "false_positive_rate": metrics.false_positive_rate,
+}
 
 
 def test_the_model_beats_one_that_ignores_the_features(trained: Trained) -> None:
@@ -80,6 +87,21 @@ def test_probabilities_mean_what_they_say(trained: Trained) -> None:
     means = trained.predict(trained.test).mean(axis=0)
     chance = 4 * np.sqrt(0.25 / len(trained.test[data.target]))
     np.testing.assert_allclose(means, shares, atol=0.05 + chance)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_groups_have_the_rates_that_fairlearn_measures(trained: Trained) -> None:
+    if trained.config.data.task != "binary" or not trained.config.sensitive:
+        pytest.skip("two classes and a sensitive column have such rates")
+    truth, guess = trained.truth(trained.test), trained.predict(trained.test).argmax(axis=1)
+    for name in trained.config.sensitive:
+        codes = np.unique(trained.test[name].astype(str), return_inverse=True)[1] % 50
+        ours = fairness.counted(truth, guess, codes, 2)
+        given = {"y_true": truth, "y_pred": guess, "sensitive_features": codes}
+        theirs = metrics.MetricFrame(metrics=RATES, **given).by_group
+        for rate in RATES:
+            known = np.isfinite(ours[rate][:, 0])
+            np.testing.assert_allclose(ours[rate][known, 0], theirs[rate][known], rtol=1e-12)
 
 
 def test_no_model_of_the_starter_table_beats_the_truth(trained: Trained) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import nan
 from typing import NamedTuple, TypeVar
@@ -91,9 +93,11 @@ def _intervals(
 ) -> dict[K, Interval]:
     values = {key: float(measure(np.ones((1, rows)))[0]) for key, measure in measures.items()}
     drawn: dict[K, list[Array]] = {key: [] for key in measures}
-    for weights in resamples(rows, seed, clusters, worth):
-        for key, measure in measures.items():
-            drawn[key].append(measure(weights))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy lets others work meanwhile
+        for weights in resamples(rows, seed, clusters, worth):
+            found = pool.map(lambda measure, drew=weights: measure(drew), measures.values())
+            for answer, kept in zip(found, drawn.values(), strict=True):
+                kept.append(answer)
     return {key: _percentiles(values[key], np.concatenate(drawn[key])) for key in measures}
 
 

@@ -13,7 +13,7 @@ Parts of a moment are numbers for the one (missing = NaN), and a sine and a cosi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Any, Literal
 
 import numpy as np
@@ -120,11 +120,11 @@ class Encoder:
             elif kind == "turn":
                 matrix[:, at : at + 2] = moments.turns(values, column["part"])
             elif kind == "ordinal":
-                code = column["codes"].get
-                matrix[:, at] = [code(value, np.nan) for value in values]
+                codes = map(column["codes"].get, values.tolist(), repeat(np.nan))
+                matrix[:, at] = np.fromiter(codes, np.float64, len(values))
             else:
-                code = column["codes"].get
-                index = np.array([code(value, -1) for value in values], dtype=np.intp)
+                codes = map(column["codes"].get, values.tolist(), repeat(-1))
+                index = np.fromiter(codes, np.intp, len(values))
                 matrix[:, at : at + column["width"]] = index[:, None] == np.arange(column["width"])
             at += column.get("width", 1)
         return matrix

@@ -34,7 +34,7 @@ class Metric:
     function(truth, answers) -> float, NaN where it is not defined. Classification: `truth` (n,) are
     numbers of classes (binary: 1 is the positive one), `answers` (n, classes) are probabilities.
     Regression: both are values (n,). It is called for each of about a thousand resamples, in which
-    a row stands never, once or more than once, in any order.
+    a row stands never, once or more than once, in any order; by several threads at once.
 
     Its values lie within [low, high]. Where less is better it is reported as neg_<name> with the
     other sign, as scikit-learn does: so higher is better everywhere.

@@ -58,12 +58,12 @@ def _mean_defined(values: Array) -> Array:
 
 def _by_score(positive: Array, score: Array, weights: Array) -> tuple[Array, Array]:
     """Weights of the positive and of all rows at each different score, highest first: (b, s)."""
-    order = np.argsort(-score, kind="stable")
-    starts = np.flatnonzero(np.diff(score[order], prepend=nan))  # ties are one step of the curve
-    ordered = np.take(weights, order, axis=1)
-    rows = np.add.reduceat(ordered, starts, axis=1)
-    ordered *= positive[order]
-    return np.add.reduceat(ordered, starts, axis=1), rows
+    if not (np.diff(score) <= 0).all():  # figures.py sorts them once, for all resamples
+        order = np.argsort(-score, kind="stable")
+        positive, score, weights = positive[order], score[order], np.take(weights, order, axis=1)
+    starts = np.flatnonzero(np.diff(score, prepend=nan))  # ties are one step of the curve
+    rows = np.add.reduceat(weights, starts, axis=1)
+    return np.add.reduceat(weights * positive, starts, axis=1), rows
 
 
 def _area(positive: Array, score: Array, weights: Array) -> Array:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,21 @@ def dvc() -> ModuleType:
     with redirect_stdout(sys.stdout), redirect_stderr(sys.stderr):
         import dvc.repo
         import dvc.stage.exceptions
+    _take_absent_keys()
     return dvc
+
+
+@cache
+def _take_absent_keys() -> None:
+    """Have a key that model_config.yaml does not name count as null: DVC would go no further."""
+    from dvc.dependency.param import ParamsDependency
+
+    read = ParamsDependency.read_params
+
+    def read_params(asked: Any, *words: Any, **settings: Any) -> dict[str, Any]:
+        return dict.fromkeys(asked.params) | read(asked, *words, **settings)
+
+    ParamsDependency.read_params = read_params
 
 
 @contextmanager

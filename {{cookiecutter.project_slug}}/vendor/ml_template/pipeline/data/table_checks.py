@@ -153,7 +153,7 @@ def parts(columns: Columns, test: np.ndarray, config: Config) -> Findings:
 
 
 def _on_both_sides(values: np.ndarray, test: np.ndarray) -> np.ndarray:
-    return np.isin(values, np.intersect1d(values[test], values[~test]))
+    return np.isin(values, values[test]) & np.isin(values, values[~test])
 
 
 def future(columns: Columns, config: Config) -> Findings:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ...model.metrics import chosen
@@ -12,7 +10,6 @@ from ...tables import small
 from .slices import Groups
 
 MIN_ROWS = 30  # of several classes, one that is rare in a group has no rate there, only noise
-COUNTED_ABOVE = 20_000  # rows; fairlearn takes 3 s for 200,000, counting takes 0.01 s
 
 Rates = dict[str, np.ndarray]  # accuracy (g,); the others (g, c), one column for each class asked
 
@@ -22,7 +19,6 @@ def compare(
     groups: Groups,
     truth: np.ndarray,
     prediction: np.ndarray,
-    counted_above: int = COUNTED_ABOVE,
     least: int = 0,
     to_judge: bool = False,
     threshold: float | None = None,
@@ -53,7 +49,7 @@ def compare(
         found: Gaps = {"error_gap": gap / overall if gap and overall else gap}
     else:
         guess, classes = chosen(prediction, threshold), prediction.shape[1]
-        rates = _rates(truth, guess, codes, classes, counted_above)
+        rates = counted(truth, guess, codes, classes)
         cells = np.bincount(codes * classes + truth, minlength=len(counts) * classes)
         _leave_out(rates, hidden, cells, least)
         found = _differences(rates)
@@ -127,24 +123,12 @@ def _gap(values: np.ndarray) -> float | None:
     return max((float(np.ptp(rates)) for rates in defined if len(rates) > 1), default=None)
 
 
-def _rates(
-    truth: np.ndarray, guess: np.ndarray, codes: np.ndarray, classes: int, counted_above: int
-) -> Rates:
-    asked = slice(1, None) if classes == 2 else slice(None)  # binary: the positive class
-    if classes > 2 or len(truth) > counted_above:
-        return counted(truth, guess, codes, classes, asked, 1 if classes == 2 else MIN_ROWS)
-    return by_fairlearn(truth, guess, codes)
+def counted(truth: np.ndarray, guess: np.ndarray, codes: np.ndarray, classes: int) -> Rates:
+    """The rates from one count of (group, true class, predicted class), as fairlearn has them.
 
-
-def counted(
-    truth: np.ndarray,
-    guess: np.ndarray,
-    codes: np.ndarray,
-    classes: int,
-    asked: slice,
-    min_rows: int = 1,
-) -> Rates:
-    """The rates from one count of (group, true class, predicted class); NaN below `min_rows`."""
+    Of several classes NaN below MIN_ROWS rows; of two only those of the positive class.
+    """
+    asked, min_rows = (slice(1, None), 1) if classes == 2 else (slice(None), MIN_ROWS)
     size = int(codes.max()) + 1
     cells = (codes * classes + truth) * classes + guess
     table = np.bincount(cells, minlength=size * classes**2).reshape(size, classes, classes)
@@ -161,28 +145,6 @@ def counted(
 
 def _share(part: np.ndarray, whole: np.ndarray, min_rows: int) -> np.ndarray:
     return np.where(whole >= min_rows, part / np.maximum(whole, 1), np.nan)
-
-
-def by_fairlearn(truth: np.ndarray, guess: np.ndarray, codes: np.ndarray) -> Rates:
-    """The same rates of the positive class by fairlearn."""
-    from fairlearn import metrics
-    from sklearn.metrics import accuracy_score
-
-    functions: dict[str, Callable[..., float]] = {
-        "accuracy": accuracy_score,
-        "selection_rate": metrics.selection_rate,
-        "true_positive_rate": metrics.true_positive_rate,
-        "false_positive_rate": metrics.false_positive_rate,
-    }
-    frame = metrics.MetricFrame(
-        metrics=functions, y_true=truth, y_pred=guess, sensitive_features=codes
-    ).by_group
-    rates = {name: frame[name].to_numpy(dtype=np.float64, copy=True) for name in functions}
-    positives = np.bincount(codes, weights=truth)
-    # fairlearn answers 0 for the rate of a class that a group does not have: that is no rate.
-    rates["true_positive_rate"][positives == 0] = np.nan
-    rates["false_positive_rate"][positives == np.bincount(codes)] = np.nan
-    return {name: r if name == "accuracy" else r[:, None] for name, r in rates.items()}
 
 
 def _number(value: float) -> float | None:

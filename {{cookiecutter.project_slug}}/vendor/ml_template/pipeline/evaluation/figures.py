@@ -38,8 +38,7 @@ def judged(
     """Figures of `prediction`, (n, k) or (n,), for the hold-out rows `test` (n rows).
 
     All of them, to judge by; and what is shown of them, without those of small groups.
-    `again` measures of metrics those alone whose interval gates read, the headline, and counts the
-    groups of fairness by itself where `evaluate` asks fairlearn. `threshold` is that of the
+    `again` measures of metrics those alone whose interval gates read. `threshold` is that of the
     model.
     """
     truth = metrics.encode_target(test[config.data.target], config.data.labels)
@@ -54,13 +53,10 @@ def judged(
     cut = {name: groups[name] for name in sliced}
     whole = split.clusters(config, test)
     estimates, slices = measure(config, truth, prediction, cut, asked, whole, threshold)
-    above = 0 if again else fairness.COUNTED_ABOVE
 
     def compared(least: int, to_judge: bool = False) -> list[Fairness]:
         return [
-            fairness.compare(
-                name, groups[name], truth, prediction, above, least, to_judge, threshold
-            )
+            fairness.compare(name, groups[name], truth, prediction, least, to_judge, threshold)
             for name in config.sensitive
         ]
 

@@ -16,7 +16,7 @@ from ...storage.places import EVALUATION
 from ...tables.table import Columns
 from ..evaluation.figures import judged, points
 
-MAX_GAP = 1e-9  # relative or absolute: fairlearn and counting round differently
+MAX_GAP = 1e-9  # relative or absolute: another machine rounds differently
 SHOWN = 60  # letters of a value in a message
 
 

@@ -34,11 +34,11 @@ def run() -> None:
     params = search(config, columns)["params"] if config.search.trials else {}
     fitted, estimator = fit(config, columns, **params)
     repeat.require(config, columns, params, estimator)
-    edges = edge_rows(config, columns)
+    edges, held = edge_rows(config, columns), fitted.apply(test)
     point = operating.choose(config, columns, params)
     threshold = point["value"] if point else None
-    spec, content = _exported(config, fitted, estimator, test, edges, threshold)
-    outputs = forms.scorer(spec, content)(fitted.apply(test))
+    spec, content = _exported(config, fitted, estimator, held, edges, threshold)
+    outputs = forms.scorer(spec, content)(held)
     judges: dict[str, Any] = {}
     if config.split.folds:
         outputs, judges[answering.FILE] = _folded(config, columns, edges, params, threshold)
@@ -66,12 +66,12 @@ def _exported(
     config: Config,
     fitted: Encoder,
     estimator: Any,
-    test: Columns,
+    held: np.ndarray,
     edges: Columns,
     threshold: float | None,
 ) -> tuple[dict[str, Any], bytes]:
     edge = fitted.apply(edges)
-    check = np.concatenate([fitted.apply(test), edge])
+    check = np.concatenate([held, edge])
     return forms.export(estimator, check, config.model.trusted, threshold, len(edge))
 
 
@@ -91,9 +91,9 @@ def _folded(
     models: list[dict[str, Any]] = []
     for rows, fitted, estimator in out_of_fold(config, columns, parts, **params):
         say(f"train: fold {len(models) + 1} of {count}")
-        test = table.take(columns, rows)
-        spec, content = _exported(config, fitted, estimator, test, edges, threshold)
-        outputs.append(forms.scorer(spec, content)(fitted.apply(test)))
+        held = fitted.apply(table.take(columns, rows))
+        spec, content = _exported(config, fitted, estimator, held, edges, threshold)
+        outputs.append(forms.scorer(spec, content)(held))
         numbers.append(np.flatnonzero(rows))
         models.append(answering.kept(fitted, spec, content))
     return np.concatenate(outputs)[np.argsort(np.concatenate(numbers))], models
