@@ -11,13 +11,14 @@ from ...model.encoder import Encoder, Encoding
 from ...project import function
 from ...settings.config import CONFIG_FILE, Config, InputError
 from ...tables.table import Columns
-from . import encoding, libraries, supervised
+from . import encoding, libraries, supervised, transformer
 
 
 def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]:
     """Encoder and estimator fitted on `columns`; `changes` go on top of model.params.
 
-    Raises InputError for parameters the library refuses and for a fault of features.py.
+    Raises InputError for parameters the library refuses and for a fault of features.py or the
+    project's own transformer.
     """
     estimator = function("build")(config, **changes)
     features, how = config.features, chosen(config, estimator)
@@ -25,13 +26,15 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]
     moments = {name: c for name, c in features.items() if c.type == "datetime"}
     try:
         learned = supervised.learn(config, columns, how)
-        fitted = encoding.fit(columns, list(features), texts, how, learned, moments)
+        own = transformer.learn(config, columns)
+        fitted = encoding.fit(columns, list(features), texts, how, learned, moments, own)
     except ValueError as error:
         raise InputError(str(error)) from error
     beside = libraries.settle(config, estimator, fitted.categorical, fitted.width)
     try:
         truth = metrics.encode_target(columns[config.data.target], config.data.labels)
-        estimator.fit(supervised.training_matrix(fitted, columns, learned), truth, **beside)
+        matrix = supervised.training_matrix(fitted, columns, learned, own.columns if own else None)
+        estimator.fit(matrix, truth, **beside)
     except Exception as error:
         if not isinstance(error, ValueError) and type(error).__name__ != "LightGBMError":
             raise

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...model import forms
+from ...project import handed, place
 from ...settings.config import Config, InputError
 from ...tables import table
 from ...tables.table import Columns
@@ -19,6 +20,8 @@ _OWN = ("sklearn", "lightgbm", "xgboost")  # they draw by a parameter random_sta
 def require(config: Config, columns: Columns, params: dict[str, Any], estimator: Any) -> None:
     """Fit twice where something may draw without a seed; raises InputError where answers differ."""
     drawing = unseeded(estimator)
+    if handed().transformer:
+        drawing.append(place(str(handed().transformer)))
     if not drawing:
         return
     rows = table.take(columns, np.arange(min(ROWS, table.rows(columns))))

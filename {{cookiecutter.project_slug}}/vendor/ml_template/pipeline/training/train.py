@@ -13,12 +13,12 @@ from ...model import artifact, forms, lineage, measures, profile
 from ...model.contract import TEXT
 from ...model.encoder import Encoder
 from ...outside.progress import say
-from ...settings.config import Column, Config, load_config
+from ...settings.config import Column, Config, InputError, load_config
 from ...storage.files import read_json
 from ...storage.places import CANDIDATE, PREPARED
 from ...tables import arrays, table
 from ...tables.table import Columns
-from . import repeat
+from . import encoding, repeat
 from .fit import fit
 from .search import search
 
@@ -33,7 +33,7 @@ def run() -> None:
     params = search(config, columns)["params"] if config.search.trials else {}
     fitted, estimator = fit(config, columns, **params)
     repeat.require(config, columns, params, estimator)
-    check = np.concatenate([fitted.apply(test), fitted.apply(edge_rows(config, columns))])
+    check = np.concatenate([fitted.apply(test), _edges(config, columns, fitted)])
     spec, content = forms.export(estimator, check, config.model.trusted)
     outputs = forms.scorer(spec, content)(fitted.apply(test))
     beside = {
@@ -110,6 +110,18 @@ def _spread(values: np.ndarray, shares: np.ndarray, column: Column) -> np.ndarra
         return np.array([labels[int(share * len(labels))] for share in shares], dtype=object)
     known = np.sort(values[~arrays.missing(values)])
     return known[(shares * (len(known) - 1)).astype(int)]
+
+
+def _edges(config: Config, columns: Columns, fitted: Encoder) -> np.ndarray:
+    """The rows at the edge, encoded; raises InputError where code of the project fails on them."""
+    try:
+        with encoding.told("features.py"):
+            return fitted.apply(edge_rows(config, columns))
+    except ValueError as error:
+        raise InputError(
+            f"{error}: of a row of missing values or of labels never seen, as a service gets them: "
+            f"answer NaN or None there"
+        ) from error
 
 
 def edge_rows(config: Config, columns: Columns) -> Columns:
