@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..settings.config import CONFIG_FILE, InputError
-from . import trust
+from . import targets, trust
 from .boosters import FLOAT32
 from .fast import Scorer, export_linear, export_trees, load_linear, load_trees
 
@@ -66,7 +66,10 @@ def export(
     `gap`; where it does not, skops is used and `why` says so. Types of `trusted` may be in it, see
     trust.py. Raises InputError for an estimator nothing can keep.
     """
-    name, plain = type(estimator).__name__, plain_scorer(estimator)(check)
+    plain, scale = plain_scorer(estimator)(check), {}
+    if isinstance(estimator, targets.Answering):
+        estimator, scale = estimator.inner, {"target": estimator.scale}
+    name = type(estimator).__name__
     library = LIBRARIES.get(type(estimator).__module__.partition(".")[0], "scikit-learn")
     why = f"{name} has no fast form"
     for form, (file, make, _) in FORMS.items():
@@ -75,6 +78,7 @@ def export(
             continue
         content = made[1]
         spec: dict[str, Any] = {"form": form, "file": file, "limit": MAX_DIFFERENCE} | made[0]
+        spec |= scale
         if limit(spec) > MAX_DIFFERENCE:
             spec["spread"] = float(np.ptp(plain))
         found = gap(spec, scorer(spec, content)(check), plain)
@@ -124,7 +128,11 @@ def scorer(spec: dict[str, Any], content: bytes) -> Scorer:
     """Scorer of a kept form; raises InputError when the content is not of that form."""
     try:
         _, _, load = FORMS[spec["form"]]
-        return load(spec, content)
+        score, scale = load(spec, content), spec.get("target")
+        if scale is None:
+            return score
+        back = targets.back(scale)
+        return lambda matrix: back(score(matrix))
     except KeyError as error:
         raise InputError(f"model.json: unknown or incomplete form {error}: train again") from None
     except InputError:

@@ -12,7 +12,8 @@ import numpy as np
 
 from ..project import handed, named, place
 from ..settings.config import CONFIG_FILE, Config, InputError, Task
-from .metrics import HEADLINE, METRICS, RANGES, Array, Weighted
+from . import metrics
+from .metrics import METRICS, RANGES, Array, Weighted
 
 TASKS: tuple[Task, ...] = get_args(Task)
 # The metric of a slice: several classes are seldom all there, and R2 depends on a slice's variance.
@@ -52,8 +53,11 @@ class Metric:
 
 def known(config: Config) -> dict[str, Weighted]:
     """Every metric of the task by name, the headline first; raises InputError for a faulty one."""
-    found = METRICS[config.data.task] | {m.reported: _weighted(m) for m in _own(config)}
-    first = _chosen(config, "headline", found, HEADLINE)
+    quantile = config.model.quantile
+    found = METRICS[config.data.task] | (metrics.of_quantile(quantile) if quantile else {})
+    found |= {m.reported: _weighted(m) for m in _own(config)}
+    usual = metrics.QUANTILE_HEADLINE if quantile else metrics.HEADLINE[config.data.task]
+    first = _chosen(config, "headline", found, usual)
     return {first: found[first]} | found
 
 
@@ -64,7 +68,8 @@ def headline(config: Config) -> str:
 
 def sliced(config: Config) -> str:
     """Name of the metric that is measured in slices: metrics.slices, else that of the task."""
-    return _chosen(config, "slices", known(config), _SLICED)
+    usual = "neg_mean_pinball_loss" if config.model.quantile else _SLICED[config.data.task]
+    return _chosen(config, "slices", known(config), usual)
 
 
 def ranges(config: Config) -> dict[str, tuple[float, float]]:
@@ -73,11 +78,15 @@ def ranges(config: Config) -> dict[str, tuple[float, float]]:
         m.reported: (m.low, m.high) if m.higher_is_better else (-m.high, -m.low)
         for m in _own(config)
     }
-    return RANGES | own
+    return _ranges(config) | own
 
 
-def _chosen(config: Config, key: str, found: dict[str, Weighted], usual: dict[Task, str]) -> str:
-    name: str = getattr(config.metrics, key) or usual[config.data.task]
+def _ranges(config: Config) -> dict[str, tuple[float, float]]:
+    return RANGES | (metrics.QUANTILE_RANGES if config.model.quantile else {})
+
+
+def _chosen(config: Config, key: str, found: dict[str, Weighted], usual: str) -> str:
+    name: str = getattr(config.metrics, key) or usual
     if name not in found:
         raise InputError(
             f"{CONFIG_FILE}: metrics.{key}: {name!r} is no metric of a {config.data.task} task: "
@@ -94,7 +103,7 @@ def _own(config: Config) -> list[Metric]:
     listed = named("metrics", where)
     if not isinstance(listed, list | tuple) or not all(isinstance(m, Metric) for m in listed):
         raise InputError(f"{_place()} must be a list of Metric")
-    names = [*RANGES, *(metric.reported for metric in listed)]
+    names = [*_ranges(config), *(metric.reported for metric in listed)]
     for metric in listed:
         if fault := _fault(metric, names.count(metric.reported) > 1):
             raise InputError(f"{_place()}: {metric.name!r}: {fault}")

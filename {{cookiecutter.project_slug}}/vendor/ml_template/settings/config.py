@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from .categories import category, spellings
+from .computing import Compute, Sample, Search
 from .hold_out import Split as Split
 from .oversight import Checks, Monitoring, Notification, Report
 from .strict import InputError as InputError
@@ -35,6 +36,11 @@ Part = Literal["hour", "weekday", "day", "month", "day_of_year"]
 Parts = Annotated[tuple[Part, ...], Field(strict=False, exclude_if=lambda v: v == ())]
 Instant = Annotated[bool, Field(exclude_if=lambda v: v)]
 Clock = Annotated[Literal["utc", "written"], Field(exclude_if=lambda v: v == "utc")]
+
+Scale = Annotated[Literal["log", "log1p"] | None, Field(exclude_if=lambda v: v is None)]
+Quantile = Annotated[
+    Annotated[float, Field(gt=0, lt=1)] | None, Field(exclude_if=lambda v: v is None)
+]
 
 
 class Data(Strict):
@@ -153,28 +159,8 @@ class ModelSpec(Strict):
     encoding: Literal["auto", "ordinal", "onehot"] = "auto"
     # package.module.Class that a kept model may hold beyond what the kit knows; see trust.py
     trusted: Annotated[Names, Field(exclude_if=lambda names: not names)] = ()
-
-
-class Search(Strict):
-    """Optuna on the training folds; `trials: 0` switches it off."""
-
-    trials: Annotated[int, Field(ge=0)] = 0
-    folds: Annotated[int, Field(ge=2)] = 3
-    space: dict[str, list[Any]] = Field(default_factory=dict)  # two numbers: a range; else: choices
-
-
-class Compute(Strict):
-    """Threads of training (more can change the last bits of a model), and where CI trains."""
-
-    threads: Annotated[int, Field(ge=1, le=1024)] = 1
-    runner: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "ubuntu-latest"
-    gpu: bool = False
-
-
-class Sample(Strict):
-    """Size of the SYNTHETIC starter table."""
-
-    rows: Annotated[int, Field(ge=100, le=100_000_000)] = 10_000
+    target: Scale = None  # of a regression: its logarithm is learned, and answers are in its unit
+    quantile: Quantile = None  # of a regression: what that share of rows stays below, not the mean
 
 
 class Config(Strict):
@@ -219,6 +205,9 @@ class Config(Strict):
             self._require_mark(self.columns[self.split.column])
         if not self.features:
             raise ValueError("columns: no column is a feature")
+        for key in ("target", "quantile"):
+            if self.data.task != "regression" and getattr(self.model, key) is not None:
+                raise ValueError(f"model.{key} belongs to regression: remove it")
         return self
 
     def _require_mark(self, column: Column) -> None:

@@ -63,7 +63,8 @@ class Trained:
 
     def linear(self, columns: table.Columns) -> Predicts:
         """Fit a plain linear model, whatever model.py builds, on these rows; what answers."""
-        spec = self.config.model.model_copy(update={"params": {}, "encoding": "onehot"})
+        plain: dict[str, Any] = {"params": {}, "encoding": "onehot", "quantile": None}
+        spec = self.config.model.model_copy(update=plain)
         with using(build=_linear):
             return self.learn(columns, self.config.model_copy(update={"model": spec}))
 

@@ -197,10 +197,14 @@ def undefined(truth: np.ndarray, config: Config) -> str:
 
 
 def baseline(config: Config, truth: np.ndarray, training: np.ndarray) -> dict[str, float | None]:
-    """Metrics of the naive model: class frequencies or mean of the training rows, for every row."""
+    """Metrics of the naive model: for every row what is usual in the training rows.
+
+    Class frequencies; the mean, or where a quantile is asked for that.
+    """
     known = metrics.encode_target(training, config.data.labels)
     if config.data.task == "regression":
-        naive = np.full(len(truth), known.mean())
+        quantile = config.model.quantile
+        naive = np.full(len(truth), np.quantile(known, quantile) if quantile else known.mean())
     else:
         shares = np.bincount(known, minlength=len(config.data.labels)) / len(known)
         naive = np.tile(shares, (len(truth), 1))

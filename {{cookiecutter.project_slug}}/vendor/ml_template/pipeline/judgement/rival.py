@@ -140,6 +140,8 @@ def _other_question(config: Config, model: artifact.Model) -> str | None:
     identity = model.identity
     if (model.task, identity["target"]) != (config.data.task, config.data.target):
         return f"predicts {identity['target']!r} ({model.task})"
+    if (quantile := identity.get("quantile")) != config.model.quantile:
+        return f"predicts {'the mean' if quantile is None else f'quantile {quantile:g}'}"
     if set(_forms(model.labels)) != set(_forms(config.data.labels)):
         return f"knows the classes {list(model.labels)}"
     return None

@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.utils import get_tags
 
-from ...model import metrics
+from ...model import targets
 from ...model.encoder import Encoder, Encoding
 from ...project import function
 from ...settings.config import CONFIG_FILE, Config, InputError
@@ -32,7 +32,7 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]
         raise InputError(str(error)) from error
     beside = libraries.settle(config, estimator, fitted.categorical, fitted.width)
     try:
-        truth = metrics.encode_target(columns[config.data.target], config.data.labels)
+        truth = targets.learned(config, columns[config.data.target])
         matrix = supervised.training_matrix(fitted, columns, learned, own.columns if own else None)
         estimator.fit(matrix, truth, **beside)
     except Exception as error:
@@ -45,7 +45,8 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]
             f"model.py: {type(estimator).__name__} has no predict_proba: wrap it, as in "
             f"CalibratedClassifierCV(estimator), or set probability=True where it has that"
         )
-    return fitted, estimator
+    scale = config.model.target
+    return fitted, estimator if scale is None else targets.Answering(estimator, scale)
 
 
 def chosen(config: Config, estimator: Any) -> Encoding:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...model import forms
+from ...model import forms, targets
 from ...project import handed, place
 from ...settings.config import Config, InputError
 from ...tables import table
@@ -35,6 +35,8 @@ def require(config: Config, columns: Columns, params: dict[str, Any], estimator:
 
 def unseeded(estimator: Any) -> list[str]:
     """Names of the parts that may draw without a seed: a random_state that is None, or unknown."""
+    if isinstance(estimator, targets.Answering):
+        estimator = estimator.inner
     deep = estimator.get_params() if hasattr(estimator, "get_params") else {}
     found = []
     for part in (estimator, *deep.values()):

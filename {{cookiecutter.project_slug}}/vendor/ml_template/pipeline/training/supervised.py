@@ -17,7 +17,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold, KFold
 from sklearn.preprocessing import TargetEncoder
 
-from ...model import metrics
+from ...model import targets
 from ...model.encoder import Encoder, Encoding
 from ...model.profile import LEAST
 from ...model.texts import LENGTHS, Unit
@@ -92,7 +92,7 @@ def training_matrix(
 def _truth(config: Config, columns: Columns) -> np.ndarray:
     """What is averaged (n, k): the target, whether it is the positive class, or each class."""
     classes = config.data.labels
-    truth = metrics.encode_target(columns[config.data.target], classes)
+    truth = targets.learned(config, columns[config.data.target])
     if len(classes) <= 2:
         return truth.astype(np.float64)[:, None]
     return (truth[:, None] == np.arange(len(classes))).astype(np.float64)

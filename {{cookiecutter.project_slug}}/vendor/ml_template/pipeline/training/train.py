@@ -68,6 +68,7 @@ def identity(config: Config, found: dict[str, Any]) -> dict[str, Any]:
         "columns": config.model_dump(mode="json")["columns"],
         "missing": list(config.data.missing),
         **lineage.digests(config),
+        **({"quantile": config.model.quantile} if config.model.quantile is not None else {}),
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "scikit-learn", "treelite")},
     }
