@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..project import handed, named, place
 from ..settings.config import CONFIG_FILE, Config, InputError, Task
+from ..tables.arrays import Columns
 from . import metrics
 from .metrics import METRICS, RANGES, Array, Weighted
 
@@ -32,14 +34,15 @@ class Metric:
     function(truth, answers) -> float, NaN where it is not defined. Classification: `truth` (n,) are
     numbers of classes (binary: 1 is the positive one), `answers` (n, classes) are probabilities.
     Regression: both are values (n,). It is called for each of about a thousand resamples, in which
-    a row stands never, once or more than once, in any order.
+    a row stands never, once or more than once, in any order. With data.weight it is
+    function(truth, answers, weights), where each row stands once with what it counts.
 
     Its values lie within [low, high]. Where less is better it is reported as neg_<name> with the
     other sign, as scikit-learn does: so higher is better everywhere.
     """
 
     name: str
-    function: Callable[[Array, Array], float]
+    function: Callable[..., float]
     low: float = 0.0
     high: float = 1.0
     higher_is_better: bool = True
@@ -51,14 +54,41 @@ class Metric:
         return self.name if self.higher_is_better else f"neg_{self.name}"
 
 
-def known(config: Config) -> dict[str, Weighted]:
-    """Every metric of the task by name, the headline first; raises InputError for a faulty one."""
+def known(config: Config, columns: Columns | None = None) -> dict[str, Weighted]:
+    """Every metric of the task by name, the headline first; raises InputError for a faulty one.
+
+    Of the n rows `columns` each counts as much as data.weight says; without them all alike.
+    """
     quantile = config.model.quantile
     found = METRICS[config.data.task] | (metrics.of_quantile(quantile) if quantile else {})
-    found |= {m.reported: _weighted(m) for m in _own(config)}
+    found |= {m.reported: _weighted(m, bool(config.data.weight)) for m in _own(config)}
     usual = metrics.QUANTILE_HEADLINE if quantile else metrics.HEADLINE[config.data.task]
     first = _chosen(config, "headline", found, usual)
-    return {first: found[first]} | found
+    counts = None if columns is None else counted(config, columns)
+    found = {first: found[first]} | found
+    return {name: by_row(metric, counts) for name, metric in found.items()}
+
+
+def counted(config: Config, columns: Columns) -> Array | None:
+    """How much each of n rows counts, 1 in the mean; None where data.weight names no column.
+
+    Raises InputError where no row counts.
+    """
+    name = config.data.weight
+    if name is None:
+        return None
+    found: Array = columns[name].astype(np.float64)
+    if not found.sum() > 0:
+        rows = f"all of {len(found):,} rows to learn from or to test"
+        raise InputError(f"{CONFIG_FILE}: data.weight: {name!r} is 0 in {rows}: correct the data")
+    return found / found.mean()
+
+
+def by_row(metric: Weighted, counts: Array | None) -> Weighted:
+    """`metric` of rows that count as much as `counts` (n,) says, in each resample of them."""
+    if counts is None:
+        return metric
+    return lambda truth, prediction, weights: metric(truth, prediction, weights * counts)
 
 
 def headline(config: Config) -> str:
@@ -105,7 +135,10 @@ def _own(config: Config) -> list[Metric]:
         raise InputError(f"{_place()} must be a list of Metric")
     names = [*_ranges(config), *(metric.reported for metric in listed)]
     for metric in listed:
-        if fault := _fault(metric, names.count(metric.reported) > 1):
+        fault = _fault(metric, names.count(metric.reported) > 1)
+        if config.data.weight and len(inspect.signature(metric.function).parameters) < 3:
+            fault = "data.weight is set: let its function take (truth, answers, weights)"
+        if fault:
             raise InputError(f"{_place()}: {metric.name!r}: {fault}")
     return [metric for metric in listed if config.data.task in metric.tasks]
 
@@ -122,11 +155,18 @@ def _fault(metric: Metric, twice: bool) -> str | None:
     return None
 
 
-def _weighted(metric: Metric) -> Weighted:
-    """The metric as the kit's are: a value for each weighting, that is resample, of the rows."""
+def _weighted(metric: Metric, counts: bool) -> Weighted:
+    """The metric as the kit's are: a value for each weighting, that is resample, of the rows.
+
+    Where rows count differently it is given the weights of those that count at all.
+    """
     sign = 1 if metric.higher_is_better else -1
 
     def measured(truth: Array, prediction: Array, weights: Array) -> Array:
+        if counts:
+            some = [(np.flatnonzero(each), each) for each in weights]
+            values = [_value(metric, truth[at], prediction[at], each[at]) for at, each in some]
+            return sign * np.array(values)
         drawn = (np.repeat(np.arange(len(truth)), each) for each in weights.astype(np.intp))
         values = [_value(metric, truth[rows], prediction[rows]) for rows in drawn]
         return sign * np.array(values)
@@ -134,10 +174,10 @@ def _weighted(metric: Metric) -> Weighted:
     return measured
 
 
-def _value(metric: Metric, truth: Array, answers: Array) -> float:
+def _value(metric: Metric, truth: Array, *answers: Array) -> float:
     if not len(truth):
         return nan
-    found = metric.function(truth, answers)
+    found = metric.function(truth, *answers)
     said = f"{_place()}: {metric.name!r} is {found!r}"
     if isinstance(found, bool) or not isinstance(found, int | float | np.number):
         raise InputError(f"{said}: its function must return one number")

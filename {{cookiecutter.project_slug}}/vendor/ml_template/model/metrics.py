@@ -163,6 +163,13 @@ def neg_median_absolute_error(truth: Array, prediction: Array, weights: Array) -
     return np.where(half[:, 0] > 0, -median, nan)
 
 
+def constant(known: Array, quantile: float | None, counts: Array | None) -> float:
+    """The mean of values (n,) that count as `counts` (n,) says, or their quantile."""
+    if quantile is None:
+        return float(np.average(known, weights=counts))
+    return float(np.quantile(known, quantile, method="inverted_cdf", weights=counts))
+
+
 QUANTILE_HEADLINE = "d2_pinball"
 QUANTILE_RANGES = {
     QUANTILE_HEADLINE: (-inf, 1.0),

@@ -29,18 +29,15 @@ SPLIT_BY = ("time", "group", "column")
 
 Task = Literal["binary", "multiclass", "regression"]
 # Left out of every dump where it is not given: older digests of a configuration stay what they are.
-Own = Annotated[
-    Literal["target", "words", "characters"] | None, Field(exclude_if=lambda v: v is None)
-]
+_ABSENT = Field(exclude_if=lambda v: v is None)
+Own = Annotated[Literal["target", "words", "characters"] | None, _ABSENT]
 Part = Literal["hour", "weekday", "day", "month", "day_of_year"]
 Parts = Annotated[tuple[Part, ...], Field(strict=False, exclude_if=lambda v: v == ())]
 Instant = Annotated[bool, Field(exclude_if=lambda v: v)]
 Clock = Annotated[Literal["utc", "written"], Field(exclude_if=lambda v: v == "utc")]
 
-Scale = Annotated[Literal["log", "log1p"] | None, Field(exclude_if=lambda v: v is None)]
-Quantile = Annotated[
-    Annotated[float, Field(gt=0, lt=1)] | None, Field(exclude_if=lambda v: v is None)
-]
+Scale = Annotated[Literal["log", "log1p"] | None, _ABSENT]
+Quantile = Annotated[Annotated[float, Field(gt=0, lt=1)] | None, _ABSENT]
 
 
 class Data(Strict):
@@ -57,6 +54,9 @@ class Data(Strict):
     thousands: Thousands = None  # of the target, where that is a number
     written: How = None  # and that too
     encoding: str = "utf-8"
+    weight: Annotated[str | None, Field(exclude_if=lambda v: v is None)] = (
+        None  # column: row counts
+    )
     memory_gb: Annotated[Number, Field(gt=0)] | None = None  # a table may need; null: the machine's
 
     @model_validator(mode="after")
@@ -203,6 +203,8 @@ class Config(Strict):
                 raise ValueError(f"{key}: {time!r} must be a datetime column")
         if self.split.column:
             self._require_mark(self.columns[self.split.column])
+        if self.data.weight is not None:
+            self._require_weight(self.data.weight)
         if not self.features:
             raise ValueError("columns: no column is a feature")
         for key in ("target", "quantile"):
@@ -218,6 +220,14 @@ class Config(Strict):
         known = spellings(column.values or self.split.holds)
         if strange := [each for each in self.split.holds if category(each) not in known]:
             raise ValueError(f"split.holds: {strange[0]!r} is not in values of {name!r}")
+
+    def _require_weight(self, name: str) -> None:
+        """Refuse a data.weight that the model would see, or that may be missing or negative."""
+        column = self.columns.get(name)
+        fits = column and column.type == "numeric" and not (column.feature or column.missing)
+        if not (fits and column and column.min is not None and column.min >= 0):
+            how = "{type: numeric, feature: false, min: 0}"
+            raise ValueError(f"data.weight: {name!r} must stand in columns as {how}, never missing")
 
     def data_file(self) -> Path:
         """Where the table is; raises InputError where there is no such file."""

@@ -75,12 +75,12 @@ class Trained:
 
     def score(self, answers: np.ndarray, columns: table.Columns, metric: str = "") -> float:
         """A metric of answers to rows, by default the headline metric of the task."""
-        measure = measures.known(self.config)[metric or measures.headline(self.config)]
+        measure = measures.known(self.config, columns)[metric or measures.headline(self.config)]
         return float(measure(self.truth(columns), answers, np.ones((1, len(answers))))[0])
 
     def lead(self, answers: np.ndarray, others: np.ndarray) -> bootstrap.Interval:
         """By how much answers to the hold-out are better than others, by the headline metric."""
-        measure = measures.known(self.config)[measures.headline(self.config)]
+        measure = measures.known(self.config, self.test)[measures.headline(self.config)]
         return bootstrap.paired_interval(measure, self.truth(self.test), answers, others, 0)
 
     def again(self) -> str:

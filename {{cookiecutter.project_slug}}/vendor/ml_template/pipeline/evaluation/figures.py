@@ -40,7 +40,9 @@ def judged(
     truth = metrics.encode_target(test[config.data.target], config.data.labels)
     sliced = slice_columns(config, test)
     columns = list(dict.fromkeys([*config.sensitive, *sliced]))
-    training = table.read_parquet(PREPARED / "train.parquet", [config.data.target, *columns])
+    read = [*{config.data.target, *columns, *filter(None, [config.data.weight])}]
+    training = table.read_parquet(PREPARED / "train.parquet", read)
+    counts = [measures.counted(config, part) for part in (test, training)]
     groups = {
         name: group(name, config.columns[name].type, test[name], training[name]) for name in columns
     }
@@ -48,7 +50,7 @@ def judged(
     asked = {headline: named[headline]} if again else named
     cut = {name: groups[name] for name in sliced}
     whole = split.clusters(config, test)
-    estimates, slices = measure(config, truth, prediction, cut, asked, whole)
+    estimates, slices = measure(config, truth, prediction, cut, asked, whole, counts[0])
     above = 0 if again else fairness.COUNTED_ABOVE
 
     def compared(least: int, to_judge: bool = False) -> list[Fairness]:
@@ -65,7 +67,7 @@ def judged(
         "classes": classes,
         "metrics": estimates,
         "slices": slices,
-        "baseline": baseline(config, truth, training[config.data.target]),
+        "baseline": baseline(config, truth, training[config.data.target], *counts),
         "fairness": compared(0, to_judge=True),
         "calibration": calibrate(truth, prediction, config.seed),
     }
@@ -118,11 +120,12 @@ def measure(
     groups: Mapping[str, Groups],
     named: Mapping[str, Weighted],
     clusters: np.ndarray | None = None,
+    counts: np.ndarray | None = None,
 ) -> tuple[dict[str, Estimate], list[Slice]]:
     """The metrics `named` with intervals, and the metric of slices for each of `groups`.
 
-    One set of resamples serves all, of whole `clusters` (n,) where they are given. Raises
-    InputError for a metric that cannot be computed.
+    One set of resamples serves all, of whole `clusters` (n,) where they are given; rows count as
+    `counts` (n,) says. Raises InputError for a metric that cannot be computed.
     """
     sliced = measures.sliced(config)
     within = measures.known(config)[sliced]
@@ -130,10 +133,11 @@ def measure(
     # which costs little when they are sorted already.
     order = np.argsort(-prediction.reshape(len(truth), -1)[:, -1], kind="stable")
     truth, prediction = truth[order], prediction[order]
-    clusters = None if clusters is None else clusters[order]
+    clusters, counts = (x if x is None else x[order] for x in (clusters, counts))
     groups = {name: Groups(found.names, found.codes[order]) for name, found in groups.items()}
     weighed: dict[tuple[str, ...], Callable[[np.ndarray], np.ndarray]] = {
-        (name,): partial(metric, truth, prediction) for name, metric in named.items()
+        (name,): partial(measures.by_row(metric, counts), truth, prediction)
+        for name, metric in named.items()
     }
     members = {
         (column, name): np.flatnonzero(found.codes == code)
@@ -142,7 +146,8 @@ def measure(
     }
     members = {key: index for key, index in members.items() if len(index)}
     for key, index in members.items():
-        weighed[key] = partial(_within, index, partial(within, truth[index], prediction[index]))
+        part_of = measures.by_row(within, None if counts is None else counts[index])
+        weighed[key] = partial(_within, index, partial(part_of, truth[index], prediction[index]))
     found = bootstrap.intervals(weighed, len(truth), config.seed, clusters)
     for name in named:
         if not all(map(math.isfinite, found[name,])):
@@ -152,7 +157,7 @@ def measure(
                 f"split.test in {CONFIG_FILE}, or collect more data"
             )
     slices: list[Slice] = []
-    (whole,) = within(truth, prediction, np.ones((1, len(truth))))
+    (whole,) = measures.by_row(within, counts)(truth, prediction, np.ones((1, len(truth))))
     for (column, name), index in members.items():
         value, low, high = finite(found[column, name])
         n = len(index)
@@ -164,7 +169,7 @@ def measure(
             part["reason"] = undefined(truth[index], config)
         elif high < whole:
             part["chance"] = noise.as_low(
-                within, truth, prediction, index, len(members), config.seed
+                within, truth, prediction, index, len(members), config.seed, counts
             )
     return {name: estimate(found[name,]) for name in named}, slices
 
@@ -196,19 +201,23 @@ def undefined(truth: np.ndarray, config: Config) -> str:
     return f"too few rows of class {labels[at]!r} ({rows})"
 
 
-def baseline(config: Config, truth: np.ndarray, training: np.ndarray) -> dict[str, float | None]:
+def baseline(
+    config: Config, truth: np.ndarray, training: np.ndarray, *counts: np.ndarray | None
+) -> dict[str, float | None]:
     """Metrics of the naive model: for every row what is usual in the training rows.
 
-    Class frequencies; the mean, or where a quantile is asked for that.
+    Class frequencies; the mean, or where a quantile is asked for that. `counts` (n,) and (m,)
+    say how much rows to test and to learn from count.
     """
+    tested, learned = counts or (None, None)
     known = metrics.encode_target(training, config.data.labels)
     if config.data.task == "regression":
-        quantile = config.model.quantile
-        naive = np.full(len(truth), np.quantile(known, quantile) if quantile else known.mean())
+        naive = np.full(len(truth), metrics.constant(known, config.model.quantile, learned))
     else:
-        shares = np.bincount(known, minlength=len(config.data.labels)) / len(known)
+        shares = np.bincount(known, learned, len(config.data.labels)) / len(known)
         naive = np.tile(shares, (len(truth), 1))
-    values = points(measures.known(config), truth, naive).items()
+    named = {n: measures.by_row(each, tested) for n, each in measures.known(config).items()}
+    values = points(named, truth, naive).items()
     return {name: value if math.isfinite(value) else None for name, value in values}
 
 

@@ -27,7 +27,8 @@ def measure(
     random = np.random.default_rng(config.seed)
     chosen = _sample(random, truth, config.data.labels)
     known, rows = truth[chosen], table.take({n: test[n] for n in config.features}, chosen)
-    metric = measures.known(config)[measures.headline(config)]
+    counted = {config.data.weight: test[config.data.weight]} if config.data.weight else {}
+    metric = measures.known(config, table.take(counted, chosen))[measures.headline(config)]
     ones = np.ones((1, len(chosen)))
     whole = float(metric(known, model.predict(rows), ones)[0])
     found: list[Importance] = []

@@ -30,7 +30,7 @@ def measure(
         prediction = artifact.load(folder).predict(test)
         found, shown = judged(config, test, prediction, again=True)
         truth = encode_target(test[config.data.target], config.data.labels)
-        named = points(measures.known(config), truth, prediction)
+        named = points(measures.known(config, test), truth, prediction)
     except InputError as error:
         return [f"not measured again by the gate: {error}"]
     values = {name: {"value": value} for name, value in named.items()}

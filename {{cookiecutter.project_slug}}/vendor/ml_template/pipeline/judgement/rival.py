@@ -66,7 +66,7 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
     if changes := definition.changes(config, model, folder, lineage["data"]):
         return _rival(theirs, "redefined", f"{'; '.join(changes)}: not comparable")
     name = measures.headline(config)
-    metric = measures.known(config)[name]
+    metric, counts = measures.known(config)[name], measures.counted(config, test)
     known = encode_target(test[config.data.target], config.data.labels)
     ours = artifact.load(candidate).predict(test)
     reason = f"difference to champion {theirs[:16]}"
@@ -79,16 +79,21 @@ def compare(config: Config, candidate: Path, digest: str, lineage: Lineage, test
     if rows is not None:
         answers = ours[rows], model.predict(test)[rows]
         whole = None if clusters is None else clusters[rows]
-        difference = paired_interval(metric, known[rows], *answers, config.seed, whole)
+        paired = measures.by_row(metric, None if counts is None else counts[rows])
+        difference = paired_interval(paired, known[rows], *answers, config.seed, whole)
         text = "the same rows" if same else f"{len(rows):,} rows that neither was trained on"
         pairs = _rival(theirs, "paired", f"{reason} on {text}", difference)
         if same:
             return pairs
-    if name not in verdict["metrics"]:
-        reason = f"the champion was judged without {name}: only `make promote` replaces it"
+    weighed = model.identity.get("weight") == config.data.weight
+    if name not in verdict["metrics"] or not weighed:
+        lacks = f"without {name}" if weighed else "with rows that counted otherwise (data.weight)"
+        reason = f"the champion was judged {lacks}: only `make promote` replaces it"
         return pairs or _rival(theirs, "turned", reason)
     before = Interval(**verdict["metrics"][name])
-    apart = _apart(interval(metric, known, ours, config.seed, clusters), before)
+    apart = _apart(
+        interval(measures.by_row(metric, counts), known, ours, config.seed, clusters), before
+    )
     why = gap or "was measured on other data, split or seed"
     reason = f"{reason}: its kept figure: it {why}{definition.unknown(folder)}"
     if pairs is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn.utils import get_tags
+from sklearn.utils.validation import has_fit_parameter
 
-from ...model import targets
+from ...model import measures, targets
 from ...model.encoder import Encoder, Encoding
 from ...project import function
 from ...settings.config import CONFIG_FILE, Config, InputError
@@ -31,6 +32,7 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]
     except ValueError as error:
         raise InputError(str(error)) from error
     beside = libraries.settle(config, estimator, fitted.categorical, fitted.width)
+    beside |= row_weights(config, columns, estimator)
     try:
         truth = targets.learned(config, columns[config.data.target])
         matrix = supervised.training_matrix(fitted, columns, learned, own.columns if own else None)
@@ -47,6 +49,22 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]
         )
     scale = config.model.target
     return fitted, estimator if scale is None else targets.Answering(estimator, scale)
+
+
+def row_weights(config: Config, columns: Columns, estimator: Any) -> dict[str, Any]:
+    """What `fit` is given beside the rows so that they count as data.weight says.
+
+    Raises InputError for an estimator that takes no weights.
+    """
+    counts = measures.counted(config, columns)
+    if counts is None:
+        return {}
+    if not has_fit_parameter(estimator, "sample_weight"):
+        raise InputError(
+            f"{CONFIG_FILE}: data.weight: {type(estimator).__name__} takes no sample_weight: "
+            f"choose another estimator, such as hist_gradient_boosting, or remove data.weight"
+        )
+    return {"sample_weight": counts}
 
 
 def chosen(config: Config, estimator: Any) -> Encoding:

@@ -140,12 +140,13 @@ def _draw(trial: Any, name: str, choice: list[Any]) -> Any:
 def _score(
     config: Config, columns: Columns, parts: list[Fold], metric: str, params: dict[str, Any]
 ) -> float:
-    measured, scores = measures.known(config)[metric], []
+    scores = []
     for learn, test in parts:
         encoder, estimator = fit(config, table.take(columns, learn), **params)
         rows = table.take(columns, test)
         answer = forms.plain_scorer(estimator)(encoder.apply(rows))
         truth = metrics.encode_target(rows[config.data.target], config.data.labels)
         weights = np.ones((1, len(truth)))
+        measured = measures.known(config, rows)[metric]
         scores.append(measured(truth, answer, weights)[0])
     return float(np.mean(scores))

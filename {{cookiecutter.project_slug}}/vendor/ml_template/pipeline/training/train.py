@@ -56,6 +56,7 @@ def identity(config: Config, found: dict[str, Any]) -> dict[str, Any]:
     `found` are parameters of a search, which go on top of model.params.
     """
     data = read_json(PREPARED / "data.json", "run `make run`")
+    asked = {"quantile": config.model.quantile, "weight": config.data.weight}
     return {
         "task": config.data.task,
         "target": config.data.target,
@@ -68,7 +69,7 @@ def identity(config: Config, found: dict[str, Any]) -> dict[str, Any]:
         "columns": config.model_dump(mode="json")["columns"],
         "missing": list(config.data.missing),
         **lineage.digests(config),
-        **({"quantile": config.model.quantile} if config.model.quantile is not None else {}),
+        **{key: value for key, value in asked.items() if value is not None},
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "scikit-learn", "treelite")},
     }
