@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,7 +30,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ..conftest import PACKAGE
+from ..conftest import PACKAGE, Trained
 from .test_boosters import needed
 from .test_learned_columns import configured
 
@@ -210,6 +211,16 @@ def test_a_search_scores_by_the_weights_of_its_rows() -> None:
             answers = fitted(LinearRegression(), config, take(columns, learn))(some)
             wanted.append(-np.average(np.abs(some["y"] - answers), weights=some["w"]))
     assert score == pytest.approx(np.mean(wanted))
+
+
+def test_tests_of_a_project_learn_rows_by_heart_that_count_nothing_in_it() -> None:
+    columns = take(rows(), np.arange(30)) | {"w": np.where(np.arange(30) < 15, 0.0, 1.0)}
+    config = asked(model={"quantile": 0.9})
+    made = Trained(Path(), config, None, columns, columns)  # type: ignore[arg-type]
+    free = {"min_samples_leaf": 1, "max_iter": 300, "learning_rate": 0.3}
+    answers = made.learn(columns, made.plain, **free)(columns)
+    assert np.corrcoef(answers, columns["y"])[0, 1] > 0.9
+    assert made.plain.data.weight is made.plain.model.quantile is None
 
 
 def test_an_own_metric_is_given_the_weights_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def known(config: Config, columns: Columns | None = None) -> dict[str, Weighted]
     Of the n rows `columns` each counts as much as data.weight says; without them all alike.
     """
     quantile = config.model.quantile
-    found = METRICS[config.data.task] | (metrics.of_quantile(quantile) if quantile else {})
+    found = (metrics.of_quantile(quantile) if quantile else {}) | METRICS[config.data.task]
     found |= {m.reported: _weighted(m, bool(config.data.weight)) for m in _own(config)}
     usual = metrics.QUANTILE_HEADLINE if quantile else metrics.HEADLINE[config.data.task]
     first = _chosen(config, "headline", found, usual)

@@ -61,12 +61,18 @@ class Trained:
         scorer = forms.plain_scorer(estimator)
         return lambda asked: scorer(fitted.apply(asked))
 
+    @property
+    def plain(self) -> Config:
+        """The configuration of a model of the mean, for which all rows count alike."""
+        model = self.config.model.model_copy(update={"quantile": None})
+        data = self.config.data.model_copy(update={"weight": None})
+        return self.config.model_copy(update={"model": model, "data": data})
+
     def linear(self, columns: table.Columns) -> Predicts:
         """Fit a plain linear model, whatever model.py builds, on these rows; what answers."""
-        plain: dict[str, Any] = {"params": {}, "encoding": "onehot", "quantile": None}
-        spec = self.config.model.model_copy(update=plain)
+        spec = self.plain.model.model_copy(update={"params": {}, "encoding": "onehot"})
         with using(build=_linear):
-            return self.learn(columns, self.config.model_copy(update={"model": spec}))
+            return self.learn(columns, self.plain.model_copy(update={"model": spec}))
 
     def features(self, columns: table.Columns) -> table.Columns:
         """What features.py adds to these rows, given the columns that it is given in training."""
