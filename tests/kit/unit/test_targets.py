@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ml_template.model import artifact, forms, measures, targets
 from ml_template.model.metrics import of_quantile
 from ml_template.pipeline.data import prepare, validate
 from ml_template.pipeline.evaluation import evaluate, figures
+from ml_template.pipeline.judgement import again as measured_again
 from ml_template.pipeline.judgement import rival
 from ml_template.pipeline.reporting.sentence import sentence
 from ml_template.pipeline.training import fit, search, train
@@ -237,11 +239,11 @@ def project(trained: Trained, folder: Path, **model: Any) -> Iterator[Config]:
     columns = prices()
     with contextlib.chdir(folder):
         with Path("data/prices.csv").open("w", newline="") as file:
-            rows = zip(*(columns[name] for name in ("size", "kind", "y")), strict=True)
-            csv.writer(file).writerows([("size", "kind", "y"), *rows])
+            rows = zip(*(columns[name] for name in ("size", "kind", "y")), cycle([1, 2, 0]))
+            csv.writer(file).writerows([("size", "kind", "y", "w"), *rows])
         settings = {
-            "data": {"path": "data/prices.csv", "target": "y", "task": "regression"},
-            "columns": COLUMNS,
+            "data": {"path": "data/prices.csv", "target": "y", "task": "regression", "weight": "w"},
+            "columns": COLUMNS | {"w": {"type": "numeric", "feature": False, "min": 0}},
             "model": {"params": {"max_iter": 40, "max_leaf_nodes": 4}} | model,
             "search": {"trials": 2, "folds": 2, "space": {"max_iter": [20, 40]}},
         }
@@ -272,6 +274,10 @@ def test_a_quantile_of_a_logarithm_goes_through_every_stage_in_the_unit(
         assert 1e4 < np.median(whole) < 1e6
         rows = [model.predict(taken(test, np.array([at]))) for at in range(len(whole))]
         np.testing.assert_array_equal(np.concatenate(rows), whole)
+        again = measured_again.measure(config, places.CANDIDATE, test, found)
+        assert isinstance(again, dict), again  # the gate finds what the report says
+        assert model.identity["weight"] == "w"
+        assert "w" not in model.encoder.inputs
         tried = search.search(config, read_parquet(places.PREPARED / "train.parquet"))
         assert tried["metric"] == "d2_pinball"
         mean = config.model_copy(

@@ -217,7 +217,7 @@ def _model(config: Config) -> Iterable[str]:
     yield _entry("estimator", scalar(config.model.estimator), "a name of ESTIMATORS in model.py")
     yield _entry("params", flow(config.model.params))
     if config.data.task == "regression":
-        yield "  # target: log = its logarithm is learned;  quantile: 0.9 = not the mean: docs/data.md"
+        yield "  # target: log = its logarithm is learned;  quantile: 0.9 = no mean: docs/data.md"
     yield ""
     yield "search:"
     yield _entry("trials", "0", "0 = no search;  `make search` tries this many on training folds")
