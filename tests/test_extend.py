@@ -72,6 +72,9 @@ def test_the_examples_run_and_pass_the_checks_of_the_project(lived: Path, tmp_pa
     assert "neg_loss" in (mine / "reports/report.html").read_text(encoding="utf-8")
     data = json.loads((mine / "data/prepared/data.json").read_bytes())
     assert data["cuts"] is None
+    encoder = json.loads((mine / "models/candidate/encoder.json").read_bytes())
+    assert encoder["own"]["columns"] == ["income_to_usual"]
+    assert "income_to_usual" in [column["name"] for column in encoder["state"]]
     environment = {"PYTHONPATH": bake.code_of(mine)}
     assert "a loan of 500" in services.stage(mine, *COSTS, **environment)
     make(mine, "check")

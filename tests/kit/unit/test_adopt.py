@@ -302,6 +302,14 @@ def test_task_overrides_the_choice() -> None:
     assert adopted(path, TASK="regression").data.task == "regression"
 
 
+@pytest.mark.parametrize(("y", "said"), [(1.5, True), (0, False)])
+def test_a_regression_is_told_of_its_keys_and_none_of_them_is_set(y: float, said: bool) -> None:
+    values = [f"{at * y:.1f}" for at in range(ROWS)] if y else cells()["y"]
+    config = adopted(write(cells() | {"y": values}))
+    assert ("target: log =" in Path("model_config.yaml").read_text(encoding="utf-8")) == said
+    assert config.model.target is config.model.quantile is None
+
+
 def test_a_column_that_groups_rows_is_no_feature_and_said_so(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from fairlearn import metrics
 from ml_template.model.metrics import METRICS
-from ml_template.pipeline.evaluation import evaluate, fairness, importance, plots
+from ml_template.pipeline.evaluation import calibration, evaluate, fairness, importance, plots
 from ml_template.pipeline.evaluation import figures as judged
 from ml_template.pipeline.evaluation.slices import Groups, group
 from ml_template.settings.config import Config, InputError
@@ -128,10 +128,10 @@ def test_the_naive_model_answers_what_was_usual_in_training() -> None:
 
 def test_calibration_error_is_zero_when_chances_come_true() -> None:
     truth = np.array([1, 0, 0, 0, 1, 1, 1, 0])
-    right = judged.calibrate(truth, chances([0.25] * 4 + [0.75] * 4), 7)
+    right = calibration.calibrate(truth, chances([0.25] * 4 + [0.75] * 4), 7)
     assert right["error"] == 0
     assert [part["rows"] for part in right["bins"]] == [4, 4]
-    wrong = judged.calibrate(truth, chances([0.75] * 4 + [0.25] * 4), 7)
+    wrong = calibration.calibrate(truth, chances([0.75] * 4 + [0.25] * 4), 7)
     assert wrong["error"] == pytest.approx(0.5)
 
 
@@ -227,7 +227,7 @@ def test_hostile_labels_make_plots_that_parse(tmp_path: Path) -> None:
 
     labels = ["_under", "<script>--></script>", r"$\frac{x$", "日本\x00\n" + "x" * 99]
     truth, prediction = random.integers(4, size=90), random.dirichlet(np.ones(4), 90)
-    bins = judged.calibrate(truth, prediction, 7)["bins"]
+    bins = calibration.calibrate(truth, prediction, 7)["bins"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         made = plots.classification(tmp_path, truth, prediction, labels, bins)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from ml_template.model import bootstrap, measures
-from ml_template.pipeline.evaluation import fairness, figures
+from ml_template.pipeline.evaluation import calibration, fairness, figures
 from ml_template.pipeline.evaluation.slices import Groups
 from ml_template.pipeline.judgement import checks, evidence
 from ml_template.settings.config import Config
@@ -56,7 +56,8 @@ class Model:
         """Lines of the verdict, from figures as `evaluate` makes them."""
         settings = Config.model_validate(CONFIG | config)
         answers = np.stack([1 - self.chance, self.chance], 1)
-        known = {"roc_auc": measures.known(settings)["roc_auc"]}
+        named = ("roc_auc", "accuracy", "balanced_accuracy", "recall")
+        known = {name: measures.known(settings)[name] for name in named}
         names = [str(part) for part in range(self.parts)]
         cut = {"part": Groups([*names, "missing"], self.part)}
         metrics, slices = figures.measure(settings, self.truth, answers, cut, known)
@@ -75,7 +76,7 @@ class Model:
                 "baseline": {"roc_auc": 0.5},
                 "slices": slices,
                 "fairness": [compared],
-                "calibration": figures.calibrate(self.truth, answers, settings.seed),
+                "calibration": calibration.calibrate(self.truth, answers, settings.seed),
             }
         )
         rules = yaml.safe_load((ROOT / "gates.yaml").read_text())

@@ -131,6 +131,21 @@ def test_an_own_metric_is_headline_and_metric_of_slices_where_the_configuration_
     assert {part["metric"] for part in found} == {"neg_loss"}
 
 
+@pytest.mark.parametrize(("task", "name"), [(t, n) for t, named in METRICS.items() for n in named])
+def test_every_metric_of_the_kit_can_stand_for_a_model(task: str, name: str) -> None:
+    labels = {"binary": ["no", "yes"], "multiclass": ["a", "b", "c"], "regression": []}[task]
+    chosen = config(task, labels, metrics={"headline": name, "slices": name})
+    assert (measures.headline(chosen), measures.sliced(chosen)) == (name, name)
+    draw = np.random.default_rng(0)
+    truth: np.ndarray = draw.integers(0, len(labels), 60) if labels else draw.normal(size=60)
+    answers: np.ndarray = draw.dirichlet([1] * len(labels), 60) if labels else truth + 1
+    found, slices = figures.measure(
+        chosen, truth, answers, {"side": halves(60)}, measures.known(chosen)
+    )
+    assert next(iter(found)) == name
+    assert {part["metric"] for part in slices} == {name}
+
+
 @pytest.mark.parametrize("key", ["headline", "slices"])
 def test_an_unknown_metric_in_the_configuration_is_named_with_those_to_choose_from(
     key: str, extend: Extend

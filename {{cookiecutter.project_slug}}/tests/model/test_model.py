@@ -57,7 +57,7 @@ def test_ten_rows_can_be_learned_by_heart(trained: Trained) -> None:
     first = [np.flatnonzero(target == kind)[: 10 // len(kinds) + 1] for kind in kinds]
     few = take(different, np.sort(np.concatenate(first))[:20])
     free = {"min_samples_leaf": 1, "max_iter": 300, "learning_rate": 0.3, "l2_regularization": 0.0}
-    answers = trained.learn(few, **free)(few)
+    answers = trained.learn(few, trained.plain, **free)(few)
     if trained.config.data.task == "regression":
         assert np.corrcoef(answers, trained.truth(few))[0, 1] > 0.9
     else:

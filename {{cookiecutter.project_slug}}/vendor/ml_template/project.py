@@ -23,6 +23,8 @@ class Project:
 
     What follows need not be there; docs/data.md has an example of state, docs/extend.md of the
     others: state(config) -> a text that changes when the table does that `load` finds elsewhere;
+    transformer: an object with fit(columns, target) -> state, or fit(columns), and
+    transform(columns, state) -> columns;
     metrics: a list of Metric; split(columns, config) -> booleans (n,), True for the hold-out;
     checks(columns, config) -> a list of Fault; stages: word -> a function that runs before the
     gate, without arguments or with {KEY: value}.
@@ -33,6 +35,7 @@ class Project:
     build: str | Callable[..., Any] = "model:build"  # or the function itself, in tests
     load: str | Callable[..., Any] = "load:load"
     state: str | None = None
+    transformer: str | None = None
     metrics: str | None = None
     split: str | None = None
     checks: str | None = None

@@ -8,6 +8,7 @@ onehot:  numbers are imputed with the median and standardised, each category is 
 A column may have an encoding of its own: `target` looks up what is known of a label, `text` sums up
 the terms of a text (see texts.py).
 Parts of a moment are numbers for the one (missing = NaN), and a sine and a cosine for the other.
+Columns that the project's own transformer adds (see own.py) are numbers and categories like others.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from ..project import function
 from ..settings.categories import spelled, spellings
 from ..tables.arrays import Columns, each, rows
 from . import moments, texts
+from .own import Kept
+from .own import features as own_features
 
 Encoding = Literal["ordinal", "onehot"]
 _DAY = np.timedelta64(1, "D")
@@ -31,12 +34,15 @@ _TURNS = ("sine", "cosine")
 class Encoder:
     """State: a list of {name, kind, ...}, one for each encoded column, in matrix order."""
 
-    def __init__(self, inputs: list[str], state: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, inputs: list[str], state: list[dict[str, Any]], own: Kept | None = None
+    ) -> None:
         self.inputs = inputs
         self.state = state
+        self.own = own
         self.width = sum(column.get("width", 1) for column in state)
         labels = {column["name"]: column["codes"] for column in state if "codes" in column}
-        self._features = function("features")
+        self.features = function("features") if own is None else own_features(own)
         self._learned = [_LEARNED.get(column["kind"], lambda _: None)(column) for column in state]
         self._known = {
             name: (frozenset([None, *labels[name]]), spellings(labels[name]))
@@ -89,7 +95,8 @@ class Encoder:
 
     def to_json(self) -> dict[str, Any]:
         """The whole state; `Encoder(**state)` is this encoder again."""
-        return {"inputs": self.inputs, "state": self.state}
+        kept = {"inputs": self.inputs, "state": self.state}
+        return kept if self.own is None else kept | {"own": self.own}
 
     def apply(self, columns: Columns) -> np.ndarray:
         """Matrix (n, width) float64, C order, of `columns` (arrays of n; see table.columns_of)."""
@@ -97,7 +104,7 @@ class Encoder:
         for name, (labels, forms) in self._known.items():
             if not labels.issuperset(known[name].tolist()):
                 known[name] = _spelled(known[name], labels, forms)
-        known |= self._features(known)
+        known |= self.features(known)
         if rows(known) == 1:
             return self._apply_one(known)
         matrix = np.empty((rows(known), self.width))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..settings.config import CONFIG_FILE, InputError
-from . import dense, trust
+from . import dense, targets, trust
 from .boosters import FLOAT32
 from .fast import Scorer, export_linear, export_trees, load_linear, load_trees
 from .metrics import chosen
@@ -74,7 +74,10 @@ def export(
     it, see trust.py. A label flips at `threshold`, see metrics.chosen. Raises InputError for an
     estimator nothing can keep.
     """
-    name, plain = type(estimator).__name__, plain_scorer(estimator)(check)
+    plain, scale = plain_scorer(estimator)(check), {}
+    if isinstance(estimator, targets.Answering):
+        estimator, scale = estimator.inner, {"target": estimator.scale}
+    name = type(estimator).__name__
     library = LIBRARIES.get(type(estimator).__module__.partition(".")[0], name)
     why = f"{name} has no fast form"
     for form, (file, make, _) in FORMS.items():
@@ -83,6 +86,7 @@ def export(
             continue
         content = made[1]
         spec: dict[str, Any] = {"form": form, "file": file, "limit": MAX_DIFFERENCE} | made[0]
+        spec |= scale
         if limit(spec) > MAX_DIFFERENCE:
             spec["spread"] = float(np.ptp(plain[: len(plain) - edges]))
             spec |= {} if threshold is None else {"threshold": threshold}
@@ -146,7 +150,11 @@ def scorer(spec: dict[str, Any], content: bytes) -> Scorer:
     """Scorer of a kept form; raises InputError when the content is not of that form."""
     try:
         _, _, load = FORMS[spec["form"]]
-        return load(spec, content)
+        score, scale = load(spec, content), spec.get("target")
+        if scale is None:
+            return score
+        back = targets.back(scale)
+        return lambda matrix: back(score(matrix))
     except KeyError as error:
         raise InputError(f"model.json: unknown or incomplete form {error}: train again") from None
     except InputError:

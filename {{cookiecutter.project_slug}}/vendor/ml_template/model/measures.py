@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ import numpy as np
 
 from ..project import handed, named, place
 from ..settings.config import CONFIG_FILE, Config, InputError, Task
-from .metrics import BY_CLASS, HEADLINE, METRICS, RANGES, Array, Weighted, neg_cost
+from ..tables.arrays import Columns
+from . import metrics, quantiles
+from .metrics import METRICS, RANGES, Array, Weighted
 
 TASKS: tuple[Task, ...] = get_args(Task)
 # The metric of a slice: several classes are seldom all there, and R2 depends on a slice's variance.
@@ -34,14 +37,16 @@ class Metric:
     function(truth, answers) -> float, NaN where it is not defined. Classification: `truth` (n,) are
     numbers of classes (binary: 1 is the positive one), `answers` (n, classes) are probabilities.
     Regression: both are values (n,). It is called for each of about a thousand resamples, in which
-    a row stands never, once or more than once, in any order; by several threads at once.
+    a row stands never, once or more than once, in any order; by several threads at once. With
+    data.weight it is function(truth, answers, weights), where each row stands once with what it
+    counts.
 
     Its values lie within [low, high]. Where less is better it is reported as neg_<name> with the
     other sign, as scikit-learn does: so higher is better everywhere.
     """
 
     name: str
-    function: Callable[[Array, Array], float]
+    function: Callable[..., float]
     low: float = 0.0
     high: float = 1.0
     higher_is_better: bool = True
@@ -53,19 +58,48 @@ class Metric:
         return self.name if self.higher_is_better else f"neg_{self.name}"
 
 
-def known(config: Config, threshold: float | None = None) -> dict[str, Weighted]:
+def known(
+    config: Config, threshold: float | None = None, columns: Columns | None = None
+) -> dict[str, Weighted]:
     """Every metric of the task by name, the headline first; raises InputError for a faulty one.
 
-    `threshold` is that of the model whose answers are measured: see artifact.Model.
+    `threshold` is that of the model whose answers are measured: see artifact.Described. Of the n
+    rows `columns` each counts as much as data.weight says; without them all alike.
     """
-    found: dict[str, Weighted] = {**METRICS[config.data.task]}
+    quantile = config.model.quantile
+    found = (quantiles.of_quantile(quantile) if quantile else {}) | METRICS[config.data.task]
     if threshold is not None:
-        found |= {each.__name__: partial(each, threshold=threshold) for each in BY_CLASS}
+        found |= {each.__name__: partial(each, threshold=threshold) for each in metrics.BY_CLASS}
     if each := costs(config):
-        found["neg_cost"] = partial(neg_cost, threshold=threshold, costs=each)
-    found |= {m.reported: _weighted(m) for m in _own(config)}
-    first = _chosen(config, "headline", found, HEADLINE)
-    return {first: found[first]} | found
+        found["neg_cost"] = partial(metrics.neg_cost, threshold=threshold, costs=each)
+    found |= {m.reported: _weighted(m, bool(config.data.weight)) for m in _own(config)}
+    usual = quantiles.HEADLINE if quantile else metrics.HEADLINE[config.data.task]
+    first = _chosen(config, "headline", found, usual)
+    counts = None if columns is None else counted(config, columns)
+    found = {first: found[first]} | found
+    return {name: by_row(metric, counts) for name, metric in found.items()}
+
+
+def counted(config: Config, columns: Columns) -> Array | None:
+    """How much each of n rows counts, 1 in the mean; None where data.weight names no column.
+
+    Raises InputError where no row counts.
+    """
+    name = config.data.weight
+    if name is None:
+        return None
+    found: Array = columns[name].astype(np.float64)
+    if not found.sum() > 0:
+        rows = f"all of {len(found):,} rows to learn from or to test"
+        raise InputError(f"{CONFIG_FILE}: data.weight: {name!r} is 0 in {rows}: correct the data")
+    return found / found.mean()
+
+
+def by_row(metric: Weighted, counts: Array | None) -> Weighted:
+    """`metric` of rows that count as much as `counts` (n,) says, in each resample of them."""
+    if counts is None:
+        return metric
+    return lambda truth, prediction, weights: metric(truth, prediction, weights * counts)
 
 
 def costs(config: Config) -> tuple[float, float] | None:
@@ -87,7 +121,8 @@ def judged(config: Config) -> list[str]:
 
 def sliced(config: Config) -> str:
     """Name of the metric that is measured in slices: metrics.slices, else that of the task."""
-    return _chosen(config, "slices", known(config), _SLICED)
+    usual = "neg_mean_pinball_loss" if config.model.quantile else _SLICED[config.data.task]
+    return _chosen(config, "slices", known(config), usual)
 
 
 def ranges(config: Config) -> dict[str, tuple[float, float]]:
@@ -96,12 +131,17 @@ def ranges(config: Config) -> dict[str, tuple[float, float]]:
         m.reported: (m.low, m.high) if m.higher_is_better else (-m.high, -m.low)
         for m in _own(config)
     }
+    return _ranges(config) | own
+
+
+def _ranges(config: Config) -> dict[str, tuple[float, float]]:
     each = costs(config)
-    return RANGES | own | ({"neg_cost": (-max(each), 0.0)} if each else {})
+    cost = {"neg_cost": (-max(each), 0.0)} if each else {}
+    return RANGES | cost | (quantiles.RANGES if config.model.quantile else {})
 
 
-def _chosen(config: Config, key: str, found: dict[str, Weighted], usual: dict[Task, str]) -> str:
-    name: str = getattr(config.metrics, key) or usual[config.data.task]
+def _chosen(config: Config, key: str, found: dict[str, Weighted], usual: str) -> str:
+    name: str = getattr(config.metrics, key) or usual
     if name not in found:
         raise InputError(
             f"{CONFIG_FILE}: metrics.{key}: {name!r} is no metric of a {config.data.task} task: "
@@ -118,10 +158,12 @@ def _own(config: Config) -> list[Metric]:
     listed = named("metrics", where)
     if not isinstance(listed, list | tuple) or not all(isinstance(m, Metric) for m in listed):
         raise InputError(f"{_place()} must be a list of Metric")
-    cost = ["neg_cost"] if costs(config) else []
-    names = [*RANGES, *cost, *(metric.reported for metric in listed)]
+    names = [*_ranges(config), *(metric.reported for metric in listed)]
     for metric in listed:
-        if fault := _fault(metric, names.count(metric.reported) > 1):
+        fault = _fault(metric, names.count(metric.reported) > 1)
+        if config.data.weight and len(inspect.signature(metric.function).parameters) < 3:
+            fault = "data.weight is set: let its function take (truth, answers, weights)"
+        if fault:
             raise InputError(f"{_place()}: {metric.name!r}: {fault}")
     return [metric for metric in listed if config.data.task in metric.tasks]
 
@@ -138,11 +180,18 @@ def _fault(metric: Metric, twice: bool) -> str | None:
     return None
 
 
-def _weighted(metric: Metric) -> Weighted:
-    """The metric as the kit's are: a value for each weighting, that is resample, of the rows."""
+def _weighted(metric: Metric, counts: bool) -> Weighted:
+    """The metric as the kit's are: a value for each weighting, that is resample, of the rows.
+
+    Where rows count differently it is given the weights of those that count at all.
+    """
     sign = 1 if metric.higher_is_better else -1
 
     def measured(truth: Array, prediction: Array, weights: Array) -> Array:
+        if counts:
+            some = [(np.flatnonzero(each), each) for each in weights]
+            values = [_value(metric, truth[at], prediction[at], each[at]) for at, each in some]
+            return sign * np.array(values)
         drawn = (np.repeat(np.arange(len(truth)), each) for each in weights.astype(np.intp))
         values = [_value(metric, truth[rows], prediction[rows]) for rows in drawn]
         return sign * np.array(values)
@@ -150,10 +199,10 @@ def _weighted(metric: Metric) -> Weighted:
     return measured
 
 
-def _value(metric: Metric, truth: Array, answers: Array) -> float:
+def _value(metric: Metric, truth: Array, *answers: Array) -> float:
     if not len(truth):
         return nan
-    found = metric.function(truth, answers)
+    found = metric.function(truth, *answers)
     said = f"{_place()}: {metric.name!r} is {found!r}"
     if isinstance(found, bool) or not isinstance(found, int | float | np.number):
         raise InputError(f"{said}: its function must return one number")

@@ -22,7 +22,7 @@ from ..settings.config import Task
 Array = np.ndarray
 Weighted = Callable[[Array, Array, Array], Array]
 
-_EPSILON = float(np.finfo(np.float64).eps)
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 def encode_target(values: Array, labels: Sequence[str]) -> Array:
@@ -40,20 +40,20 @@ def chosen(prediction: Array, threshold: float | None = None) -> Array:
     return (prediction[:, 1] >= threshold).astype(np.intp)
 
 
-def _ratio(top: Array, bottom: Array, empty: float = nan) -> Array:
+def ratio(top: Array, bottom: Array, empty: float = nan) -> Array:
     """top / bottom, and `empty` where bottom is 0."""
     result = np.full_like(top, empty)
     np.divide(top, bottom, out=result, where=bottom > 0)
     return result
 
 
-def _mean(values: Array, weights: Array) -> Array:
-    return _ratio(weights @ values, weights.sum(axis=1))
+def mean(values: Array, weights: Array) -> Array:
+    return ratio(weights @ values, weights.sum(axis=1))
 
 
 def _mean_defined(values: Array) -> Array:
     """Mean over the last axis of (b, k), without the undefined ones."""
-    return _ratio(np.nansum(values, axis=1), (~np.isnan(values)).sum(axis=1))
+    return ratio(np.nansum(values, axis=1), (~np.isnan(values)).sum(axis=1))
 
 
 def _by_score(positive: Array, score: Array, weights: Array) -> tuple[Array, Array]:
@@ -71,7 +71,7 @@ def _area(positive: Array, score: Array, weights: Array) -> Array:
     hits, rows = _by_score(positive, score, weights)
     misses = rows - hits
     above = np.cumsum(hits, axis=1) - hits / 2
-    return _ratio(np.einsum("bs,bs->b", misses, above), hits.sum(axis=1) * misses.sum(axis=1))
+    return ratio(np.einsum("bs,bs->b", misses, above), hits.sum(axis=1) * misses.sum(axis=1))
 
 
 def roc_auc(truth: Array, prediction: Array, weights: Array) -> Array:
@@ -88,14 +88,14 @@ def roc_auc_ovr(truth: Array, prediction: Array, weights: Array) -> Array:
 def average_precision(truth: Array, prediction: Array, weights: Array) -> Array:
     """Precision at each step of the recall, weighted by that step; not interpolated."""
     hits, rows = _by_score(truth == 1, prediction[:, 1], weights)
-    precision = _ratio(np.cumsum(hits, axis=1), np.cumsum(rows, axis=1), empty=0.0)
-    return _ratio(np.einsum("bs,bs->b", hits, precision), hits.sum(axis=1))
+    precision = ratio(np.cumsum(hits, axis=1), np.cumsum(rows, axis=1), empty=0.0)
+    return ratio(np.einsum("bs,bs->b", hits, precision), hits.sum(axis=1))
 
 
 def accuracy(
     truth: Array, prediction: Array, weights: Array, threshold: float | None = None
 ) -> Array:
-    return _mean((truth == chosen(prediction, threshold)).astype(np.float64), weights)
+    return mean((truth == chosen(prediction, threshold)).astype(np.float64), weights)
 
 
 def _confusion(
@@ -114,18 +114,18 @@ def balanced_accuracy(
 ) -> Array:
     """Mean recall of the classes that are there."""
     right, _, true = _confusion(truth, prediction, weights, threshold)
-    return _mean_defined(_ratio(right, true))
+    return _mean_defined(ratio(right, true))
 
 
 def f1_macro(truth: Array, prediction: Array, weights: Array) -> Array:
     """Mean F1 of the classes that are there or are predicted."""
     right, predicted, true = _confusion(truth, prediction, weights, None)
-    return _mean_defined(_ratio(2 * right, predicted + true))
+    return _mean_defined(ratio(2 * right, predicted + true))
 
 
 def f1(truth: Array, prediction: Array, weights: Array, threshold: float | None = None) -> Array:
     right, predicted, true = _confusion(truth, prediction, weights, threshold)
-    return _ratio(2 * right[:, 1], predicted[:, 1] + true[:, 1], empty=0.0)
+    return ratio(2 * right[:, 1], predicted[:, 1] + true[:, 1], empty=0.0)
 
 
 def precision(
@@ -133,14 +133,14 @@ def precision(
 ) -> Array:
     """0 where nothing is predicted positive, as in scikit-learn."""
     right, predicted, _ = _confusion(truth, prediction, weights, threshold)
-    return _ratio(right[:, 1], predicted[:, 1], empty=0.0)
+    return ratio(right[:, 1], predicted[:, 1], empty=0.0)
 
 
 def recall(
     truth: Array, prediction: Array, weights: Array, threshold: float | None = None
 ) -> Array:
     right, _, true = _confusion(truth, prediction, weights, threshold)
-    return _ratio(right[:, 1], true[:, 1], empty=0.0)
+    return ratio(right[:, 1], true[:, 1], empty=0.0)
 
 
 BY_CLASS = (accuracy, balanced_accuracy, f1, precision, recall)
@@ -155,33 +155,33 @@ def neg_cost(
 ) -> Array:
     """Mean cost of a row where `costs` are those of a false positive and of a false negative."""
     wrong = chosen(prediction, threshold) - truth  # 1, 0 or -1
-    return -_mean(np.where(wrong > 0, costs[0], np.where(wrong < 0, costs[1], 0.0)), weights)
+    return -mean(np.where(wrong > 0, costs[0], np.where(wrong < 0, costs[1], 0.0)), weights)
 
 
 def neg_log_loss(truth: Array, prediction: Array, weights: Array) -> Array:
     chance = prediction[np.arange(len(truth)), truth]
-    return _mean(np.log(np.clip(chance, _EPSILON, 1 - _EPSILON)), weights)
+    return mean(np.log(np.clip(chance, EPSILON, 1 - EPSILON)), weights)
 
 
 def neg_brier_score(truth: Array, prediction: Array, weights: Array) -> Array:
-    return -_mean((prediction[:, 1] - truth) ** 2, weights)
+    return -mean((prediction[:, 1] - truth) ** 2, weights)
 
 
 def r2(truth: Array, prediction: Array, weights: Array) -> Array:
     """Share of the variance explained; not defined where every true value is the same."""
-    error = _mean((truth - prediction) ** 2, weights)
+    error = mean((truth - prediction) ** 2, weights)
     centred = truth - truth.mean()  # keeps the difference of two large squares small
-    variance = _mean(centred**2, weights) - _mean(centred, weights) ** 2
-    noise = _EPSILON * len(truth) * np.square(centred).max()
-    return 1 - _ratio(error, np.where(variance > noise, variance, 0.0))
+    variance = mean(centred**2, weights) - mean(centred, weights) ** 2
+    noise = EPSILON * len(truth) * np.square(centred).max()
+    return 1 - ratio(error, np.where(variance > noise, variance, 0.0))
 
 
 def neg_mean_absolute_error(truth: Array, prediction: Array, weights: Array) -> Array:
-    return -_mean(np.abs(truth - prediction), weights)
+    return -mean(np.abs(truth - prediction), weights)
 
 
 def neg_root_mean_squared_error(truth: Array, prediction: Array, weights: Array) -> Array:
-    root: Array = np.sqrt(_mean((truth - prediction) ** 2, weights))
+    root: Array = np.sqrt(mean((truth - prediction) ** 2, weights))
     return -root
 
 

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from .categories import category, spellings
+from .computing import Compute, Sample
+from .computing import Search as Search
 from .hold_out import Split as Split
 from .learning import ModelSpec as ModelSpec
-from .learning import Search as Search
 from .oversight import Checks, Monitoring, Notification, Report
 from .strict import InputError as InputError
 from .strict import Names as Names
@@ -30,9 +31,8 @@ SPLIT_BY = ("time", "group", "column")
 
 Task = Literal["binary", "multiclass", "regression"]
 # Left out of every dump where it is not given: older digests of a configuration stay what they are.
-Own = Annotated[
-    Literal["target", "words", "characters"] | None, Field(exclude_if=lambda v: v is None)
-]
+_ABSENT = Field(exclude_if=lambda v: v is None)
+Own = Annotated[Literal["target", "words", "characters"] | None, _ABSENT]
 Part = Literal["hour", "weekday", "day", "month", "day_of_year"]
 Parts = Annotated[tuple[Part, ...], Field(strict=False, exclude_if=lambda v: v == ())]
 Instant = Annotated[bool, Field(exclude_if=lambda v: v)]
@@ -53,6 +53,9 @@ class Data(Strict):
     thousands: Thousands = None  # of the target, where that is a number
     written: How = None  # and that too
     encoding: str = "utf-8"
+    weight: Annotated[str | None, Field(exclude_if=lambda v: v is None)] = (
+        None  # column: row counts
+    )
     memory_gb: Annotated[Number, Field(gt=0)] | None = None  # a table may need; null: the machine's
 
     @model_validator(mode="after")
@@ -147,20 +150,6 @@ class Metrics(Strict):
     slices: str | None = None
 
 
-class Compute(Strict):
-    """Threads of training (more can change the last bits of a model), and where CI trains."""
-
-    threads: Annotated[int, Field(ge=1, le=1024)] = 1
-    runner: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "ubuntu-latest"
-    gpu: bool = False
-
-
-class Sample(Strict):
-    """Size of the SYNTHETIC starter table."""
-
-    rows: Annotated[int, Field(ge=100, le=100_000_000)] = 10_000
-
-
 class Config(Strict):
     """The whole of model_config.yaml."""
 
@@ -201,6 +190,8 @@ class Config(Strict):
                 raise ValueError(f"{key}: {time!r} must be a datetime column")
         if self.split.column:
             self._require_mark(self.columns[self.split.column])
+        if self.data.weight is not None:
+            self._require_weight(self.data.weight)
         if not self.features:
             raise ValueError("columns: no column is a feature")
         if fault := self.model.misfit(self.data.task, self.data.labels):
@@ -215,6 +206,14 @@ class Config(Strict):
         known = spellings(column.values or self.split.holds)
         if strange := [each for each in self.split.holds if category(each) not in known]:
             raise ValueError(f"split.holds: {strange[0]!r} is not in values of {name!r}")
+
+    def _require_weight(self, name: str) -> None:
+        """Refuse a data.weight that the model would see, or that may be missing or negative."""
+        column = self.columns.get(name)
+        fits = column and column.type == "numeric" and not (column.feature or column.missing)
+        if not (fits and column and column.min is not None and column.min >= 0):
+            how = "{type: numeric, feature: false, min: 0}"
+            raise ValueError(f"data.weight: {name!r} must stand in columns as {how}, never missing")
 
     def data_file(self) -> Path:
         """Where the table is; raises InputError where there is no such file."""

@@ -1,4 +1,4 @@
-"""`model` and `search` of model_config.yaml: what is trained, and what it answers.
+"""`model` of model_config.yaml: what is trained, and what it answers.
 
 Defaults of what came later are left out of every dump: older digests stay what they are.
 """
@@ -91,6 +91,10 @@ ClassWeight = Annotated[
 ]
 
 
+Scale = Annotated[Literal["log", "log1p"] | None, Field(exclude_if=lambda v: v is None)]
+Quantile = Annotated[Inner | None, Field(exclude_if=lambda v: v is None)]
+
+
 class ModelSpec(Strict):
     """Which estimator `model.py` builds, its parameters, and how columns become numbers."""
 
@@ -101,22 +105,19 @@ class ModelSpec(Strict):
     trusted: Annotated[Names, Field(exclude_if=lambda names: not names)] = ()
     threshold: Annotated[Threshold | None, Field(exclude_if=lambda v: v is None)] = None
     class_weight: ClassWeight = None
+    target: Scale = None  # of a regression: its logarithm is learned, and answers are in its unit
+    quantile: Quantile = None  # of a regression: what that share of rows stays below, not the mean
 
     def misfit(self, task: str, labels: tuple[str, ...]) -> str | None:
         """Why these keys are not of such a target; None where they are."""
         if self.threshold and task != "binary":
             instead = "" if task == "regression" else ": weigh the classes by class_weight"
             return f"model.threshold belongs to a binary task{instead}"
+        for key in ("target", "quantile"):
+            if task != "regression" and getattr(self, key) is not None:
+                return f"model.{key} belongs to regression: remove it"
         if self.class_weight and not labels:
             return "model.class_weight belongs to classification: remove it"
         named = self.class_weight if isinstance(self.class_weight, dict) else {}
         strange = [label for label in named if label not in labels]
         return f"model.class_weight: {strange[0]!r} is not in data.classes" if strange else None
-
-
-class Search(Strict):
-    """Optuna on the training folds; `trials: 0` switches it off."""
-
-    trials: Annotated[int, Field(ge=0)] = 0
-    folds: Annotated[int, Field(ge=2)] = 3
-    space: dict[str, list[Any]] = Field(default_factory=dict)  # two numbers: a range; else: choices

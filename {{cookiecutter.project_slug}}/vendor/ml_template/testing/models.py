@@ -61,11 +61,18 @@ class Trained:
         scorer = forms.plain_scorer(estimator)
         return lambda asked: scorer(fitted.apply(asked))
 
+    @property
+    def plain(self) -> Config:
+        """The configuration of a model of the mean, for which all rows count alike."""
+        model = self.config.model.model_copy(update={"quantile": None})
+        data = self.config.data.model_copy(update={"weight": None})
+        return self.config.model_copy(update={"model": model, "data": data})
+
     def linear(self, columns: table.Columns) -> Predicts:
         """Fit a plain linear model, whatever model.py builds, on these rows; what answers."""
-        spec = self.config.model.model_copy(update={"params": {}, "encoding": "onehot"})
+        spec = self.plain.model.model_copy(update={"params": {}, "encoding": "onehot"})
         with using(build=_linear):
-            return self.learn(columns, self.config.model_copy(update={"model": spec}))
+            return self.learn(columns, self.plain.model_copy(update={"model": spec}))
 
     def features(self, columns: table.Columns) -> table.Columns:
         """What features.py adds to these rows, given the columns that it is given in training."""
@@ -74,13 +81,13 @@ class Trained:
 
     def score(self, answers: np.ndarray, columns: table.Columns, metric: str = "") -> float:
         """A metric of answers to rows, by default the headline metric of the task."""
-        known = measures.known(self.config, self.model.threshold)
+        known = measures.known(self.config, self.model.threshold, columns)
         measure = known[metric or measures.headline(self.config)]
         return float(measure(self.truth(columns), answers, np.ones((1, len(answers))))[0])
 
     def lead(self, answers: np.ndarray, others: np.ndarray) -> bootstrap.Interval:
         """By how much answers to the hold-out are better than others, by the headline metric."""
-        known = measures.known(self.config, self.model.threshold)
+        known = measures.known(self.config, self.model.threshold, self.test)
         measure = known[measures.headline(self.config)]
         return bootstrap.paired_interval(measure, self.truth(self.test), answers, others, 0)
 

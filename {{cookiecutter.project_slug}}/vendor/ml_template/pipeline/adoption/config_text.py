@@ -233,8 +233,9 @@ def _model(proposal: Proposal) -> Iterable[str]:
         yield _THRESHOLD + _entry("threshold", str(config.model.threshold), why)
     elif why:
         yield f"{_THRESHOLD}  # none is: {why}"
-    yield ""
-    yield "search:"
+    if config.data.task == "regression":
+        yield "  # target: log = its logarithm is learned;  quantile: 0.9 = no mean: docs/data.md"
+    yield from ("", "search:")
     yield _entry("trials", "0", "0 = no search;  `make search` tries this many on training folds")
     yield _entry("space", flow(config.search.space))
 

@@ -29,6 +29,7 @@ Cut = float | str | None  # what is held out: draws up to it; moments from it on
 def rule(config: Config) -> str:
     """Digest of all that draws depend on beside the rows."""
     full = config.model_dump(mode="json", include={"data", "columns", "split", "seed"})
+    full["data"].pop("weight", None)  # how much a row counts moves none
     for column in full["columns"].values():  # what is made of a moment moves no row
         column.pop("parts", None)
         column.pop("instant", None)

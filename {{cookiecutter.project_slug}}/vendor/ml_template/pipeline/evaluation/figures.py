@@ -13,19 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from ...model import bootstrap, measures, metrics
+from ...model import bootstrap, measures, metrics, quantiles
 from ...model.bootstrap import Interval
 from ...model.metrics import Weighted
-from ...model.shapes import Bin, Calibration, Estimate, Fairness, Figures, Slice
+from ...model.shapes import Estimate, Fairness, Figures, Slice
 from ...settings.config import CONFIG_FILE, Config, InputError
 from ...storage.places import PREPARED
 from ...tables import small, table
 from ...tables.table import Columns
 from ..data import split
-from . import fairness, noise
+from . import calibration, fairness, noise
 from .slices import MAX_VALUES, Groups, group
-
-BINS = 10
 
 
 def judged(
@@ -44,7 +42,9 @@ def judged(
     truth = metrics.encode_target(test[config.data.target], config.data.labels)
     sliced = slice_columns(config, test)
     columns = list(dict.fromkeys([*config.sensitive, *sliced]))
-    training = table.read_parquet(PREPARED / "train.parquet", [config.data.target, *columns])
+    read = [*{config.data.target, *columns, *filter(None, [config.data.weight])}]
+    training = table.read_parquet(PREPARED / "train.parquet", read)
+    counts = [measures.counted(config, part) for part in (test, training)]
     groups = {
         name: group(name, config.columns[name].type, test[name], training[name]) for name in columns
     }
@@ -52,7 +52,7 @@ def judged(
     asked = {name: named[name] for name in measures.judged(config)} if again else named
     cut = {name: groups[name] for name in sliced}
     whole = split.clusters(config, test)
-    estimates, slices = measure(config, truth, prediction, cut, asked, whole, threshold)
+    estimates, slices = measure(config, truth, prediction, cut, asked, whole, threshold, counts[0])
 
     def compared(least: int, to_judge: bool = False) -> list[Fairness]:
         return [
@@ -68,9 +68,9 @@ def judged(
         "classes": classes,
         "metrics": estimates,
         "slices": slices,
-        "baseline": baseline(config, truth, training[config.data.target]),
+        "baseline": baseline(config, truth, training[config.data.target], *counts),
         "fairness": compared(0, to_judge=True),
-        "calibration": calibrate(truth, prediction, config.seed),
+        "calibration": calibration.calibrate(truth, prediction, config.seed),
     }
     least = config.report.min_cell
     by_column = groupby(slices, key=lambda part: part["column"])
@@ -122,11 +122,12 @@ def measure(
     named: Mapping[str, Weighted],
     clusters: np.ndarray | None = None,
     threshold: float | None = None,
+    counts: np.ndarray | None = None,
 ) -> tuple[dict[str, Estimate], list[Slice]]:
     """The metrics `named` with intervals, and the metric of slices for each of `groups`.
 
-    One set of resamples serves all, of whole `clusters` (n,) where they are given. Raises
-    InputError for a metric that cannot be computed.
+    One set of resamples serves all, of whole `clusters` (n,) where they are given; rows count as
+    `counts` (n,) says. Raises InputError for a metric that cannot be computed.
     """
     sliced = measures.sliced(config)
     within = measures.known(config, threshold)[sliced]
@@ -134,10 +135,11 @@ def measure(
     # which costs little when they are sorted already.
     order = np.argsort(-prediction.reshape(len(truth), -1)[:, -1], kind="stable")
     truth, prediction = truth[order], prediction[order]
-    clusters = None if clusters is None else clusters[order]
+    clusters, counts = (x if x is None else x[order] for x in (clusters, counts))
     groups = {name: Groups(found.names, found.codes[order]) for name, found in groups.items()}
     weighed: dict[tuple[str, ...], Callable[[np.ndarray], np.ndarray]] = {
-        (name,): partial(metric, truth, prediction) for name, metric in named.items()
+        (name,): partial(measures.by_row(metric, counts), truth, prediction)
+        for name, metric in named.items()
     }
     members = {
         (column, name): np.flatnonzero(found.codes == code)
@@ -146,7 +148,8 @@ def measure(
     }
     members = {key: index for key, index in members.items() if len(index)}
     for key, index in members.items():
-        weighed[key] = partial(_within, index, partial(within, truth[index], prediction[index]))
+        part_of = measures.by_row(within, None if counts is None else counts[index])
+        weighed[key] = partial(_within, index, partial(part_of, truth[index], prediction[index]))
     found = bootstrap.intervals(weighed, len(truth), config.seed, clusters, config.split.worth)
     for name in named:
         if not all(map(math.isfinite, found[name,])):
@@ -156,7 +159,7 @@ def measure(
                 f"split.test in {CONFIG_FILE}, or collect more data"
             )
     slices: list[Slice] = []
-    (whole,) = within(truth, prediction, np.ones((1, len(truth))))
+    (whole,) = measures.by_row(within, counts)(truth, prediction, np.ones((1, len(truth))))
     for (column, name), index in members.items():
         value, low, high = finite(found[column, name])
         n = len(index)
@@ -168,7 +171,7 @@ def measure(
             part["reason"] = undefined(truth[index], config)
         elif high < whole:
             part["chance"] = noise.as_low(
-                within, truth, prediction, index, len(members), config.seed
+                within, truth, prediction, index, len(members), config.seed, counts
             )
     return {name: estimate(found[name,]) for name in named}, slices
 
@@ -200,47 +203,26 @@ def undefined(truth: np.ndarray, config: Config) -> str:
     return f"too few rows of class {labels[at]!r} ({rows})"
 
 
-def baseline(config: Config, truth: np.ndarray, training: np.ndarray) -> dict[str, float | None]:
-    """Metrics of the naive model: class frequencies or mean of the training rows, for every row.
+def baseline(
+    config: Config, truth: np.ndarray, training: np.ndarray, *counts: np.ndarray | None
+) -> dict[str, float | None]:
+    """Metrics of the naive model: for every row what is usual in the training rows.
 
-    It answers the most frequent class; where wrong answers have costs, they are of the cheaper one.
+    Class frequencies and the most frequent class, or where wrong answers have costs the cheaper
+    one; the mean, or where a quantile is asked for that. `counts` (n,) and (m,) say how much rows
+    to test and to learn from count.
     """
+    tested, learned = counts or (None, None)
     known = metrics.encode_target(training, config.data.labels)
+    shares = np.empty(0)
     if config.data.task == "regression":
-        naive = np.full(len(truth), known.mean())
+        naive = np.full(len(truth), quantiles.constant(known, config.model.quantile, learned))
     else:
-        shares = np.bincount(known, minlength=len(config.data.labels)) / len(known)
+        shares = np.bincount(known, learned, len(config.data.labels)) / len(known)
         naive = np.tile(shares, (len(truth), 1))
-    values = points(measures.known(config), truth, naive)
-    if "neg_cost" in values and (rule := config.model.threshold) and (costs := rule.costs):
-        none, every = costs.false_negative * known.mean(), costs.false_positive * (1 - known).mean()
-        cheaper = measures.known(config, 0.0 if every < none else np.inf)["neg_cost"]
-        values |= points({"neg_cost": cheaper}, truth, naive)
+    named = measures.known(config)
+    if "neg_cost" in named and (rule := config.model.threshold) and (costs := rule.costs):
+        none, every = costs.false_negative * shares[1], costs.false_positive * shares[0]
+        named |= {"neg_cost": measures.known(config, 0.0 if every < none else np.inf)["neg_cost"]}
+    values = points({n: measures.by_row(each, tested) for n, each in named.items()}, truth, naive)
     return {name: value if math.isfinite(value) else None for name, value in values.items()}
-
-
-def calibrate(truth: np.ndarray, prediction: np.ndarray, seed: int) -> Calibration:
-    """Expected calibration error (Guo et al. 2017) over BINS equal bins, and the bins in use.
-
-    `noise` is what perfect calibration would show on these rows, see noise.calibration.
-
-    Binary: the probability of the positive class; several classes: that of the predicted class.
-    """
-    if prediction.ndim == 1:
-        return {"error": None, "noise": None, "bins": []}
-    if prediction.shape[1] == 2:
-        chance, right = prediction[:, 1], truth == 1
-    else:
-        chance, right = prediction.max(axis=1), truth == prediction.argmax(axis=1)
-    at = np.minimum((chance * BINS).astype(int), BINS - 1)
-    rows = np.bincount(at, minlength=BINS)
-    used = np.flatnonzero(rows)
-    predicted = np.bincount(at, weights=chance, minlength=BINS)[used] / rows[used]
-    observed = np.bincount(at, weights=right, minlength=BINS)[used] / rows[used]
-    error = float(np.abs(predicted - observed) @ rows[used] / len(truth))
-    columns = used, rows[used], predicted, observed
-    bins: list[Bin] = [
-        {"low": at / BINS, "high": (at + 1) / BINS, "rows": n, "predicted": mean, "observed": share}
-        for at, n, mean, share in zip(*(column.tolist() for column in columns), strict=True)
-    ]
-    return {"error": error, "noise": noise.calibration(chance, at, seed), "bins": bins}

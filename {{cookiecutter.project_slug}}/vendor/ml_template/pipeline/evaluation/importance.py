@@ -27,7 +27,9 @@ def measure(config: Config, judges: Judges, test: Columns, truth: np.ndarray) ->
     chosen = _sample(random, truth, config.data.labels)
     known, rows = truth[chosen], table.take({n: test[n] for n in config.features}, chosen)
     places = [(model, np.flatnonzero(np.isin(chosen, numbers))) for model, numbers in judges]
-    metric = measures.known(config, judges[0][0].threshold)[measures.headline(config)]
+    counted = {config.data.weight: test[config.data.weight]} if config.data.weight else {}
+    named = measures.known(config, judges[0][0].threshold, table.take(counted, chosen))
+    metric = named[measures.headline(config)]
     ones = np.ones((1, len(chosen)))
     usual = together(places, lambda model, at: model.predict(table.take(rows, at)))
     whole = float(metric(known, usual, ones)[0])

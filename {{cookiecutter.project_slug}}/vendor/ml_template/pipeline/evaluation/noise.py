@@ -48,13 +48,14 @@ def as_low(
     index: np.ndarray,
     slices: int,
     seed: int,
+    counts: np.ndarray | None = None,
 ) -> float | None:
     """Chance that one of `slices` random ones is as low by `metric` as the rows `index` are.
 
     A random slice has as many rows of each class, drawn from all n rows (`truth` (n,)) without
     their return: a permutation test, times the number of slices (Bonferroni). It stops when the
     answer is above LEVEL (Besag and Clifford 1991). None where each class has ENOUGH rows: the
-    bootstrap interval tells.
+    bootstrap interval tells. Rows count as `counts` (n,) says.
     """
     strata = [np.arange(len(truth))]
     if prediction.ndim == 2:
@@ -62,21 +63,25 @@ def as_low(
     sizes = [int(np.isin(rows, index).sum()) for rows in strata]
     if min(sizes) >= ENOUGH:
         return None
-    value = _value(metric, truth[index], prediction[index])
+    counts = np.ones(len(truth)) if counts is None else counts
+    value = _value(metric, truth[index], prediction[index], counts[index])
     random = np.random.default_rng(seed)
     wanted, below = min(MOST_DRAWS, max(DRAWS, math.ceil(2 * slices / LEVEL))), 0
     for draw in range(1, wanted + 1):
         parts = zip(strata, sizes, strict=True)
         drawn = [random.choice(all_, size, replace=False, shuffle=False) for all_, size in parts]
         rows = np.concatenate(drawn)
-        below += bool(_value(metric, truth[rows], prediction[rows]) <= value)
+        low = _value(metric, truth[rows], prediction[rows], counts[rows])
+        below += bool(low <= value)
         if below > LEVEL * wanted / slices:
             return min(1.0, slices * below / draw)
     return slices * below / wanted
 
 
-def _value(metric: Weighted, truth: np.ndarray, prediction: np.ndarray) -> float:
-    return float(metric(truth, prediction, np.ones((1, len(truth))))[0])
+def _value(
+    metric: Weighted, truth: np.ndarray, prediction: np.ndarray, counts: np.ndarray
+) -> float:
+    return float(metric(truth, prediction, counts[None, :])[0])
 
 
 def gap_of_rates(rows: Rates, rates: np.ndarray, level: float, seed: int) -> float:

@@ -34,7 +34,7 @@ def measure(
     try:
         found, shown = judged(config, test, prediction, again=True, threshold=threshold)
         truth = encode_target(test[config.data.target], config.data.labels)
-        named = points(measures.known(config, threshold), truth, prediction)
+        named = points(measures.known(config, threshold, test), truth, prediction)
     except InputError as error:
         return [f"not measured again by the gate: {error}"]
     values = {name: {"value": value} for name, value in named.items()}

@@ -79,7 +79,8 @@ def compare(
     if changes := definition.changes(config, model, folder, lineage["data"]):
         return _rival(theirs, "redefined", f"{'; '.join(changes)}: not comparable")
     name = measures.headline(config)
-    metric, champions = (measures.known(config, at)[name] for at in (threshold, model.threshold))
+    named = [measures.known(config, at)[name] for at in (threshold, model.threshold)]
+    counts = measures.counted(config, test)
     known = encode_target(test[config.data.target], config.data.labels)
     reason = f"difference to champion {theirs[:16]}"
     if lacking := definition.lacking(config, model):
@@ -90,6 +91,8 @@ def compare(
     pairs, clusters, worth = None, split.clusters(config, test), config.split.worth
     if before is not None and rows is not None:
         whole = None if clusters is None else clusters[rows]
+        part = None if counts is None else counts[rows]
+        metric, champions = (measures.by_row(each, part) for each in named)
         difference = paired_interval(
             metric, known[rows], ours[rows], before[rows], config.seed, whole, worth, champions
         )
@@ -100,10 +103,13 @@ def compare(
         pairs = _rival(theirs, "paired", f"{reason} on {text}", difference)
         if same:
             return pairs
-    if name not in verdict["metrics"]:
-        reason = f"the champion was judged without {name}: only `make promote` replaces it"
+    weighed = model.identity.get("weight") == config.data.weight
+    if name not in verdict["metrics"] or not weighed:
+        lacks = f"without {name}" if weighed else "with rows that counted otherwise (data.weight)"
+        reason = f"the champion was judged {lacks}: only `make promote` replaces it"
         return pairs or _rival(theirs, "turned", reason)
     figure = Interval(**verdict["metrics"][name])
+    metric = measures.by_row(named[0], counts)
     apart = _apart(interval(metric, known, ours, config.seed, clusters, worth), figure)
     why = gap or "was measured on other data, split or seed"
     reason = f"{reason}: its kept figure: it {why}{definition.unknown(folder)}"
@@ -158,6 +164,8 @@ def _other_question(config: Config, model: artifact.Described) -> str | None:
     identity = model.identity
     if (model.task, identity["target"]) != (config.data.task, config.data.target):
         return f"predicts {identity['target']!r} ({model.task})"
+    if (quantile := identity.get("quantile")) != config.model.quantile:
+        return f"predicts {'the mean' if quantile is None else f'quantile {quantile:g}'}"
     if set(_forms(model.labels)) != set(_forms(config.data.labels)):
         return f"knows the classes {list(model.labels)}"
     return None

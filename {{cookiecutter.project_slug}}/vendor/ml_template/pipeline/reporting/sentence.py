@@ -32,8 +32,15 @@ def _what(config: Config) -> str:
     return {
         "binary": f"whether {data.target} is {data.positive}",
         "multiclass": f"which of {len(data.labels)} classes {data.target} is",
-        "regression": f"the value of {data.target}",
+        "regression": _amount(config),
     }[data.task]
+
+
+def _amount(config: Config) -> str:
+    quantile, target = config.model.quantile, config.data.target
+    if quantile is None:
+        return f"the value of {target}"
+    return f"the {target} that {100 * quantile:g} of 100 rows stay below"
 
 
 def _auc(config: Config, value: float, naive: float | None) -> str:
@@ -62,6 +69,9 @@ _WORDS = {"roc_auc": _auc, "roc_auc_ovr": _auc, "accuracy": _share, "r2": _expla
 
 def _unit(config: Config, evaluation: Evaluation) -> str:
     """The usual error of a regression, in the unit of its target."""
+    if config.model.quantile is not None:
+        share = evaluation["metrics"]["coverage"]["value"]
+        return f" On the hold-out {100 * share:.0f} of 100 rows stay below the answer."
     name = "neg_mean_absolute_error"
     if config.data.task != "regression" or name not in evaluation["metrics"]:
         return ""

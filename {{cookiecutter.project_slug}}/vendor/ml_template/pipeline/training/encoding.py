@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...model.encoder import Encoder, Encoding, number
-from ...project import function
+from ...model.own import Kept
+from ...project import folder, function
 from ...settings.config import Column
 from ...tables.arrays import Columns, missing, rows, take
 from .supervised import Learned
@@ -22,6 +26,14 @@ _PART: dict[str, dict[str, Any]] = {
 _SOME = 8  # rows on which features.py must do alone as it does in the table
 
 
+@dataclass(frozen=True)
+class Own:
+    """What a model keeps of the project's own transformer, and the columns of the training rows."""
+
+    kept: Kept
+    columns: Columns
+
+
 def fit(
     columns: Columns,
     inputs: list[str],
@@ -29,6 +41,7 @@ def fit(
     encoding: Encoding,
     learned: Mapping[str, Learned] | None = None,
     moments: Mapping[str, Column] | None = None,
+    own: Own | None = None,
 ) -> Encoder:
     """Encoder of the columns `inputs` and what features.py adds; `texts` are only for features.py.
 
@@ -38,6 +51,7 @@ def fit(
     """
     known = {name: columns[name] for name in inputs}
     known |= checked_features(known)
+    known |= own.columns if own else {}
     state: list[dict[str, Any]] = []
     for name, values in known.items():
         if name in texts:
@@ -57,28 +71,45 @@ def fit(
         raise ValueError(
             "nothing but texts, which are only for features.py: give one `encoding: words`"
         )
-    return Encoder(inputs, state)
+    return Encoder(inputs, state, own.kept if own else None)
 
 
 def checked_features(columns: Columns) -> Columns:
     """What features.py adds, or ValueError naming the line or the column it got wrong."""
-    some = range(min(_SOME, rows(columns)))
-    features = function("features")
+    return checked(columns, function("features"), "features.py")
+
+
+@contextmanager
+def told(said: str) -> Iterator[None]:
+    """A fault in code of the project, `said` where no file tells, as ValueError with its line."""
     try:
-        added = features(columns)
-        alone = [features(take(columns, np.array([at]))) for at in some]
+        yield
     except Exception as error:
-        line = traceback.extract_tb(error.__traceback__)[-1].lineno
-        raise ValueError(f"features.py: line {line}: {type(error).__name__}: {error}") from error
+        lines = traceback.extract_tb(error.__traceback__)
+        mine = [line for line in lines if Path(line.filename).is_relative_to(folder())]
+        file, line = (Path(mine[-1].filename).name, mine[-1]) if mine else (said, lines[-1])
+        kind = type(error).__name__
+        raise ValueError(f"{file}: line {line.lineno}: {kind}: {error}") from error
+
+
+def checked(columns: Columns, add: Callable[[Columns], Columns], said: str) -> Columns:
+    """What `add`, of the file `said`, adds to `columns`; raises ValueError where that is wrong."""
+    some = range(min(_SOME, rows(columns)))
+    with told(said):
+        added = add(columns)
+        alone = [add(take(columns, np.array([at]))) for at in some]
+        odd = any(row.keys() != added.keys() for row in alone)
+    if odd:
+        raise ValueError(f"{said}: one row gets other columns than a table: return the same names")
     for name, values in added.items():
         if name in columns:
-            raise ValueError(f"features.py: {name!r} is a column already: give it another name")
+            raise ValueError(f"{said}: {name!r} is a column already: give it another name")
         if not isinstance(values, np.ndarray) or values.shape != (rows(columns),):
-            raise ValueError(f"features.py: {name!r} must be an array with one value for each row")
+            raise ValueError(f"{said}: {name!r} must be an array with one value for each row")
         for at, row in zip(some, alone, strict=True):
             if not _same(row[name], values[at : at + 1]):
                 raise ValueError(
-                    f"features.py: {name!r} of a row depends on the other rows: one request would "
+                    f"{said}: {name!r} of a row depends on the other rows: one request would "
                     f"get another answer than the same row in a table"
                 )
     return added

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import get_tags
+from sklearn.utils.validation import has_fit_parameter
 
-from ...model import metrics
+from ...model import measures, targets
 from ...model.encoder import Encoder, Encoding
 from ...project import function
 from ...settings.config import CONFIG_FILE, Config, InputError
 from ...tables.table import Columns, take
-from . import encoding, libraries, supervised
+from . import encoding, libraries, supervised, transformer
 
 Fold = tuple[np.ndarray, np.ndarray]  # booleans (n,): rows to learn from, rows to answer
 
@@ -29,7 +30,8 @@ def out_of_fold(
 def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]:
     """Encoder and estimator fitted on `columns`; `changes` go on top of model.params.
 
-    Raises InputError for parameters the library refuses and for a fault of features.py.
+    Raises InputError for parameters the library refuses and for a fault of features.py or the
+    project's own transformer.
     """
     estimator = function("build")(config, **changes)
     features, how = config.features, chosen(config, estimator)
@@ -37,14 +39,16 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]
     moments = {name: c for name, c in features.items() if c.type == "datetime"}
     try:
         learned = supervised.learn(config, columns, how)
-        fitted = encoding.fit(columns, list(features), texts, how, learned, moments)
+        own = transformer.learn(config, columns)
+        fitted = encoding.fit(columns, list(features), texts, how, learned, moments, own)
     except ValueError as error:
         raise InputError(str(error)) from error
     beside = libraries.settle(config, estimator, fitted.categorical, fitted.width)
-    truth = metrics.encode_target(columns[config.data.target], config.data.labels)
-    beside |= libraries.weights(config, estimator, truth)
     try:
-        estimator.fit(supervised.training_matrix(fitted, columns, learned), truth, **beside)
+        truth = targets.learned(config, columns[config.data.target])
+        beside |= row_weights(config, columns, estimator, truth)
+        matrix = supervised.training_matrix(fitted, columns, learned, own.columns if own else None)
+        estimator.fit(matrix, truth, **beside)
     except Exception as error:
         if not isinstance(error, ValueError) and type(error).__name__ != "LightGBMError":
             raise
@@ -55,7 +59,27 @@ def fit(config: Config, columns: Columns, **changes: Any) -> tuple[Encoder, Any]
             f"model.py: {type(estimator).__name__} has no predict_proba: wrap it, as in "
             f"CalibratedClassifierCV(estimator), or set probability=True where it has that"
         )
-    return fitted, estimator
+    scale = config.model.target
+    return fitted, estimator if scale is None else targets.Answering(estimator, scale)
+
+
+def row_weights(
+    config: Config, columns: Columns, estimator: Any, truth: np.ndarray
+) -> dict[str, Any]:
+    """What `fit` is given so that rows count as data.weight and model.class_weight say, multiplied.
+
+    Raises InputError for an estimator that takes no weights.
+    """
+    of_class = libraries.weights(config, estimator, truth)
+    counts = measures.counted(config, columns)
+    if counts is None:
+        return of_class
+    if not has_fit_parameter(estimator, "sample_weight"):
+        raise InputError(
+            f"{CONFIG_FILE}: data.weight: {type(estimator).__name__} takes no sample_weight: "
+            f"choose another estimator, such as hist_gradient_boosting, or remove data.weight"
+        )
+    return {"sample_weight": counts * of_class.get("sample_weight", 1.0)}
 
 
 def chosen(config: Config, estimator: Any) -> Encoding:

@@ -57,6 +57,8 @@ def settle(config: Config, estimator: Any, categorical: list[int], width: int) -
             _lightgbm(config, part)
         elif of_library(part, "xgboost", CLASSES["xgboost"]) and part.n_jobs is None:
             part.set_params(n_jobs=config.compute.threads)
+    if config.model.quantile is not None:
+        _answer_quantile(config, estimator)
     if "categorical_features" in deep:
         estimator.set_params(categorical_features=categorical or None)
     if categorical and of_library(estimator, "xgboost", CLASSES["xgboost"]):
@@ -89,6 +91,30 @@ def weights(config: Config, estimator: Any, truth: np.ndarray) -> dict[str, np.n
     labels = config.data.labels
     each = wanted if wanted == "balanced" else {labels.index(k): v for k, v in wanted.items()}
     return {"sample_weight": compute_sample_weight(each, truth)}
+
+
+# What makes an estimator answer a quantile, and the name of its parameter for which one.
+_QUANTILES: dict[tuple[str, str], tuple[dict[str, Any], str]] = {
+    ("sklearn", "HistGradientBoostingRegressor"): ({"loss": "quantile"}, "quantile"),
+    ("sklearn", "GradientBoostingRegressor"): ({"loss": "quantile"}, "alpha"),
+    ("lightgbm", "LGBMRegressor"): ({"objective": "quantile"}, "alpha"),
+    ("xgboost", "XGBRegressor"): ({"objective": "reg:quantileerror"}, "quantile_alpha"),
+}
+
+
+def _answer_quantile(config: Config, estimator: Any) -> None:
+    """Have `estimator` answer model.quantile; raises InputError for one that has no way to."""
+    found = [how for (of, name), how in _QUANTILES.items() if of_library(estimator, of, (name,))]
+    asks = hasattr(estimator, "get_params") and "quantile" in estimator.get_params(deep=False)
+    if not found and not asks:
+        raise InputError(
+            f"{CONFIG_FILE}: model.quantile: {type(estimator).__name__} answers no quantile: "
+            f"choose hist_gradient_boosting, gradient_boosting, lightgbm or xgboost"
+        )
+    wanted, name = found[0] if found else ({}, "quantile")
+    if twice := sorted({*wanted, name} & config.model.params.keys()):
+        raise InputError(f"{CONFIG_FILE}: model.params: model.quantile sets {twice[0]}: remove it")
+    estimator.set_params(**wanted, **{name: config.model.quantile})
 
 
 def _lightgbm(config: Config, part: Any) -> None:

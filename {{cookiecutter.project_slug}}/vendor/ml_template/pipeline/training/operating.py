@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...model import forms, metrics
+from ...model import forms, measures, metrics
 from ...model.profile import LEAST
 from ...outside.progress import say
 from ...settings.config import CONFIG_FILE, Config, InputError
@@ -41,46 +41,50 @@ def choose(config: Config, columns: Columns, params: dict[str, Any]) -> dict[str
         return None
     if rule.at is not None:
         return {"value": rule.at, "by": str(rule)}
-    truth, score = _answers(config, columns, params)
+    truth, score, counts = _answers(config, columns, params)
     positives, rows = int(truth.sum()), len(truth)
     if not 0 < positives < rows:
         raise InputError(
             f"{CONFIG_FILE}: model.threshold: the training rows have too few of a class to choose "
             f"it by {rule}: collect more rows, or name a number, such as threshold: 0.5"
         )
-    value = pick(rule, truth, score)
+    value = pick(rule, truth, score, counts)
     rarer = small.count(min(positives, rows - positives), LEAST)
     point = {"value": value, "by": str(rule), "rows": rows, "rarer": rarer}
     if isinstance(rarer, str):
         return point
-    flagged = score >= value
-    hits = int(truth[flagged].sum())
+    flagged = float(counts[score >= value].sum())
+    hits = float((counts * truth)[score >= value].sum())
     return point | {
-        "flagged": float(flagged.mean()),
-        "precision": hits / max(int(flagged.sum()), 1),
-        "recall": hits / positives,
+        "flagged": flagged / float(counts.sum()),
+        "precision": hits / flagged if flagged else 0.0,
+        "recall": hits / float((counts * truth).sum()),
     }
 
 
 def _answers(
     config: Config, columns: Columns, params: dict[str, Any]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Truth (n,), 1 for the positive class, and probability (n,) of rows of as many folds as do."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Truth (n,), 1 for the positive class, probability (n,) and weight (n,) of rows.
+
+    They are those of as many folds as do.
+    """
     truth = metrics.encode_target(columns[config.data.target], config.data.labels)
-    found: list[tuple[np.ndarray, np.ndarray]] = []
+    counts = measures.counted(config, columns)
+    counts = np.ones(len(truth)) if counts is None else counts
+    found = [(np.empty(0, int), np.empty(0), np.empty(0))]
     for number, (learn, rest) in enumerate(_folds(config, columns), start=1):
         if len(np.unique(truth[learn])) < len(config.data.labels):
             continue  # the rows of a class are all in this fold: nobody could learn it
         say(f"train: threshold, fold {number}")
         encoder, estimator = fit(config, table.take(columns, learn), **params)
         answer = forms.plain_scorer(estimator)(encoder.apply(table.take(columns, rest)))
-        found.append((truth[rest], answer[:, 1]))
-        seen = np.bincount(np.concatenate([each for each, _ in found]), minlength=2)
+        found.append((truth[rest], answer[:, 1], counts[rest]))
+        seen = np.bincount(np.concatenate([each for each, _, _ in found]), minlength=2)
         if seen.min() >= ENOUGH:
             break
-    if not found:
-        return np.empty(0), np.empty(0)
-    return np.concatenate([each for each, _ in found]), np.concatenate([each for _, each in found])
+    known, score, weight = map(np.concatenate, zip(*found, strict=True))
+    return known, score, weight
 
 
 def _folds(config: Config, columns: Columns) -> Iterator[Fold]:
@@ -98,17 +102,21 @@ def _folds(config: Config, columns: Columns) -> Iterator[Fold]:
             yield fold != part, fold == part
 
 
-def pick(rule: Threshold, truth: np.ndarray, score: np.ndarray) -> float:
+def pick(
+    rule: Threshold, truth: np.ndarray, score: np.ndarray, counts: np.ndarray | None = None
+) -> float:
     """The threshold that `rule` asks for where `truth` (n,), 1 for positive, has `score` (n,).
 
-    It lies between two scores. Where a wanted precision is nowhere reached: that of the highest.
+    Rows count as `counts` (n,) says. It lies between two scores. Where a wanted precision is
+    nowhere reached: that of the highest.
     """
     if rule.at is not None:
         return rule.at
     order = np.argsort(-score, kind="stable")
     last = np.flatnonzero(np.diff(score[order], append=np.nan))  # of each tie: they go together
-    flagged = np.append(0, last + 1)
-    hits = np.append(0, np.cumsum(truth[order])[last])
+    each = np.ones(len(truth)) if counts is None else counts[order]
+    flagged = np.append(0, np.cumsum(each)[last])
+    hits = np.append(0, np.cumsum(each * truth[order])[last])
     return _between(score[order][last], _best(rule, flagged, hits))
 
 
@@ -118,7 +126,7 @@ def _best(rule: Threshold, flagged: np.ndarray, hits: np.ndarray) -> int:
     if rule.recall is not None:
         return int(np.argmax(hits >= rule.recall * positives - 1e-9))
     if rule.precision is not None:
-        precision = hits / np.maximum(flagged, 1)
+        precision = hits / np.where(flagged > 0, flagged, 1)
         enough = np.flatnonzero(precision >= min(rule.precision, precision.max()))
         return int(enough[-1])
     if rule.share is not None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...model import forms
+from ...model import forms, targets
+from ...project import handed, place
 from ...settings.config import Config, InputError
 from ...tables import table
 from ...tables.table import Columns
@@ -19,6 +20,8 @@ _OWN = ("sklearn", "lightgbm", "xgboost")  # they draw by a parameter random_sta
 def require(config: Config, columns: Columns, params: dict[str, Any], estimator: Any) -> None:
     """Fit twice where something may draw without a seed; raises InputError where answers differ."""
     drawing = unseeded(estimator)
+    if handed().transformer:
+        drawing.append(place(str(handed().transformer)))
     if not drawing:
         return
     rows = table.take(columns, np.arange(min(ROWS, table.rows(columns))))
@@ -32,6 +35,8 @@ def require(config: Config, columns: Columns, params: dict[str, Any], estimator:
 
 def unseeded(estimator: Any) -> list[str]:
     """Names of the parts that may draw without a seed: a random_state that is None, or unknown."""
+    if isinstance(estimator, targets.Answering):
+        estimator = estimator.inner
     deep = estimator.get_params() if hasattr(estimator, "get_params") else {}
     found = []
     for part in (estimator, *deep.values()):

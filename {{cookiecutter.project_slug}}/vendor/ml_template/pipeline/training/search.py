@@ -147,7 +147,8 @@ def _score(
         truth = metrics.encode_target(rows[config.data.target], config.data.labels)
         weights = np.ones((1, len(truth)))
         # of every trial on the rows it is judged by: as flattering for one as for the other
-        threshold = operating.pick(rule, truth, answer[:, 1]) if rule else None
-        measured = measures.known(config, threshold)[metric]
+        counts = measures.counted(config, rows)
+        threshold = operating.pick(rule, truth, answer[:, 1], counts) if rule else None
+        measured = measures.known(config, threshold, rows)[metric]
         scores.append(measured(truth, answer, weights)[0])
     return float(np.mean(scores))

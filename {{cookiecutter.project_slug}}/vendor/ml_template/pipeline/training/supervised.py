@@ -17,10 +17,11 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold, KFold
 from sklearn.preprocessing import TargetEncoder
 
-from ...model import metrics
+from ...model import targets
 from ...model.encoder import Encoder, Encoding
 from ...model.profile import LEAST
 from ...model.texts import LENGTHS, Unit
+from ...project import function
 from ...settings.config import Config
 from ...tables.arrays import Columns, missing, rows
 from ..data import split
@@ -50,26 +51,35 @@ def learn(config: Config, columns: Columns, encoding: Encoding) -> dict[str, Lea
     wanted = {name: column.encoding for name, column in config.features.items() if column.encoding}
     if not wanted:
         return {}
-    truth, folds, found = _truth(config, columns), _folds(config, columns), {}
+    truth, parts, found = _truth(config, columns), folds(config, columns), {}
     for name, how in wanted.items():
         values = columns[name]
         if missing(values).all():
             continue  # the encoder says so of a column of any kind
         if how == "target":
-            crossed, state = labels(values, truth, folds)
+            crossed, state = labels(values, truth, parts)
         else:
-            crossed, state = texts(name, values, truth, folds, how)
+            crossed, state = texts(name, values, truth, parts, how)
         shift, scale = _scale(crossed) if encoding == "onehot" else (0.0, 1.0)
         found[name] = Learned(state(shift, scale), (crossed - shift) / scale)
     return found
 
 
-def training_matrix(encoder: Encoder, columns: Columns, learned: dict[str, Learned]) -> np.ndarray:
-    """The matrix (n, width) to train on: `apply`, with learned columns as they are cross-fitted."""
-    if not learned:
-        return encoder.apply(columns)
+def training_matrix(
+    encoder: Encoder, columns: Columns, learned: dict[str, Learned], own: Columns | None = None
+) -> np.ndarray:
+    """The matrix (n, width) to train on: `apply`, with learned columns as they are cross-fitted.
+
+    `own` are those of the project's own transformer.
+    """
     others = [entry for entry in encoder.state if entry["name"] not in learned]
-    plain = Encoder(encoder.inputs, others).apply(columns)
+    others_alone = Encoder(encoder.inputs, others, encoder.own)
+    if own is not None:
+        plainly = function("features")
+        others_alone.features = lambda known: plainly(known) | own
+    plain = others_alone.apply(columns)
+    if not learned:
+        return plain
     blocks, at = [], 0
     for entry in encoder.state:
         if entry["name"] in learned:
@@ -82,13 +92,13 @@ def training_matrix(encoder: Encoder, columns: Columns, learned: dict[str, Learn
 def _truth(config: Config, columns: Columns) -> np.ndarray:
     """What is averaged (n, k): the target, whether it is the positive class, or each class."""
     classes = config.data.labels
-    truth = metrics.encode_target(columns[config.data.target], classes)
+    truth = targets.learned(config, columns[config.data.target])
     if len(classes) <= 2:
         return truth.astype(np.float64)[:, None]
     return (truth[:, None] == np.arange(len(classes))).astype(np.float64)
 
 
-def _folds(config: Config, columns: Columns) -> Folds:
+def folds(config: Config, columns: Columns) -> Folds:
     """Whole groups where the hold-out is made of them, else rows by chance of the seed."""
     n, groups = rows(columns), split.clusters(config, columns)
     if groups is not None and groups.max() > 0:

@@ -13,13 +13,13 @@ from ...model import artifact, forms, lineage, manifest, measures, profile
 from ...model.contract import TEXT
 from ...model.encoder import Encoder
 from ...outside.progress import say
-from ...settings.config import Column, Config, load_config
+from ...settings.config import Column, Config, InputError, load_config
 from ...storage.files import read_json
 from ...storage.places import CANDIDATE, PREPARED
 from ...tables import arrays, table
 from ...tables.table import Columns
 from ..data import answering, folds
-from . import epochs, operating, repeat
+from . import encoding, epochs, operating, repeat
 from .fit import fit, out_of_fold
 from .search import search
 
@@ -70,7 +70,7 @@ def _exported(
     edges: Columns,
     threshold: float | None,
 ) -> tuple[dict[str, Any], bytes]:
-    edge = fitted.apply(edges)
+    edge = _edge(fitted, edges)
     check = np.concatenate([held, edge])
     return forms.export(estimator, check, config.model.trusted, threshold, len(edge))
 
@@ -105,6 +105,7 @@ def identity(config: Config, found: dict[str, Any]) -> dict[str, Any]:
     `found` are parameters of a search, which go on top of model.params.
     """
     data = read_json(PREPARED / "data.json", "run `make run`")
+    asked = {"quantile": config.model.quantile, "weight": config.data.weight}
     return {
         "task": config.data.task,
         "target": config.data.target,
@@ -117,6 +118,7 @@ def identity(config: Config, found: dict[str, Any]) -> dict[str, Any]:
         "columns": config.model_dump(mode="json")["columns"],
         "missing": list(config.data.missing),
         **lineage.digests(config),
+        **{key: value for key, value in asked.items() if value is not None},
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "scikit-learn", "treelite")},
     }
@@ -159,6 +161,18 @@ def _spread(values: np.ndarray, shares: np.ndarray, column: Column) -> np.ndarra
         return np.array([labels[int(share * len(labels))] for share in shares], dtype=object)
     known = np.sort(values[~arrays.missing(values)])
     return known[(shares * (len(known) - 1)).astype(int)]
+
+
+def _edge(fitted: Encoder, rows: Columns) -> np.ndarray:
+    """The `rows` at the edge, encoded; raises InputError where the project's code fails on them."""
+    try:
+        with encoding.told("features.py"):
+            return fitted.apply(rows)
+    except ValueError as error:
+        raise InputError(
+            f"{error}: of a row of missing values or of labels never seen, as a service gets them: "
+            f"answer NaN or None there"
+        ) from error
 
 
 def edge_rows(config: Config, columns: Columns) -> Columns:
