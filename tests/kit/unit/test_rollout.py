@@ -11,7 +11,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ml_template.kubernetes import canary, cluster, counts, driver, ending, releases, route, stable
+from ml_template.kubernetes import (
+    canary,
+    cluster,
+    counts,
+    driver,
+    ending,
+    releases,
+    route,
+    stable,
+    watch,
+)
 from ml_template.kubernetes.cluster import ConflictError
 from ml_template.kubernetes.ending import ABORTED, ended
 from ml_template.kubernetes.releases import Release
@@ -22,6 +32,8 @@ from ml_template.operations.evidence import Counts
 from ml_template.registry import withdrawn
 from ml_template.settings.config import InputError
 from ml_template.settings.gates import Gates
+
+from . import crds
 
 SPACE = "credit-staging"
 STATE = State("1" * 64, f"registry.example.com/credit@sha256:{'2' * 64}", "canary", driver="me")
@@ -34,15 +46,19 @@ RELEASE = Release(STATE.image, STATE.model, "5" * 64, "none")
 OLD = Release(OLD_IMAGE, "3" * 64, "5" * 64, "none")
 
 
+def spec(rules: list[Any]) -> Any:
+    """The spec of an HTTPRoute as an API server keeps it, with defaults in each reference."""
+    value = {"metadata": {"name": "credit"}, "spec": {"rules": rules}}
+    return crds.kept("HTTPRoute", value)[0]["spec"]
+
+
 class Server:
     """Keeps one HTTPRoute, refuses an old version of it, and notes what else it is asked."""
 
     def __init__(self) -> None:
         backends = [{"name": "credit", "weight": 100}, {"name": "credit-canary", "weight": 0}]
-        self.route: dict[str, Any] = {
-            "metadata": {"resourceVersion": "1", "annotations": {"owner": "example"}},
-            "spec": {"rules": [{"backendRefs": backends}]},
-        }
+        meta = {"name": "credit", "resourceVersion": "1", "annotations": {"owner": "example"}}
+        self.route: dict[str, Any] = {"metadata": meta, "spec": spec([{"backendRefs": backends}])}
         self.scaled: list[str] = []
         self.patched: list[str] = []  # images of stable
         self.stumbles: list[bool] = []  # whether the next patches of the route are not answered
@@ -62,7 +78,7 @@ class Server:
                 raise ConflictError("the object has been modified")
             notes = meta["annotations"] | change["metadata"]["annotations"]
             meta["annotations"] = {key: text for key, text in notes.items() if text is not None}
-            self.route["spec"] = change["spec"]
+            self.route["spec"] = spec(change["spec"]["rules"])
             self.touch()
         return json.dumps(self.route)
 
@@ -97,6 +113,66 @@ def test_share_state_and_mirror_are_written_in_one_step(server: Server) -> None:
     assert server.route["spec"]["rules"][0]["filters"] == []
     assert route.write(now, 0, None).state is None
     assert server.route["metadata"]["annotations"] == {"owner": "example"}
+
+
+def mirrors(server: Server) -> list[str]:
+    filters = server.route["spec"]["rules"][0]["filters"]
+    return [part["requestMirror"]["backendRef"]["name"] for part in filters]
+
+
+def test_a_mirror_is_written_once_however_often_and_whatever_an_older_one_left_goes(
+    server: Server,
+) -> None:
+    now = route.write(route.read(SPACE), 0, SHADOW)
+    for _ in range(20):
+        now = route.write(now, 0, SHADOW)
+    assert mirrors(server) == ["credit-canary"]
+    rule = server.route["spec"]["rules"][0]
+    rule["filters"] = 16 * rule["filters"]
+    server.touch()
+    route.settle(SPACE, OVER)
+    assert mirrors(server) == []
+
+
+def test_a_mirror_that_stays_on_the_route_is_no_change_that_was_taken(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, ask = route.write(route.read(SPACE), 0, SHADOW), server.ask
+    mirror = server.route["spec"]["rules"][0]["filters"]
+
+    def keeps(*words: str, stdin: str | None = None) -> str:
+        ask(*words, stdin=stdin)
+        server.route["spec"]["rules"][0]["filters"] = mirror
+        return json.dumps(server.route)
+
+    monkeypatch.setattr(cluster, "ask", keeps)
+    with pytest.raises(cluster.NoAnswerError, match="the change was not taken"):
+        route.write(now, 0, OVER)
+
+
+@pytest.mark.parametrize("state", [None, replace(OVER, told=True)])
+@pytest.mark.parametrize("argo", [False, True])
+@pytest.mark.parametrize("left", ["mirror", "share"])
+def test_a_rollback_repairs_a_route_that_nobody_drives(
+    left: str,
+    argo: bool,
+    state: State | None,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Argo Rollouts drives one that has no state: it is left to it."""
+    monkeypatch.setattr(releases, "running", lambda space: {"stable": OLD, "canary": None})
+    monkeypatch.setattr(releases, "drives", lambda space: not argo)
+    now = route.write(route.read(SPACE), 0 if left == "mirror" else 25, SHADOW)
+    kept = server.route["spec"]
+    route.write(now, 0, state)
+    server.route["spec"] = kept if left == "share" else spec(kept["rules"])
+    if left == "share":
+        kept["rules"][0]["filters"] = []
+    server.touch()
+    stable.withdraw({"ENV": "staging", "APPLY": "yes"})
+    assert route.read(SPACE).rests is not (argo and state is None)
+    assert route.read(SPACE).state == state
 
 
 def test_a_route_that_only_a_gateway_touched_is_written_again(server: Server) -> None:
@@ -284,7 +360,7 @@ def test_others_parts_of_the_route_stay(server: Server) -> None:
     server.touch()
     route.change(now, 0, STATE)
     rules = server.route["spec"]["rules"]
-    assert [f["requestMirror"]["backendRef"] for f in rules[0]["filters"]] == [audit]
+    assert mirrors(server) == ["audit"]
     assert server.weights == [100, 0, 3]
     assert len(rules) == 2
 
@@ -376,6 +452,31 @@ def test_bluegreen_waits_for_answers_of_stable_and_compares_with_them(
     said = capsys.readouterr().out
     assert "hold: 4 of 10 answers of stable before the switch" in said
     assert "passed: (11.0, 11.0)" in said  # not of the 9,000 before
+
+
+REQUESTS = "predict_requests_total|200"
+
+
+@pytest.mark.parametrize(
+    ("pods", "silenced"),
+    [
+        ({"a": 40.0, "b": 60.0}, True),
+        ({"b": 60.0}, True),  # one went
+        ({"a": 40.0, "c": 0.0}, True),  # and another came
+        ({"a": 0.0, "b": 60.0}, True),  # or began anew
+        ({"a": 40.0, "b": 61.0}, False),
+        ({"b": 60.0, "c": 1.0}, False),
+        ({"a": 3.0}, False),
+    ],
+)
+def test_a_gateway_that_cannot_mirror_is_seen_though_the_pods_of_stable_change(
+    pods: dict[str, float], silenced: bool
+) -> None:
+    seen = watch.Watch()
+    for elapsed, now in ((2.0, {"a": 40.0, "b": 60.0}), (7.0, pods)):
+        look = counts.Look({key: {REQUESTS: n} for key, n in now.items()})
+        found = seen.fault(look, replace(SHADOW, elapsed=elapsed))
+    assert ("can your gateway RequestMirror?" in found) is silenced
 
 
 def test_labels_that_cannot_be_read_are_said_and_the_rest_is_judged(

@@ -42,6 +42,7 @@ Object = dict[str, Any]
 _NOTES = {str: str}
 _TOLD = {"labels?": _NOTES, "annotations?": _NOTES, "deletionTimestamp?": str}
 _CONTAINERS = {"containers": ({"image": str},)}
+_FILTER = {"type?": str, "requestMirror?": {"backendRef": {"name": str, "port?": int}}}
 _COUNTS = ("observedGeneration", "replicas", "updatedReplicas", "availableReplicas")
 # what is read of an object: text or a number, a list (a tuple: of at least one), a map; a key with
 # `?` may be absent or null
@@ -54,7 +55,7 @@ FORMS: dict[str, Any] = {
     "httproute": {
         "metadata": {"resourceVersion": str, "annotations?": _NOTES},
         "spec": {
-            "rules": ({"backendRefs?": [{"name": str, "weight?": int}], "filters?": [{}]},),
+            "rules": ({"backendRefs?": [{"name": str, "weight?": int}], "filters?": [_FILTER]},),
         },
     },
     "pods": {

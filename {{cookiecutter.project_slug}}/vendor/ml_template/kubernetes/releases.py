@@ -75,6 +75,11 @@ def running(space: str) -> dict[str, Release | None]:
     return found
 
 
+def drives(space: str) -> bool:
+    """Whether `make canary` moves the shares here: Argo Rollouts has no Deployment of a canary."""
+    return cluster.find("deployment", f"{cluster.project()}-canary", space) is not None
+
+
 def release_of(deployment: Object) -> Release:
     """Which release the pods of a Deployment are; raises InputError where it does not say."""
     pod = deployment["spec"]["template"]

@@ -16,6 +16,7 @@ from . import cluster
 
 ANNOTATION = "rollout"
 LARGEST = 2.0**53  # count, bytes of memory, or seconds: a number above is none of ours
+MIRROR, PORT = "RequestMirror", 80  # of the filter that copies requests, and of Services
 PHASES = ("running", "interrupted", "passed", "aborted")
 
 Shares = tuple[int, ...]  # of the canary in per cent, step by step
@@ -62,13 +63,21 @@ class State:
 
 @dataclass(frozen=True)
 class Route:
-    """A route as it was read: its version, the canary's share in per cent, the state."""
+    """A route as it was read: its version, the canary's share in per cent, the state, and how
+    often it has our mirror to the canary.
+    """
 
     space: str
     version: str
     rules: list[Any]
     weight: int
     state: State | None
+    mirrors: int = 0
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing goes to the canary, no share and no copy."""
+        return self.weight == self.mirrors == 0
 
 
 def read(space: str) -> Route:
@@ -85,7 +94,9 @@ def _parsed(space: str, found: cluster.Object) -> Route:
     ]
     if not weights:
         raise InputError(f"httproute {name} has no backend of the canary: redeploy")
-    route = Route(space, str(found["metadata"]["resourceVersion"]), rules, weights[0], None)
+    mirrors = sum(map(_mirrors, rules[0].get("filters", [])))
+    version = str(found["metadata"]["resourceVersion"])
+    route = Route(space, version, rules, weights[0], None, mirrors)
     text = found["metadata"].get("annotations", {}).get(ANNOTATION)
     try:
         return replace(route, state=_state(json.loads(text)) if text else None)
@@ -96,6 +107,13 @@ def _parsed(space: str, found: cluster.Object) -> Route:
         )
     damaged.route = route
     raise damaged
+
+
+def _mirrors(part: Any) -> bool:
+    """Whether a filter is our mirror: an API server adds group and kind to what was written."""
+    to = part.get("requestMirror", {}).get("backendRef", {})
+    place = (part.get("type"), to.get("name"), to.get("port"))
+    return place == (MIRROR, f"{cluster.project()}-canary", PORT)
 
 
 def _state(known: Any) -> State:
@@ -128,10 +146,10 @@ def write(route: Route, weight: int, state: State | None) -> Route:
     shares = {name: 100 - weight, f"{name}-canary": weight}
     for backend in rules[0]["backendRefs"]:
         backend["weight"] = shares.get(backend["name"], backend.get("weight", 1))
-    copy = {"backendRef": {"name": f"{name}-canary", "port": 80}}
-    ours = {"type": "RequestMirror", "requestMirror": copy}
-    others = [part for part in rules[0].get("filters", []) if part != ours]
-    rules[0]["filters"] = others + ([ours] if state and state.mirrored else [])
+    others = [part for part in rules[0].get("filters", []) if not _mirrors(part)]
+    copy = {"backendRef": {"name": f"{name}-canary", "port": PORT}}
+    ours = [{"type": MIRROR, "requestMirror": copy}] if state and state.mirrored else []
+    rules[0]["filters"] = others + ours
     text = json.dumps(asdict(state), separators=(",", ":")) if state else None
     metadata = {"resourceVersion": route.version, "annotations": {ANNOTATION: text}}
     change = {"metadata": metadata, "spec": {"rules": rules}}
@@ -142,7 +160,7 @@ def write(route: Route, weight: int, state: State | None) -> Route:
         now = _parsed(route.space, cluster.read(told, "httproute"))
     except DamagedError as error:
         now = error.route
-    if (now.weight, now.state) != (weight, state):
+    if (now.weight, now.state, now.mirrors) != (weight, state, len(ours)):
         raise cluster.NoAnswerError(f"httproute {name}: the change was not taken")
     return now
 

@@ -85,15 +85,19 @@ def _patch(space: str, release: Release) -> None:
 def withdraw(settings: dict[str, Any]) -> State | None:
     """End the rollout that runs, or has passed and was not promoted; None where there is none.
 
-    Everyone goes to stable first; its model goes out again for a reason only. One whose end was not
-    finished, because its driver or this was killed, is finished. Raises InputError after an abort,
-    unless APPLY=yes: stable is not at fault.
+    Everyone goes to stable first, also where nobody drives and the route is not at rest; the model
+    goes out again for a reason only. One whose end was not finished, because its driver or this was
+    killed, is finished. Raises InputError after an abort, unless APPLY=yes: stable is not at fault.
     """
     space = cluster.namespace(settings)
     try:
-        state = route.read(space).state
-    except route.DamagedError:
-        state = replace(ending.damaged(space), phase="running")
+        now = route.read(space)
+    except route.DamagedError as error:
+        now = replace(error.route, state=replace(ending.damaged(space), phase="running"))
+    state = now.state
+    if not now.rests and (state.phase == "aborted" if state else releases.drives(space)):
+        route.settle(space, state)
+        say(f"rollback: {settings['ENV']}: {now.weight} % and {now.mirrors} mirrors are taken away")
     if state is None:
         return None
     if state.phase == "aborted":
