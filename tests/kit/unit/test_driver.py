@@ -15,7 +15,7 @@ from unittest.mock import Mock
 
 import pytest
 from ml_template.kubernetes import canary as word
-from ml_template.kubernetes import cluster, counts, driver, ending, releases, route, stable
+from ml_template.kubernetes import cluster, counts, driver, ending, releases, route, stable, watch
 from ml_template.kubernetes.cluster import ConflictError, NoAnswerError
 from ml_template.kubernetes.ending import ABORTED
 from ml_template.kubernetes.route import State
@@ -253,6 +253,57 @@ def test_a_driver_that_is_told_to_end_says_so_and_the_next_one_goes_on(
     assert canary() == ABORTED  # not decided in time
     assert set(shares) == {5}
     assert kept(server).phase == "aborted"
+
+
+def unready(model: str) -> dict[str, Any]:
+    return pod(model, conditions=[{"type": "Ready", "status": "False"}])
+
+
+@pytest.mark.parametrize(
+    ("left", "aborted"),
+    [([], True), ([unready("1" * 64)], True), ([pod("4" * 64)], True), ([pod("1" * 64)], False)],
+)
+def test_a_share_without_a_pod_that_is_ready_is_taken_back_within_seconds(
+    left: list[Any],
+    aborted: bool,
+    resumed: Odd,
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usual = resumed.usual
+
+    def drained(kind: str, *words: str, stdin: str | None = None) -> str:
+        if kind == "pods" and words[-2].endswith("canary"):
+            return json.dumps({"items": left})
+        return usual(kind, *words, stdin=stdin)
+
+    monkeypatch.setattr(resumed, "usual", drained)
+    assert canary() == ABORTED
+    state = kept(resumed)
+    gone = f"no pod of the canary was ready for {watch.BARE_SECONDS:g} seconds"
+    assert (state.reason == gone, state.evidence) == (aborted, False)
+    assert (resumed.weights, len(told)) == ([100, 0], 1)
+
+
+def test_a_canary_that_was_deleted_counts_as_scaled_down_and_people_are_told(
+    resumed: Odd, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = resumed.usual
+
+    def deleted(kind: str, *words: str, stdin: str | None = None) -> str:
+        if kind == "scale":
+            said = 'Error from server (NotFound): deployments.apps "credit-canary" not found'
+            raise cluster._refusal("kubectl scale deployment", said)
+        if kind == "pods" and words[-2].endswith("canary"):
+            return '{"items": []}'
+        return "" if words[2:3] == ("credit-canary",) else usual(kind, *words, stdin=stdin)
+
+    monkeypatch.setattr(resumed, "usual", deleted)
+    assert canary() == ABORTED
+    assert (kept(resumed).told, len(told)) == (True, 1)
+    resumed.route["metadata"]["annotations"]["rollout"] = "{"
+    assert canary() == ABORTED
+    assert (kept(resumed).reason, len(told)) == (ending.DAMAGED, 2)
 
 
 DAMAGED = ["{", "[]", '{"model": 3}', json.dumps(asdict(STATE) | {"of": "a later version"})]

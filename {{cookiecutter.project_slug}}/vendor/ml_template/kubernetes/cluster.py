@@ -77,6 +77,10 @@ class ConflictError(InputError):
     """The object was changed by somebody else since it was read."""
 
 
+class AbsentError(InputError):
+    """There is no such object."""
+
+
 class NoAnswerError(InputError):
     """The cluster did not answer, or not so that it can be read: it may at the next attempt."""
 
@@ -212,6 +216,8 @@ def _refusal(what: str, said: str) -> InputError:
     """The error for what kubectl said, with the remedy."""
     if "(Conflict)" in said:
         return ConflictError(f"{what}: {said}")
+    if "(NotFound)" in said:
+        return AbsentError(f"{what}: {said}")
     if "Forbidden" in said or "forbidden" in said:
         return InputError(f"{what}: your account may not do this: {said}")
     if "the server doesn't have a resource type" in said or "no matches for kind" in said:

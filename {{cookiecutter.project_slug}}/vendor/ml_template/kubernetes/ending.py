@@ -6,7 +6,7 @@ import os
 import signal
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,15 +61,21 @@ def tell(env: str, state: State) -> None:
 
 
 def scale_down(space: str) -> None:
-    """No pods of the canary: for a release that is not tried any more."""
+    """No pods of the canary: for a release that is not tried any more; so too where it is gone."""
     name = f"{cluster.project()}-canary"
-    cluster.ask("scale", "deployment", name, "--replicas=0", "--namespace", space)
+    with suppress(cluster.AbsentError):
+        cluster.ask("scale", "deployment", name, "--replicas=0", "--namespace", space)
 
 
 def damaged(space: str) -> State:
-    """The end of a rollout whose state cannot be read: nobody knows how far it came, or why."""
-    release = releases.tried(space)
-    return State(release.model, release.image, "", phase="aborted", reason=DAMAGED)
+    """The end of a rollout whose state cannot be read: nobody knows how far it came, or why; nor
+    of what, where its pods are gone too.
+    """
+    over = State("", "", "", phase="aborted", reason=DAMAGED)
+    with suppress(cluster.AbsentError):
+        release = releases.tried(space)
+        over = replace(over, model=release.model, image=release.image)
+    return over
 
 
 def said(error: Exception) -> str:

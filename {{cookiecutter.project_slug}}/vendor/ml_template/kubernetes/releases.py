@@ -102,7 +102,7 @@ def tried(space: str) -> Release:
     if found is None:
         pods = cluster.pods(space, "canary")
         if not pods:
-            raise InputError("nothing is tried: run `make deploy` first")
+            raise cluster.AbsentError("nothing is tried: run `make deploy` first")
         newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")))
         of_it = {"metadata": newest["metadata"], "spec": {"template": newest}}
         return release_of(cluster.read(json.dumps(of_it), "deployment"))
