@@ -372,7 +372,7 @@ Answers = tuple[float, float]
 def drive(server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """`canary`, with one pod of each track that answered (stable, canary) from look to look."""
     seconds = SimpleNamespace(step=0.0, deadline=5.0)
-    limits = SimpleNamespace(steps=(50,), seconds=seconds, min_requests=10)
+    limits = SimpleNamespace(steps=(50,), seconds=seconds, min_requests=10, promote=False)
     monkeypatch.setattr(canary, "load_gates", lambda: SimpleNamespace(rollout=limits))
     monkeypatch.setattr(releases, "tried", lambda space: RELEASE)
     monkeypatch.setattr(canary, "_is_stable", lambda space: False)
@@ -412,6 +412,34 @@ def judged(
 def test_a_rollout_goes_step_by_step_and_passes(drive: Callable[..., int], server: Server) -> None:
     assert drive((100, 0), (105, 5), (112, 12)) == 0
     assert (route.read(SPACE).weight, (route.read(SPACE).state or STATE).phase) == (50, "passed")
+
+
+def test_what_passed_is_promoted_at_once_where_the_gates_say_so_and_a_killed_driver_finishes_it(
+    drive: Callable[..., int], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, str]] = []
+    limits = canary.load_gates()
+    monkeypatch.setattr(limits.rollout, "promote", True)
+    monkeypatch.setattr(ending.promote, "run", lambda where: bool(asked.append(where) or True))
+    assert drive((100, 0), (105, 5), (112, 12)) == 0
+    assert drive((100, 0)) == 0  # it was killed before
+    assert asked == 2 * [{"ENV": "staging", "WHY": ""}]
+    monkeypatch.setattr(limits.rollout, "promote", False)
+    assert drive((100, 0)) == 0
+    assert len(asked) == 2
+
+
+def test_what_passed_and_cannot_be_promoted_stays_passed_and_that_is_an_error(
+    drive: Callable[..., int], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(settings: dict[str, str]) -> bool:
+        raise InputError("gates.yaml changed")
+
+    monkeypatch.setattr(canary.load_gates().rollout, "promote", True)
+    monkeypatch.setattr(ending.promote, "run", refuse)
+    with pytest.raises(InputError, match="gates.yaml changed"):
+        drive((100, 0), (105, 5), (112, 12))
+    assert (route.read(SPACE).state or STATE).phase == "passed"
 
 
 def test_an_api_server_that_stumbles_does_not_end_a_driver(

@@ -64,15 +64,18 @@ def run(settings: dict[str, str]) -> int:
             say(f"canary: model {state.model[:16]} was aborted: {state.reason}: try a new model")
             return ending.ended(space, env, state)
         if state.phase == "passed":
-            return ending.passed(state, env)
+            return ending.passed(state, env, limits.promote)
         if state is not now.state:  # one that runs is not left without a driver
             withdrawn.reasoned(release.model, why)
         state = replace(state, driver=name, phase="running")
         share = min(steps[state.step], most) if state.step >= 0 else 0
         # once it has the route, the driver before, if it lives, cannot write
         with suppress(cluster.ConflictError):
-            return Driver(env, gates, limits, steps, now, state).drive(share)
-    raise route.contested(space)
+            code = Driver(env, gates, limits, steps, now, state).drive(share)
+            break
+    else:
+        raise route.contested(space)
+    return code or ending.passed(state, env, limits.promote)
 
 
 def _route(space: str, env: str, rollout: Rollout) -> Route:

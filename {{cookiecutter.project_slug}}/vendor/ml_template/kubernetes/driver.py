@@ -104,7 +104,7 @@ class Driver:
         if decision.verdict == "promote" and self.state.step + 1 == len(self.steps):
             self.write(self.route.weight, replace(self.state, phase="passed", base={}))
             self.say(f"passed: {decision.reason}")
-            return ending.passed(self.state, self.env)
+            return 0
         if decision.verdict == "promote":
             self.advance(decision.reason)
         else:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..model import lineage
-from ..operations import notify
+from ..operations import notify, promote
 from ..outside.screen import say
 from ..registry import withdrawn
 from ..settings.config import InputError
@@ -23,8 +23,13 @@ DAMAGED = "the state of the rollout in the route cannot be read"
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def passed(state: State, env: str) -> int:
-    """Say what follows a rollout that passed; exit code 0."""
+def passed(state: State, env: str, promotes: bool = False) -> int:
+    """Say what follows a rollout that passed, or do it where it `promotes`; exit code 0.
+
+    1 where MLflow did not take it; raises InputError where it cannot be promoted.
+    """
+    if promotes:
+        return 0 if promote.run({"ENV": env, "WHY": state.reason}) else 1
     say(f"canary: model {state.model[:16]} passed: `make promote ENV={env}` makes it stable")
     say(f"canary: to undo it: make rollback ENV={env}")
     return 0
