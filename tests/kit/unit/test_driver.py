@@ -440,7 +440,7 @@ def test_counters_longer_than_a_word_of_a_command_are_written(
     pods = {f"pod-{n}": answers for n in range(30)}
     route.write(route.read(SPACE), 0, replace(STATE, base={"canary": pods}))
     assert max(length for length, _ in seen) < 1000
-    assert max(length for _, length in seen) > 1 << 17
+    assert max(length for _, length in seen) > 1000
 
 
 def test_an_interrupt_is_written_though_the_counters_cannot_be(

@@ -61,6 +61,7 @@ class Server:
         self.route: dict[str, Any] = {"metadata": meta, "spec": spec([{"backendRefs": backends}])}
         self.scaled: list[str] = []
         self.patched: list[str] = []  # images of stable
+        self.doubled = False  # whether each change is sent twice: it is made, and refused
         self.stumbles: list[bool] = []  # whether the next patches of the route are not answered
 
     def ask(self, *words: str, stdin: str | None = None) -> str:
@@ -80,6 +81,8 @@ class Server:
             meta["annotations"] = {key: text for key, text in notes.items() if text is not None}
             self.route["spec"] = spec(change["spec"]["rules"])
             self.touch()
+            if self.doubled:
+                raise ConflictError("the object has been modified")
         return json.dumps(self.route)
 
     def found(self, kind: str) -> dict[str, Any]:
@@ -437,7 +440,7 @@ def test_what_passed_and_cannot_be_promoted_stays_passed_and_that_is_an_error(
 
     monkeypatch.setattr(canary.load_gates().rollout, "promote", True)
     monkeypatch.setattr(ending.promote, "run", refuse)
-    with pytest.raises(InputError, match="gates.yaml changed"):
+    with pytest.raises(InputError, match=r"gates\.yaml changed"):
         drive((100, 0), (105, 5), (112, 12))
     assert (route.read(SPACE).state or STATE).phase == "passed"
 
@@ -465,6 +468,48 @@ def test_an_abort_is_finished_though_its_pods_cannot_be_scaled_at_once(
     monkeypatch.setattr(ending, "scale_down", refuse)
     assert drive((100, 0), (105, 5), (112, 12), bad=2) == ABORTED
     assert (server.weights, server.scaled, len(told)) == ([100, 0], ["credit-canary"], 1)
+
+
+def test_a_change_that_was_sent_twice_is_not_taken_for_that_of_a_rival(
+    drive: Callable[..., int], server: Server, told: list[str]
+) -> None:
+    server.doubled = True
+    assert drive((100, 0), (105, 5), (112, 12)) == 0
+    state = route.read(SPACE).state
+    assert state
+    assert (server.weights, state.phase) == ([50, 50], "passed")
+    assert route.note(SPACE, state, None)
+    assert (route.read(SPACE).state, server.weights) == (None, [100, 0])
+    route.settle(SPACE, OVER)
+    assert route.read(SPACE).state == OVER
+
+
+def test_a_stable_that_was_moved_stays_though_the_last_note_was_sent_twice(passed: Server) -> None:
+    passed.doubled = True
+    assert stable.finish({"ENV": "staging"}, STATE.model) == RELEASE.image
+    assert (passed.patched, passed.weights) == ([RELEASE.image], [100, 0])
+
+
+def test_the_counters_of_many_pods_fit_into_an_annotation(server: Server) -> None:
+    pods = {
+        f"credit-6d4cf56db6-{n:05}": {f"predict_seconds_bucket|{e}": n * e + 1.0 for e in range(60)}
+        for n in range(150)
+    }
+    many = replace(STATE, base={"stable": pods, "times": pods, "canary": pods})
+    assert route.write(route.read(SPACE), 25, many).state == many
+    text = server.route["metadata"]["annotations"]["rollout"]
+    assert len(text) < 200_000 < len(json.dumps(asdict(many)))
+    few = replace(STATE, base={"stable": {"a": {"x": 1.0}}})
+    route.write(route.read(SPACE), 25, few)  # as an older driver reads it
+    assert json.loads(server.route["metadata"]["annotations"]["rollout"]) == asdict(few)
+
+
+@pytest.mark.parametrize("packed", ["", "!", "eJw=", "e30=", "eJxjYGBgAAAABAAB"])
+def test_counters_that_cannot_be_unpacked_are_a_damaged_state(packed: str, server: Server) -> None:
+    text = json.dumps(asdict(STATE) | {"base": packed})
+    server.route["metadata"]["annotations"]["rollout"] = text
+    with pytest.raises(route.DamagedError):
+        route.read(SPACE)
 
 
 def test_a_resumed_rollout_gets_its_share_back(drive: Callable[..., int], server: Server) -> None:
