@@ -211,13 +211,34 @@ def test_the_last_signed_image_is_the_one_that_is_deployed(home: Path) -> None:
     assert (release.image, release.model, release.revision) == (image, "2" * 64, "2" * 40)
 
 
+def test_a_model_that_is_named_gets_its_own_image_and_never_that_of_another(home: Path) -> None:
+    old = champion(home, "1")
+    new = champion(home, "2", "challenger")
+    (home / "reports").mkdir()
+    signed = home / "reports" / "image.json"
+    signed.write_text(json.dumps({"image": new, "model": "2" * 64}))
+    for name in ("1" * 16, "models/" + "1" * 16):
+        assert manifests.wanted({"MODEL": name}).image == old
+    assert manifests.wanted({"MODEL": "2" * 16}).image == new
+    assert manifests.wanted({}).model == "2" * 64
+    rebuilt = old.replace("1" * 64, "8" * 64)
+    assert manifests.wanted({"MODEL": "1" * 16, "IMAGE": rebuilt}).image == rebuilt
+    with pytest.raises(InputError, match="IMAGE is recorded for model 2222222222222222"):
+        bring(MODEL="1" * 16, IMAGE=new)
+    unbuilt = json.loads((home / "models" / "champion.json").read_text()) | {"image": None}
+    (home / "models" / "champion.json").write_text(json.dumps(unbuilt))
+    with pytest.raises(InputError, match="no image of model 1111111111111111 is known"):
+        bring(MODEL="1" * 16)
+    assert not (home / "cluster.json").exists()
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
         ({"STRATEGY": "slow"}, "STRATEGY=slow: must be one of canary, bluegreen"),
         ({"IMAGE": "credit:1"}, "IMAGE=credit:1: name it by digest"),
         ({"IMAGE": "other@sha256:" + "9" * 64}, "name MODEL=models/"),
-        ({"MODEL": "models/" + "9" * 16}, "model 9999999999999999 is neither challenger nor"),
+        ({"MODEL": "models/" + "9" * 16}, "no image of model 9999999999999999 is known"),
         ({"JOB": "train"}, "WORK is missing"),
     ],
 )

@@ -341,7 +341,10 @@ def test_what_does_not_verify_is_not_made_stable_by_promote_or_rollback(
         (replace(STATE, phase="passed"), True),
         (replace(STATE, image=OLD_IMAGE), False),
         (replace(STATE, image=OLD_IMAGE, phase="passed"), False),
-        (replace(STATE, image=OLD_IMAGE, phase="aborted"), True),
+        (replace(STATE, phase="aborted", evidence=True), True),
+        (replace(STATE, phase="aborted"), True),  # people are not told yet
+        (replace(STATE, phase="aborted", told=True), False),  # no evidence against the model
+        (replace(OVER, image=OLD_IMAGE, evidence=True, told=True), False),  # corrected
         (replace(STATE, strategy="bluegreen"), False),
         (replace(STATE, model="4" * 64, strategy="bluegreen", phase="aborted"), False),
         (replace(STATE, step=4), False),
@@ -664,12 +667,41 @@ def test_a_job_whose_list_goes_with_it_says_how_the_end_gets_into_that_of_a_clon
     assert withdrawn.listed(over.model)
 
 
-@pytest.mark.parametrize("evidence", [True, False])
 def test_an_end_that_another_machine_noted_is_listed_here_once(
-    evidence: bool, drive: Callable[..., int], server: Server
+    drive: Callable[..., int], server: Server
 ) -> None:
-    route.settle(SPACE, replace(OVER, told=True, evidence=evidence))
+    route.settle(SPACE, replace(OVER, told=True, evidence=True))
     for _ in range(2):
         assert drive((100, 0)) == ABORTED
-    lines = withdrawn.ABORTED.read_text().splitlines() if withdrawn.ABORTED.exists() else []
-    assert len(lines) == evidence
+    assert len(withdrawn.ABORTED.read_text().splitlines()) == 1
+
+
+def test_a_rollout_that_a_drain_or_a_quiet_night_ended_is_tried_again_without_a_reason(
+    drive: Callable[..., int], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    route.settle(SPACE, replace(OVER, told=True))
+    monkeypatch.setattr(server, "found", lambda kind: server.route if kind[0] == "h" else NONE)
+    with pytest.raises(InputError, match="its pods went with the abort: run `make deploy"):
+        drive((100, 0))
+    monkeypatch.undo()
+    assert not withdrawn.ABORTED.exists()
+
+
+NONE: dict[str, Any] = {"spec": {"replicas": 0}}
+
+
+def test_an_end_is_held_against_a_model_in_its_image_until_a_reason_that_is_kept_lifts_it(
+    drive: Callable[..., int], server: Server, told: list[str]
+) -> None:
+    withdrawn.abort(RELEASE.model, "failed: 5 %", RELEASE.image)
+    assert withdrawn.how(RELEASE.model).endswith(": failed: 5 %")
+    assert withdrawn.how(RELEASE.model, RELEASE.image).endswith(": failed: 5 %")
+    assert withdrawn.how(RELEASE.model, OLD_IMAGE) == ""
+    with pytest.raises(InputError, match="nothing was done"):
+        drive((100, 0))
+    assert drive((100, 0), (105, 5), (112, 12), why="the disk was full") == 0
+    assert withdrawn.how(RELEASE.model) == ""  # `promote` asks for no second reason
+    entry = json.loads(withdrawn.ABORTED.read_text().splitlines()[-1])
+    assert (entry["why"], entry["lifted"]) == ("the disk was full", True)
+    withdrawn.abort(RELEASE.model, "slow")  # an older release wrote no image: it holds for all
+    assert withdrawn.how(RELEASE.model, OLD_IMAGE).endswith(": slow")

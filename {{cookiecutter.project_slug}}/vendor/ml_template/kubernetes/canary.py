@@ -61,12 +61,16 @@ def run(settings: dict[str, str]) -> int:
         champion.judged(release.model)
         state = _begun(now, release, strategy, len(steps), why)
         if state.phase == "aborted":
-            say(f"canary: model {state.model[:16]} was aborted: {state.reason}: try a new model")
+            again = "try a new model, or a corrected image" if state.evidence else "`make deploy`"
+            say(f"canary: model {state.model[:16]} was aborted: {state.reason}: {again}")
             return ending.ended(space, env, state)
         if state.phase == "passed":
             return ending.passed(state, env, limits.promote)
         if state is not now.state:  # one that runs is not left without a driver
-            withdrawn.reasoned(release.model, why)
+            withdrawn.reasoned(release.model, why, release.image)
+            _there(space, now)
+            if why:
+                withdrawn.lift(release.model, why)
         state = replace(state, driver=name, phase="running")
         share = min(steps[state.step], most) if state.step >= 0 else 0
         # once it has the route, the driver before, if it lives, cannot write
@@ -151,13 +155,22 @@ def _strategy(space: str) -> str:
 def _begun(now: Route, release: Release, strategy: str, steps: int, why: str = "") -> State:
     """The state of the rollout of `release` by `strategy`; a new one where another was before.
 
-    An abort holds for the model, whatever its image or strategy, until there is a reason, `why`,
-    to try it again; all else for this image alone.
+    An abort for what it answered, or by hand, holds for the model in this image until there is a
+    reason, `why`, to try it again; one that people do not know of yet is ended first.
     """
     old, new = now.state, State(release.model, release.image, strategy, reason=why)
     if old is None or old.model != new.model:
         return new
     if old.phase == "aborted":
-        return new if why else old
+        held = not old.told or (old.evidence and old.image == new.image)
+        return old if held and not why else new
     same = (old.image, old.strategy) == (new.image, new.strategy) and old.step < steps
     return old if same else new
+
+
+def _there(space: str, now: Route) -> None:
+    """Raise InputError where an abort took the pods away, and none came since."""
+    if now.state and now.state.phase == "aborted":
+        found = cluster.get("deployment", f"{cluster.project()}-canary", space)
+        if not found["spec"].get("replicas"):
+            raise InputError("canary: its pods went with the abort: run `make deploy` again")

@@ -46,7 +46,7 @@ def ended(space: str, env: str, state: State) -> int:
     scale_down(space)
     # another machine, or a job whose volume is gone, told of it
     if state.told and state.evidence and not withdrawn.listed(state.model):
-        withdrawn.abort(state.model, state.reason)
+        withdrawn.abort(state.model, state.reason, state.image)
     return ABORTED
 
 
@@ -55,7 +55,7 @@ def tell(env: str, state: State) -> None:
     listed = ""
     try:
         if state.evidence:
-            withdrawn.abort(state.model, state.reason)
+            withdrawn.abort(state.model, state.reason, state.image)
             if "KUBERNETES_SERVICE_HOST" in os.environ and not lineage.in_ci():
                 listed = f"; {withdrawn.ABORTED} goes with its job: in a clone, `make canary "
                 listed += f"ENV={env}` lists it too, and `make push` shares it"

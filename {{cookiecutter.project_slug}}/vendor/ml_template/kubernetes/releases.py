@@ -35,25 +35,28 @@ class Release:
 
 
 def wanted(settings: dict[str, str]) -> Release:
-    """The release that is asked for: IMAGE, else the last signed one, else the champion's.
+    """The release that is asked for: IMAGE, else the last signed one, else the champion's; with
+    MODEL=models/<first 16 of the digest> the one that is recorded for that model.
 
-    Raises InputError where no image is known, or where no record says which model it serves:
-    MODEL=models/<first 16 of the digest> says it then.
+    Raises InputError where no image is known, where IMAGE is recorded for another model, or where
+    no record says which model it serves: MODEL says it then.
     """
     signed = read_json(IMAGE, "run `make sign`") if IMAGE.exists() else {}
     records = [r for r in map(champion.read, (champion.CHALLENGER, champion.CHAMPION)) if r]
     records += reversed(champion.history())
-    image = (
-        settings.get("IMAGE")
-        or signed.get("image")
-        or next((record["image"] for record in records if record["image"]), None)
-    )
-    if image is None:
-        raise InputError("no image is known: run `make sign`, or name IMAGE=name@sha256:...")
-    champion.by_digest(image)
+    known = [(r["digest"][:16], r["image"]) for r in records if r["image"]]
+    if signed:
+        known.insert(0, (signed["model"][:16], signed["image"]))
     name = Path(settings.get("MODEL") or "").name
-    if not name and image == signed.get("image"):
-        name = signed["model"][:16]
+    image = settings.get("IMAGE") or next((i for model, i in known if name in ("", model)), None)
+    if image is None:
+        which = f"image of model {name}" if name else "image"
+        raise InputError(f"no {which} is known: run `make sign`, or name IMAGE=name@sha256:...")
+    champion.by_digest(image)
+    of = next((model for model, other in known if other == image), name)
+    if name not in ("", of):
+        raise InputError(f"IMAGE is recorded for model {of}, and MODEL={name}: name one of them")
+    name = name or of
     for record in records:
         if record["digest"][:16] == name or (not name and record["image"] == image):
             champion.judged(record["digest"])
