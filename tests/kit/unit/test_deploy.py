@@ -14,7 +14,7 @@ from ml_template.operations import signatures
 from ml_template.settings.config import InputError
 
 NAME = "credit"
-KUBECTL = '''#!PYTHON
+KUBECTL = '''#!PYTHON -IS
 """A cluster in cluster.json: every pod is ready at once, unless `broken` is there."""
 import json, pathlib, sys
 
@@ -36,6 +36,9 @@ if words[0] == "kustomize":
     backends = [{"name": "credit", "weight": 100}, {"name": "credit-canary", "weight": 0}]
     meta = {"name": "credit", "resourceVersion": "1"}
     route = {"kind": "HTTPRoute", "metadata": meta}
+    if (here / "least").exists():
+        scaler = {"kind": "HorizontalPodAutoscaler", "metadata": {"name": "credit"}}
+        parts.append(scaler | {"spec": {"minReplicas": int((here / "least").read_text())}})
     parts.append(route | {"spec": {"rules": [{"backendRefs": backends}]}})
     print("\\\\n---\\\\n".join(json.dumps(part) for part in parts))
     for image in images.values():
@@ -53,6 +56,31 @@ elif words[0] == "apply":
         known[key] = part
         print(key + " serverside-applied")
     state.write_text(json.dumps(known))
+elif words[0] == "scale":
+    part = known["deployment/" + words[2]]
+    part["spec"]["replicas"] = count = int(words[3].partition("=")[2])
+    names = ("replicas", "updatedReplicas", "availableReplicas", "readyReplicas")
+    part["status"] = dict.fromkeys(names, 0 if (here / "broken").exists() else count)
+    state.write_text(json.dumps(known))
+elif words[:2] == ["get", "pods"]:
+    name = "credit" + ("-canary" if words[-2].endswith("canary") else "")
+    part = known["deployment/" + name]
+    broken = (here / "broken").exists()
+    why = (here / "broken").read_text() if broken else ""
+    status = {"conditions": [{"type": "Ready", "status": "False" if broken else "True"}]}
+    if why:
+        waiting = {"waiting": {"reason": "ImagePullBackOff", "message": why}}
+        status["containerStatuses"] = [{"state": waiting}]
+    meta = part["spec"]["template"]["metadata"]
+    pods = [{"metadata": meta | {"name": f"{name}-{n}"}, "status": status}
+            for n in range(part["spec"]["replicas"])]
+    print(json.dumps({"items": pods}))
+elif words[:2] == ["get", "--raw"]:
+    name = words[2].split("/")[6].rpartition("-")[0]
+    part = known["deployment/" + name]["spec"]["template"]
+    other = here / "answers"
+    model = other.read_text() if other.exists() else part["metadata"]["annotations"]["model-digest"]
+    print(json.dumps({"ready": True, "model": model[:16]}))
 elif words[0] == "get":
     found = known.get(words[1] + "/" + words[2])
     print(json.dumps(found) if found else "")
@@ -172,8 +200,43 @@ def test_another_release_ends_one_that_is_tried_only_when_told_so(home: Path) ->
 
 def test_pods_that_are_never_ready_are_said(home: Path) -> None:
     (home / "broken").touch()
-    with pytest.raises(InputError, match=r"credit was not ready after 1 s: kubectl"):
+    for _ in range(2):  # the second time it is applied already
+        with pytest.raises(InputError, match=r"credit was not ready after 1 s: pod credit-0 "):
+            bring(WAIT=1)
+    (home / "broken").write_text("manifest unknown")
+    with pytest.raises(
+        InputError, match="credit-0 ImagePullBackOff manifest unknown; pod credit-1"
+    ):
         bring(WAIT=1)
+    (home / "broken").unlink()
+    bring(WAIT=1)
+
+
+def test_pods_that_answer_as_another_model_do_not_serve_what_was_deployed(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "answers").write_text("9" * 64)
+    with pytest.raises(InputError, match="pod credit-0 answers as model 9999999999999999; pod"):
+        bring(WAIT=1)
+    status.run({"ENV": "staging"})
+    said = capsys.readouterr().out
+    assert "stable does not serve what is asked for: pod credit-0 answers as model 9999" in said
+    (home / "answers").unlink()
+    bring(WAIT=1)
+    assert "serves model 1111111111111111 already" in capsys.readouterr().out
+    bring(WAIT=0)
+    assert "is to serve model 1111111111111111" in capsys.readouterr().out
+
+
+def test_the_first_deployment_waits_for_as_many_pods_as_the_autoscaler_wants(home: Path) -> None:
+    (home / "least").write_text("3")
+    bring()
+    assert known(home)["deployment/credit"]["spec"]["replicas"] == 3
+    state = known(home)
+    state["deployment/credit"]["spec"]["replicas"] = 5  # the autoscaler's, from now on
+    (home / "cluster.json").write_text(json.dumps(state))
+    bring()
+    assert known(home)["deployment/credit"]["spec"]["replicas"] == 5
 
 
 def test_status_says_what_runs_where(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,10 +245,10 @@ def test_status_says_what_runs_where(home: Path, capsys: pytest.CaptureFixture[s
     capsys.readouterr()
     status.run({"ENV": "staging"})
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [row[:4] for row in rows] == [
-        ["track", "model", "ready", "weight"],
-        ["stable", "1" * 16, "2/2", "100"],
-        ["canary", "2" * 16, "2/2", "0"],
+    assert [row[:5] for row in rows] == [
+        ["track", "model", "ready", "weight", "answers"],
+        ["stable", "1" * 16, "2/2", "100", "1" * 16],
+        ["canary", "2" * 16, "2/2", "0", "2" * 16],
     ]
 
 
@@ -256,6 +319,7 @@ def test_a_wrong_word_is_named_and_nothing_is_applied(
         ("The connection to the server localhost:8080 was refused", "no cluster answers"),
         ("error: no configuration has been provided", "no cluster answers"),
         ("Error from server (Forbidden): secrets is forbidden", "your account may not do this"),
+        ("error: You must be logged in to the server (Unauthorized)", "log in again"),
         ("error: the server doesn't have a resource type", "lacks that API"),
         ("something else", "something else"),
     ],

@@ -595,7 +595,12 @@ def test_nothing_is_to_be_tried_where_the_newest_model_is_stable(
     ):
         there = {"stable": stable_, "canary": tried}
         monkeypatch.setattr(releases, "running", lambda space, there=there: there)
+        monkeypatch.setattr(releases, "unready", lambda *_: "")
         assert canary._is_stable(SPACE) is said
+    monkeypatch.setattr(releases, "running", lambda space: {"stable": RELEASE, "canary": None})
+    monkeypatch.setattr(releases, "unready", lambda *_: "pod a answers as model 3")
+    with pytest.raises(InputError, match="but pod a answers as model 3"):
+        canary._is_stable(SPACE)
 
 
 def test_a_rollout_that_was_ended_is_listed_and_tried_again_for_a_reason_only(

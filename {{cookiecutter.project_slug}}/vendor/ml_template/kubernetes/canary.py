@@ -136,6 +136,8 @@ def _is_stable(space: str) -> bool:
     record = champion.read(champion.CHALLENGER) or champion.read(champion.CHAMPION)
     if there["canary"] or not stable or not record or stable.model != record["digest"]:
         return False
+    if why := releases.unready(space, "stable", stable.model):
+        raise InputError(f"canary: stable is to serve model {stable.model[:16]}, but {why}")
     say(f"canary: stable serves model {record['digest'][:16]} already: nothing is to be tried")
     return True
 

@@ -42,6 +42,7 @@ Object = dict[str, Any]
 _NOTES = {str: str}
 _TOLD = {"labels?": _NOTES, "annotations?": _NOTES, "deletionTimestamp?": str}
 _CONTAINERS = {"containers": ({"image": str},)}
+_WHY = {"reason?": str, "message?": str}
 _FILTER = {"type?": str, "requestMirror?": {"backendRef": {"name": str, "port?": int}}}
 _COUNTS = ("observedGeneration", "replicas", "updatedReplicas", "availableReplicas")
 # what is read of an object: text or a number, a list (a tuple: of at least one), a map; a key with
@@ -50,7 +51,8 @@ FORMS: dict[str, Any] = {
     "deployment": {
         "metadata": _TOLD | {"name": str, "generation?": int},
         "spec": {"replicas?": int, "template": {"metadata?": _TOLD, "spec": _CONTAINERS}},
-        "status?": {f"{name}?": int for name in (*_COUNTS, "readyReplicas")},
+        "status?": {f"{name}?": int for name in (*_COUNTS, "readyReplicas")}
+        | {"conditions?": [{"type": str, "status": str, "message?": str}]},
     },
     "httproute": {
         "metadata": {"resourceVersion": str, "annotations?": _NOTES},
@@ -64,12 +66,13 @@ FORMS: dict[str, Any] = {
                 "metadata": _TOLD | {"name": str, "creationTimestamp?": str},
                 "spec?": _CONTAINERS,
                 "status?": {
-                    "conditions?": [{"type": str, "status": str}],
-                    "containerStatuses?": [{"restartCount?": int}],
+                    "conditions?": [{"type": str, "status": str, "message?": str}],
+                    "containerStatuses?": [{"restartCount?": int, "state?": {"waiting?": _WHY}}],
                 },
             }
         ]
     },
+    "ready": {"model": str},  # of a pod
 }
 
 
@@ -218,6 +221,9 @@ def _refusal(what: str, said: str) -> InputError:
         return ConflictError(f"{what}: {said}")
     if "(NotFound)" in said:
         return AbsentError(f"{what}: {said}")
+    if "(Unauthorized)" in said or "must be logged in" in said:
+        remedy = "log in again (a login to a cloud lasts an hour or so), or renew the kubeconfig"
+        return InputError(f"{what}: the cluster does not know who asks: {remedy}: {said}")
     if "Forbidden" in said or "forbidden" in said:
         return InputError(f"{what}: your account may not do this: {said}")
     if "the server doesn't have a resource type" in said or "no matches for kind" in said:

@@ -46,13 +46,16 @@ def run(settings: dict[str, Any]) -> None:
         signatures.trusted(work)
     stable, tried, name = now["stable"], now["canary"], f"model {release.model[:16]}"
     if stable is None:
-        _apply(documents(manifests.render(env, release, work=work)))
+        parts = documents(manifests.render(env, release, work=work))
+        _apply(parts)
         _said(env, "stable", release, f"kubectl delete namespace {space}")
-        releases.wait(space, "stable", seconds)
+        _widen(space, parts)
+        releases.wait(space, "stable", release.model, seconds)
     elif stable == release:
         if tried is None:
             _apply(_known(manifests.render(env, release, work=work)))
-        print(f"deploy: {env}: stable serves {name} already")
+        releases.wait(space, "stable", release.model, seconds)
+        print(f"deploy: {env}: stable {'serves' if seconds else 'is to serve'} {name} already")
     elif tried == release and route.whatever(space).weight:
         print(f"deploy: {env}: {name} is being tried: `make status ENV={env}`")
     elif tried and tried != release and settings.get("APPLY") != "yes":
@@ -64,11 +67,12 @@ def run(settings: dict[str, Any]) -> None:
         _apply(_known(manifests.render(env, release, work=work)))
         back = f"IMAGE={stable.image} MODEL={stable.model[:16]}"
         _said(env, "stable", release, f"make deploy ENV={env} STRATEGY={ROLLING} {back}")
-        releases.wait(space, "stable", seconds)
+        releases.wait(space, "stable", release.model, seconds)
     else:
         _try(space, strategy, _known(manifests.render(env, stable, release, strategy, work)))
         _said(env, f"{strategy}, with no request yet", release, f"make rollback ENV={env}")
-        releases.wait(space, "stable" if strategy == "argo" else "canary", seconds)
+        if strategy != "argo":  # its controller makes the pods, and waits for them
+            releases.wait(space, "canary", release.model, seconds)
 
 
 def _try(space: str, strategy: str, parts: list[Object]) -> None:
@@ -84,6 +88,18 @@ def _try(space: str, strategy: str, parts: list[Object]) -> None:
                 part["spec"]["replicas"] = max(count, part["spec"]["replicas"])
     _apply(part for part in parts if part["kind"] == "HTTPRoute")
     _apply(part for part in parts if strategy == "argo" or not _is_stable(part))
+
+
+def _widen(space: str, parts: list[Object]) -> None:
+    """As many pods as the autoscaler will want at least: they are waited for, all of them.
+
+    By `scale`, which later deployments leave alone.
+    """
+    name = cluster.project()
+    for part in parts:
+        if (part["kind"], part["metadata"]["name"]) == ("HorizontalPodAutoscaler", name):
+            count = part["spec"].get("minReplicas", 1)
+            cluster.ask("scale", "deployment", name, f"--replicas={count}", "--namespace", space)
 
 
 def documents(text: str) -> list[Object]:

@@ -12,7 +12,7 @@ from ..registry import champion
 from ..settings.config import InputError
 from ..storage.files import read_json
 from ..storage.places import IMAGE
-from . import cluster, route
+from . import cluster, counts, route
 from .cluster import Object
 
 WAIT_SECONDS = 300.0
@@ -116,22 +116,76 @@ def tried(space: str) -> Release:
     return release_of(found)
 
 
-def wait(space: str, track: str, seconds: float) -> None:
-    """Until every pod of `track` is of its newest template and ready; raises InputError after
-    `seconds`.
+def wait(space: str, track: str, model: str, seconds: float) -> None:
+    """Until every pod of `track` is of its newest template, ready, and answers as `model`; raises
+    InputError, with why it is not so, after `seconds`.
     """
     name = cluster.project() + ("" if track == "stable" else "-canary")
     deadline = time.monotonic() + seconds
     while seconds:
         found = cluster.get("deployment", name, space)
-        if ready(found):
+        late = time.monotonic() > deadline
+        why = unready(space, track, model) if ready(found) or late else ""
+        if ready(found) and not why:
             say(f"deploy: {name} is ready")
             return
-        if time.monotonic() > deadline:
+        if late:
+            why = _held(found) or why or "its pods are not of the newest template yet"
             raise InputError(
-                f"{name} was not ready after {seconds:g} s: kubectl -n {space} describe pods"
+                f"{name} was not ready after {seconds:g} s: {why}: kubectl -n {space} describe pods"
             )
         time.sleep(POLL_SECONDS)
+
+
+def answering(space: str, track: str) -> dict[str, str]:
+    """What each pod of `track` answers at /ready: its model; why not, after `!`, where it does
+    not.
+    """
+    found = {}
+    for pod in cluster.pods(space, track):
+        name = str(pod["metadata"]["name"])
+        if "deletionTimestamp" in pod["metadata"]:
+            continue
+        if not counts.is_ready(pod):
+            found[name] = f"!{_waits(pod) or 'starts'}"
+            continue
+        path = f"/api/v1/namespaces/{space}/pods/{name}:{counts.PORT}/proxy/ready"
+        try:
+            found[name] = str(cluster.read(cluster.ask("get", "--raw", path), "ready")["model"])
+        except cluster.NoAnswerError as error:
+            found[name] = f"!{error}"
+    return found
+
+
+def unready(space: str, track: str, model: str) -> str:
+    """Why not every pod of `track` answers as `model`; empty where each does."""
+    there = answering(space, track)
+    wrong = [
+        f"pod {name} {said[1:] if said[:1] == '!' else f'answers as model {said}'}"
+        for name, said in there.items()
+        if said != model[:16]
+    ]
+    return "; ".join(wrong[:3]) if there else "there is no pod"
+
+
+def _waits(pod: Object) -> str:
+    """Why a pod is not ready, as its kubelet or the scheduler says: image, start, place."""
+    status = pod.get("status", {})
+    waiting = [c.get("state", {}).get("waiting", {}) for c in status.get("containerStatuses", [])]
+    said = [f"{part.get('reason', '')} {part.get('message', '')}" for part in waiting if part]
+    said += [
+        f"is not scheduled: {part.get('message', '')}"
+        for part in status.get("conditions", [])
+        if (part["type"], part["status"]) == ("PodScheduled", "False")
+    ]
+    return cluster.shown("; ".join(said)).strip()
+
+
+def _held(deployment: Object) -> str:
+    """Why a Deployment makes no pods, such as a quota."""
+    conditions = deployment.get("status", {}).get("conditions", [])
+    failed = [c for c in conditions if (c["type"], c["status"]) == ("ReplicaFailure", "True")]
+    return cluster.shown("; ".join(part.get("message", "") for part in failed))
 
 
 def ready(deployment: Object) -> bool:

@@ -42,6 +42,7 @@ def finish(settings: dict[str, Any], digest: str) -> str:
             raise InputError(f"the rollout was ended meanwhile: stable stays: {status}")
     elif now["stable"] and now["stable"].model == digest and other:
         release = now["stable"]  # the first release, or done before but for what follows
+        releases.wait(space, "stable", release.model, seconds)
     else:
         raise InputError(f"model {digest[:16]} did not pass `make canary ENV={settings['ENV']}`")
     if now["canary"] == release:
@@ -70,7 +71,7 @@ def image(settings: dict[str, Any], record: Record) -> str | None:
 def move(space: str, release: Release, seconds: float) -> None:
     """Stable gets `release`, and is waited for; raises InputError where it is not ready in time."""
     _patch(space, release)
-    releases.wait(space, "stable", seconds)
+    releases.wait(space, "stable", release.model, seconds)
 
 
 def _patch(space: str, release: Release) -> None:
