@@ -27,15 +27,21 @@ if words[0] == "kustomize":
     given = json.loads((pathlib.Path(words[1]) / "kustomization.yaml").read_text())
     images = {i["name"]: i["newName"] + "@" + i["digest"] for i in given["images"]}
     parts = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": given["namespace"]}}]
-    parts += [json.loads(p["patch"]) for p in given["patches"]]
+    patches = [json.loads(p["patch"]) for p in given["patches"]]
+    parts += [part for part in patches if isinstance(part, dict)]
+    argo = [path for path in given["components"] if path.endswith("argo")]
     for part in parts[1:]:
         name = part["metadata"]["name"]
         part["spec"]["template"]["spec"] = {"containers": [{"image": images[name]}]}
+        track = "canary" if name.endswith("-canary") else "stable"
+        part["spec"]["selector"] = {"matchLabels": {"name": "credit"} if argo else {"track": track}}
         if name.endswith("-canary"):
             part["spec"]["replicas"] = 1 if given["components"] else 0
     backends = [{"name": "credit", "weight": 100}, {"name": "credit-canary", "weight": 0}]
     meta = {"name": "credit", "resourceVersion": "1"}
     route = {"kind": "HTTPRoute", "metadata": meta}
+    if argo:
+        parts.append({"kind": "Rollout", "metadata": {"name": "credit"}, "spec": {}})
     if (here / "least").exists():
         scaler = {"kind": "HorizontalPodAutoscaler", "metadata": {"name": "credit"}}
         parts.append(scaler | {"spec": {"minReplicas": int((here / "least").read_text())}})
@@ -169,6 +175,48 @@ def test_a_later_release_is_tried_and_stable_stays(strategy: str, home: Path) ->
     assert tried["metadata"]["annotations"]["strategy"] == strategy
     assert "strategy" not in stable["metadata"]["annotations"]
     assert route.read("credit-staging").weight == 0
+
+
+def test_argo_rollouts_is_chosen_whole_with_the_first_deployment(home: Path) -> None:
+    bring(STRATEGY="argo")
+    assert {"rollout/credit", "deployment/credit", "httproute/credit"} <= known(home).keys()
+    assert "deployment/credit-canary" not in known(home)
+    bring(STRATEGY="argo")  # settings
+    assert "track" not in known(home)["deployment/credit"]["spec"]["selector"]["matchLabels"]
+    bring(STRATEGY="argo", IMAGE=champion(home, "2"))
+    assert image_of(home, "") == "2"
+    before = known(home)
+    for other in ("", "canary", "rolling"):
+        with pytest.raises(InputError, match=r"nothing was done: .* is run by Argo Rollouts"):
+            bring(STRATEGY=other, IMAGE=champion(home, "3"))
+    assert known(home) == before
+
+
+@pytest.mark.parametrize("again", ["1", "2"])
+def test_argo_rollouts_does_not_take_over_what_was_deployed_without_it(
+    again: str, home: Path
+) -> None:
+    bring()
+    before = known(home)
+    with pytest.raises(InputError, match=r"nothing was done: .* is run without Argo Rollouts"):
+        bring(STRATEGY="argo", IMAGE=champion(home, again))
+    assert known(home) == before
+
+
+def test_where_argo_rollouts_is_not_installed_nothing_is_applied(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = cluster.ask
+
+    def without(*words: str, **more: Any) -> str:
+        if words[:2] == ("get", "rollouts.argoproj.io"):
+            raise cluster._refusal("get", "error: the server doesn't have a resource type")
+        return ask(*words, **more)
+
+    monkeypatch.setattr(cluster, "ask", without)
+    with pytest.raises(InputError, match=r"lacks that API.*Argo Rollouts"):
+        bring(STRATEGY="argo")
+    assert not (home / "cluster.json").exists()
 
 
 def test_in_staging_stable_can_be_replaced_at_once_and_it_is_said_how_to_undo_it(

@@ -50,7 +50,11 @@ _COUNTS = ("observedGeneration", "replicas", "updatedReplicas", "availableReplic
 FORMS: dict[str, Any] = {
     "deployment": {
         "metadata": _TOLD | {"name": str, "generation?": int},
-        "spec": {"replicas?": int, "template": {"metadata?": _TOLD, "spec": _CONTAINERS}},
+        "spec": {
+            "replicas?": int,
+            "selector?": {"matchLabels?": _NOTES},
+            "template": {"metadata?": _TOLD, "spec": _CONTAINERS},
+        },
         "status?": {f"{name}?": int for name in (*_COUNTS, "readyReplicas")}
         | {"conditions?": [{"type": str, "status": str, "message?": str}]},
     },
@@ -228,7 +232,8 @@ def _refusal(what: str, said: str) -> InputError:
         return InputError(f"{what}: your account may not do this: {said}")
     if "the server doesn't have a resource type" in said or "no matches for kind" in said:
         return InputError(
-            f"{what}: the cluster lacks that API (Gateway API for HTTPRoute): install it: {said}"
+            f"{what}: the cluster lacks that API (Gateway API for HTTPRoute, Argo Rollouts for "
+            f"STRATEGY=argo): install it: {said}"
         )
     if any(sign in said for sign in _NO_CLUSTER):
         remedy = "set KUBECONFIG, or look at `kubectl config current-context`"

@@ -44,18 +44,23 @@ def run(settings: dict[str, Any]) -> None:
     signatures.serves(release.image, release.model)
     if work:
         signatures.trusted(work)
+    _fits(space, strategy)
+    argo = strategy if strategy == "argo" else ""
     stable, tried, name = now["stable"], now["canary"], f"model {release.model[:16]}"
     if stable is None:
-        parts = documents(manifests.render(env, release, work=work))
+        parts = documents(manifests.render(env, release, strategy=argo, work=work))
         _apply(parts)
         _said(env, "stable", release, f"kubectl delete namespace {space}")
-        _widen(space, parts)
-        releases.wait(space, "stable", release.model, seconds)
+        if not argo:  # its controller makes the pods, and waits for them
+            _widen(space, parts)
+            releases.wait(space, "stable", release.model, seconds)
     elif stable == release:
         if tried is None:
-            _apply(_known(manifests.render(env, release, work=work)))
-        releases.wait(space, "stable", release.model, seconds)
-        print(f"deploy: {env}: stable {'serves' if seconds else 'is to serve'} {name} already")
+            _apply(_known(manifests.render(env, release, strategy=argo, work=work)))
+        if not argo:
+            releases.wait(space, "stable", release.model, seconds)
+        serves = "serves" if seconds and not argo else "is to serve"
+        print(f"deploy: {env}: stable {serves} {name} already")
     elif tried == release and route.whatever(space).weight:
         print(f"deploy: {env}: {name} is being tried: `make status ENV={env}`")
     elif tried and tried != release and settings.get("APPLY") != "yes":
@@ -71,8 +76,25 @@ def run(settings: dict[str, Any]) -> None:
     else:
         _try(space, strategy, _known(manifests.render(env, stable, release, strategy, work)))
         _said(env, f"{strategy}, with no request yet", release, f"make rollback ENV={env}")
-        if strategy != "argo":  # its controller makes the pods, and waits for them
+        if not argo:
             releases.wait(space, "canary", release.model, seconds)
+
+
+def _fits(space: str, strategy: str) -> None:
+    """Raise InputError where Argo Rollouts cannot drive what is there, or is to, or is not there.
+
+    It needs other selectors, and those of a Deployment are never changed.
+    """
+    if strategy == "argo":
+        cluster.ask("get", "rollouts.argoproj.io", "--namespace", space)
+    found = cluster.find("deployment", cluster.project(), space)
+    labels = found["spec"].get("selector", {}).get("matchLabels") if found else None
+    if labels and ("track" in labels) == (strategy == "argo"):
+        how = "without" if "track" in labels else "by"
+        raise InputError(
+            f"deploy: nothing was done: {space} is run {how} Argo Rollouts, which is chosen once, "
+            f"with the first deployment: docs/deploy.md says how to change it"
+        )
 
 
 def _try(space: str, strategy: str, parts: list[Object]) -> None:
