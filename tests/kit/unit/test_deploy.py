@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ml_template.kubernetes import cluster, deploy, manifests, route, status
+from ml_template.kubernetes import cluster, deploy, gateway, manifests, route, status
 from ml_template.operations import signatures
 from ml_template.settings.config import InputError
 
@@ -39,7 +39,8 @@ if words[0] == "kustomize":
             part["spec"]["replicas"] = 1 if given["components"] else 0
     backends = [{"name": "credit", "weight": 100}, {"name": "credit-canary", "weight": 0}]
     meta = {"name": "credit", "resourceVersion": "1"}
-    route = {"kind": "HTTPRoute", "metadata": meta}
+    taken = [{"type": "Accepted", "status": "False" if (here / "nowhere").exists() else "True"}]
+    route = {"kind": "HTTPRoute", "metadata": meta, "status": {"parents": [{"conditions": taken}]}}
     if argo:
         parts.append({"kind": "Rollout", "metadata": {"name": "credit"}, "spec": {}})
     if (here / "least").exists():
@@ -274,6 +275,17 @@ def test_pods_that_answer_as_another_model_do_not_serve_what_was_deployed(
     assert "serves model 1111111111111111 already" in capsys.readouterr().out
     bring(WAIT=0)
     assert "is to serve model 1111111111111111" in capsys.readouterr().out
+
+
+def test_a_route_that_no_gateway_takes_is_said_by_deploy_and_status(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "TAKES", 0.0)
+    (home / "nowhere").touch()
+    with pytest.raises(InputError, match="httproute credit: Accepted is False: write the gateway"):
+        bring()
+    status.run({"ENV": "staging"})
+    assert "status: httproute credit: Accepted is False" in capsys.readouterr().out
 
 
 def test_the_first_deployment_waits_for_as_many_pods_as_the_autoscaler_wants(home: Path) -> None:

@@ -17,6 +17,7 @@ from ml_template.kubernetes import (
     counts,
     driver,
     ending,
+    gateway,
     releases,
     route,
     stable,
@@ -46,6 +47,9 @@ RELEASE = Release(STATE.image, STATE.model, "5" * 64, "none")
 OLD = Release(OLD_IMAGE, "3" * 64, "5" * 64, "none")
 
 
+TAKEN = [{"type": name, "status": "True", "reason": name} for name in ("Accepted", "ResolvedRefs")]
+
+
 def spec(rules: list[Any]) -> Any:
     """The spec of an HTTPRoute as an API server keeps it, with defaults in each reference."""
     value = {"metadata": {"name": "credit"}, "spec": {"rules": rules}}
@@ -59,6 +63,7 @@ class Server:
         backends = [{"name": "credit", "weight": 100}, {"name": "credit-canary", "weight": 0}]
         meta = {"name": "credit", "resourceVersion": "1", "annotations": {"owner": "example"}}
         self.route: dict[str, Any] = {"metadata": meta, "spec": spec([{"backendRefs": backends}])}
+        self.route["status"] = {"parents": [{"conditions": TAKEN}]}
         self.scaled: list[str] = []
         self.patched: list[str] = []  # images of stable
         self.doubled = False  # whether each change is sent twice: it is made, and refused
@@ -105,6 +110,42 @@ def server(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(cluster, "project", lambda: "credit")
     monkeypatch.setattr(cluster, "namespace", lambda settings: SPACE)
     return made
+
+
+NO_SERVICE = {"type": "ResolvedRefs", "status": "False", "reason": "BackendNotFound"}
+NO_PLACE = {"type": "Accepted", "status": "False", "reason": "NoMatchingParent", "message": "web"}
+
+
+@pytest.mark.parametrize(
+    ("parents", "why"),
+    [
+        ([], "no gateway says that it takes it"),
+        ([{"conditions": []}], "no gateway says that it takes it"),
+        ([{"conditions": [TAKEN[0], NO_SERVICE]}], "ResolvedRefs is False: BackendNotFound"),
+        ([{"conditions": [NO_PLACE]}], "Accepted is False: NoMatchingParent web"),
+        ([{"conditions": TAKEN}, {"conditions": [NO_PLACE]}], "NoMatchingParent"),
+        ([{"conditions": [TAKEN[0] | {"observedGeneration": 1}]}], "no gateway says"),
+        ([{"conditions": [TAKEN[0] | {"observedGeneration": 2}, TAKEN[1]]}], ""),
+        ([{"conditions": [TAKEN[0], {"type": "Odd", "status": "False"}]}], ""),
+    ],
+)
+def test_a_route_that_no_gateway_takes_is_not_driven(
+    parents: list[Any],
+    why: str,
+    drive: Callable[..., int],
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server.route["metadata"]["generation"] = 2
+    server.route["status"] = {"parents": parents}
+    monkeypatch.setattr(gateway, "TAKES", 0.05)
+    monkeypatch.setattr(gateway, "PAUSE", 0.01)
+    if not why:
+        assert drive((100, 0), (105, 5), (112, 12)) == 0
+        return
+    with pytest.raises(InputError, match=f"httproute credit: .*{why}"):
+        drive((100, 0))
+    assert (route.read(SPACE).state, server.weights) == (None, [100, 0])
 
 
 def test_share_state_and_mirror_are_written_in_one_step(server: Server) -> None:

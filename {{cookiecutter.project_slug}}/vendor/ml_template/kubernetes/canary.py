@@ -18,7 +18,7 @@ from ..outside.screen import say
 from ..registry import champion, withdrawn
 from ..settings.config import InputError
 from ..settings.gates import Rollout, load_gates
-from . import cluster, driver, ending, releases, route
+from . import cluster, driver, ending, gateway, releases, route
 from .cluster import NoAnswerError
 from .driver import Driver
 from .ending import said
@@ -69,6 +69,7 @@ def run(settings: dict[str, str]) -> int:
         if state is not now.state:  # one that runs is not left without a driver
             withdrawn.reasoned(release.model, why, release.image)
             _there(space, now)
+            gateway.taken(space)
             if why:
                 withdrawn.lift(release.model, why)
         state = replace(state, driver=name, phase="running")

@@ -42,6 +42,8 @@ Object = dict[str, Any]
 _NOTES = {str: str}
 _TOLD = {"labels?": _NOTES, "annotations?": _NOTES, "deletionTimestamp?": str}
 _CONTAINERS = {"containers": ({"image": str},)}
+_CONDITION = {"type": str, "status": str, "reason?": str, "message?": str}
+_CONDITION |= {"observedGeneration?": int}
 _WHY = {"reason?": str, "message?": str}
 _FILTER = {"type?": str, "requestMirror?": {"backendRef": {"name": str, "port?": int}}}
 _COUNTS = ("observedGeneration", "replicas", "updatedReplicas", "availableReplicas")
@@ -59,10 +61,11 @@ FORMS: dict[str, Any] = {
         | {"conditions?": [{"type": str, "status": str, "message?": str}]},
     },
     "httproute": {
-        "metadata": {"resourceVersion": str, "annotations?": _NOTES},
+        "metadata": {"resourceVersion": str, "annotations?": _NOTES, "generation?": int},
         "spec": {
             "rules": ({"backendRefs?": [{"name": str, "weight?": int}], "filters?": [_FILTER]},),
         },
+        "status?": {"parents?": [{"conditions?": [_CONDITION]}]},
     },
     "pods": {
         "items": [

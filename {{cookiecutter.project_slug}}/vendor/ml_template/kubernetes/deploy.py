@@ -10,7 +10,7 @@ import yaml
 
 from ..operations import signatures
 from ..settings.config import InputError
-from . import cluster, manifests, releases, route
+from . import cluster, gateway, manifests, releases, route
 from .cluster import Object
 from .releases import Release
 
@@ -78,6 +78,8 @@ def run(settings: dict[str, Any]) -> None:
         _said(env, f"{strategy}, with no request yet", release, f"make rollback ENV={env}")
         if not argo:
             releases.wait(space, "canary", release.model, seconds)
+    if seconds:
+        gateway.taken(space)
 
 
 def _fits(space: str, strategy: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..outside.text import aligned
-from . import cluster, releases
+from . import cluster, gateway, releases
 
 
 def run(settings: dict[str, str]) -> None:
@@ -30,6 +30,8 @@ def run(settings: dict[str, str]) -> None:
         if weight != "0" and (why := releases.unready(space, track, release.model)):
             missing.append(f"status: {track} does not serve what is asked for: {why}")
     print(aligned(rows))
+    if why := gateway.untaken(known):
+        missing.append(f"status: httproute {name}: {why}")
     for line in missing:
         print(line)
     for key, value in sorted(known["metadata"].get("annotations", {}).items()):
