@@ -535,12 +535,23 @@ class Cluster:
     def control(self) -> None:
         """What controllers and kubelets do, until `stop`."""
         while not self.stop.wait(0.05):
+            for service in self.store.all("services"):
+                self.sliced(service["metadata"])
             for deployment in self.store.all("deployments"):
                 self.rolled(deployment)
             for pod in list(self.pods.values()):
                 self.kept(pod)
         for pod in self.pods.values():
             end(pod)
+
+    def sliced(self, service: Object) -> None:
+        """A Service has an EndpointSlice, also one that no pod is behind."""
+        key = ("discovery.k8s.io/v1", "endpointslices", service["namespace"], service["name"])
+        labels = {"kubernetes.io/service-name": service["name"]}
+        with self.store.lock:
+            if key not in self.store.objects:
+                value = {"metadata": {"labels": labels}, "addressType": "IPv4", "endpoints": []}
+                self.store.put(key, value | {"ports": [{"name": "http", "port": 8000}]}, None)
 
     def rolled(self, deployment: Object) -> None:
         """Pods of the newest template, one more than wanted at most, none less."""

@@ -38,7 +38,7 @@ if words[0] == "kustomize":
         if name.endswith("-canary"):
             part["spec"]["replicas"] = 1 if given["components"] else 0
     backends = [{"name": "credit", "weight": 100}, {"name": "credit-canary", "weight": 0}]
-    meta = {"name": "credit", "resourceVersion": "1"}
+    meta = {"name": "credit", "namespace": given["namespace"], "resourceVersion": "1"}
     taken = [{"type": "Accepted", "status": "False" if (here / "nowhere").exists() else "True"}]
     route = {"kind": "HTTPRoute", "metadata": meta, "status": {"parents": [{"conditions": taken}]}}
     if argo:
@@ -46,7 +46,12 @@ if words[0] == "kustomize":
     if (here / "least").exists():
         scaler = {"kind": "HorizontalPodAutoscaler", "metadata": {"name": "credit"}}
         parts.append(scaler | {"spec": {"minReplicas": int((here / "least").read_text())}})
-    parts.append(route | {"spec": {"rules": [{"backendRefs": backends}]}})
+    exact = [{"path": {"type": "Exact", "value": "/predict"}}]
+    place = {"parentRefs": [{"name": "gateway", "namespace": "gateway"}]}
+    if (here / "host").exists():
+        place["hostnames"] = [(here / "host").read_text()]
+    rules = [{"backendRefs": backends, "matches": exact}]
+    parts.append(route | {"spec": place | {"rules": rules}})
     print("\\\\n---\\\\n".join(json.dumps(part) for part in parts))
     for image in images.values():
         print("# image: " + image)
@@ -88,6 +93,9 @@ elif words[:2] == ["get", "--raw"]:
     other = here / "answers"
     model = other.read_text() if other.exists() else part["metadata"]["annotations"]["model-digest"]
     print(json.dumps({"ready": True, "model": model[:16]}))
+elif words[:2] == ["get", "httproutes"]:
+    routes = here / "routes.json"
+    print(routes.read_text() if routes.exists() else '{"items": []}')
 elif words[0] == "get":
     found = known.get(words[1] + "/" + words[2])
     print(json.dumps(found) if found else "")
@@ -286,6 +294,68 @@ def test_a_route_that_no_gateway_takes_is_said_by_deploy_and_status(
         bring()
     status.run({"ENV": "staging"})
     assert "status: httproute credit: Accepted is False" in capsys.readouterr().out
+
+
+def other(name: str = "credit", space: str = "credit-production", **spec: Any) -> dict[str, Any]:
+    """A route of the same gateway and path."""
+    rules = [{"matches": [{"path": {"type": "Exact", "value": "/predict"}}]}]
+    place = {"parentRefs": [{"name": "gateway", "namespace": "gateway"}], "rules": rules}
+    return {"metadata": {"name": name, "namespace": space}, "spec": place | spec}
+
+
+@pytest.mark.parametrize(
+    ("there", "host", "refused"),
+    [
+        (other(), "", True),
+        (other("churn", "churn-staging"), "", True),
+        (other(), "a.example.com", True),  # the other takes every host
+        (other(hostnames=["*.example.com"]), "a.example.com", True),
+        (other(hostnames=["b.example.com", "a.example.com"]), "a.example.com", True),
+        (other(hostnames=["b.example.com"]), "a.example.com", False),
+        (other(hostnames=["*.example.com"]), "example.com", False),
+        (other(parentRefs=[{"name": "gateway"}]), "", False),  # one of its own namespace
+        (
+            other(parentRefs=[{"name": "gateway", "namespace": "gateway", "sectionName": "a"}]),
+            "",
+            True,
+        ),
+        (
+            other(rules=[{"matches": [{"path": {"value": "/"}}]}]),
+            "",
+            False,
+        ),  # less than a whole path
+        (other(rules=[{"matches": [{"headers": []}]}]), "", False),
+        (other(space="credit-staging"), "", False),  # itself
+        (other("second", "credit-staging"), "", True),
+    ],
+)
+def test_a_place_that_another_route_claims_is_refused_before_anything_is_applied(
+    there: dict[str, Any], host: str, refused: bool, home: Path
+) -> None:
+    (home / "routes.json").write_text(json.dumps({"items": [there]}))
+    if host:
+        (home / "host").write_text(host)
+    if refused:
+        with pytest.raises(InputError, match=r"claims .* already: give each a hostname"):
+            bring()
+    else:
+        bring()
+    assert (home / "cluster.json").exists() is not refused
+
+
+def test_an_account_that_may_not_look_at_other_routes_deploys_and_is_told(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = cluster.ask
+
+    def limited(*words: str, **more: Any) -> str:
+        if words[:2] == ("get", "httproutes"):
+            raise cluster._refusal("get httproutes", "Error from server (Forbidden): httproutes")
+        return ask(*words, **more)
+
+    monkeypatch.setattr(cluster, "ask", limited)
+    bring()
+    assert "whether another route claims the same place is not known" in capsys.readouterr().out
 
 
 def test_the_first_deployment_waits_for_as_many_pods_as_the_autoscaler_wants(home: Path) -> None:

@@ -1,6 +1,6 @@
 """The cluster of the kubeconfig in use: one way to ask it, and what its refusals mean.
 
-An answer is read by its form (FORMS): whatever has another one is no answer.
+An answer is read by its form (forms.py): whatever has another one is no answer.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 from ..outside.text import line
 from ..settings.config import InputError
+from .forms import FORMS
 
 SECONDS = 30.0  # for all that one word asks the API server
 LONGEST = 8 << 20  # bytes of an answer
@@ -39,49 +40,6 @@ _KLOG = re.compile(r"^[IWEF]\d{4} [\d:.]+ +\d+ [\w.-]+:\d+\] .*\n(?=.)", re.M)
 
 Object = dict[str, Any]
 
-_NOTES = {str: str}
-_TOLD = {"labels?": _NOTES, "annotations?": _NOTES, "deletionTimestamp?": str}
-_CONTAINERS = {"containers": ({"image": str},)}
-_CONDITION = {"type": str, "status": str, "reason?": str, "message?": str}
-_CONDITION |= {"observedGeneration?": int}
-_WHY = {"reason?": str, "message?": str}
-_FILTER = {"type?": str, "requestMirror?": {"backendRef": {"name": str, "port?": int}}}
-_COUNTS = ("observedGeneration", "replicas", "updatedReplicas", "availableReplicas")
-# what is read of an object: text or a number, a list (a tuple: of at least one), a map; a key with
-# `?` may be absent or null
-FORMS: dict[str, Any] = {
-    "deployment": {
-        "metadata": _TOLD | {"name": str, "generation?": int},
-        "spec": {
-            "replicas?": int,
-            "selector?": {"matchLabels?": _NOTES},
-            "template": {"metadata?": _TOLD, "spec": _CONTAINERS},
-        },
-        "status?": {f"{name}?": int for name in (*_COUNTS, "readyReplicas")}
-        | {"conditions?": [{"type": str, "status": str, "message?": str}]},
-    },
-    "httproute": {
-        "metadata": {"resourceVersion": str, "annotations?": _NOTES, "generation?": int},
-        "spec": {
-            "rules": ({"backendRefs?": [{"name": str, "weight?": int}], "filters?": [_FILTER]},),
-        },
-        "status?": {"parents?": [{"conditions?": [_CONDITION]}]},
-    },
-    "pods": {
-        "items": [
-            {
-                "metadata": _TOLD | {"name": str, "creationTimestamp?": str},
-                "spec?": _CONTAINERS,
-                "status?": {
-                    "conditions?": [{"type": str, "status": str, "message?": str}],
-                    "containerStatuses?": [{"restartCount?": int, "state?": {"waiting?": _WHY}}],
-                },
-            }
-        ]
-    },
-    "ready": {"model": str},  # of a pod
-}
-
 
 class ConflictError(InputError):
     """The object was changed by somebody else since it was read."""
@@ -89,6 +47,10 @@ class ConflictError(InputError):
 
 class AbsentError(InputError):
     """There is no such object."""
+
+
+class ForbiddenError(InputError):
+    """The account may not do this."""
 
 
 class NoAnswerError(InputError):
@@ -232,7 +194,7 @@ def _refusal(what: str, said: str) -> InputError:
         remedy = "log in again (a login to a cloud lasts an hour or so), or renew the kubeconfig"
         return InputError(f"{what}: the cluster does not know who asks: {remedy}: {said}")
     if "Forbidden" in said or "forbidden" in said:
-        return InputError(f"{what}: your account may not do this: {said}")
+        return ForbiddenError(f"{what}: your account may not do this: {said}")
     if "the server doesn't have a resource type" in said or "no matches for kind" in said:
         return InputError(
             f"{what}: the cluster lacks that API (Gateway API for HTTPRoute, Argo Rollouts for "

@@ -142,6 +142,10 @@ def _is_stable(part: Object) -> bool:
 
 def _apply(parts: Iterable[Any]) -> None:
     """Server-side apply: the fields that others own, such as replicas, stay theirs."""
+    parts = list(parts)
+    for part in parts:
+        if part["kind"] == "HTTPRoute":
+            gateway.free(part)
     # JSON keeps a digest of digits a text; the dashes in front tell kubectl that more follow.
     text = "".join(f"---\n{json.dumps(part, ensure_ascii=False)}\n" for part in parts)
     words = ("apply", "--server-side", "--force-conflicts", "--field-manager=deploy")
