@@ -22,6 +22,7 @@ from .forms import FORMS
 
 SECONDS = 30.0  # for all that one word asks the API server
 LONGEST = 8 << 20  # bytes of an answer
+PORT = 8000  # of the service in its pods
 TRIES = 20  # at an object that others change as well
 OVERLAYS = Path("deploy/k8s/overlays")
 # No cluster is named: kubectl then takes the one that would be at localhost:8080.
@@ -147,6 +148,13 @@ def pods(namespace: str, track: str) -> list[Object]:
     selector = f"--selector=app.kubernetes.io/name={project()},track={track}"
     text = ask("get", "pods", "--namespace", namespace, selector, "--output=json")
     return sorted(read(text, "pods")["items"], key=lambda pod: str(pod["metadata"]["name"]))
+
+
+def is_ready(pod: Object) -> bool:
+    """Whether a pod is ready and not on its way out."""
+    conditions = pod.get("status", {}).get("conditions", [])
+    gone = "deletionTimestamp" in pod["metadata"]
+    return not gone and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 def read(text: str, kind: str) -> Object:

@@ -12,7 +12,7 @@ from ..registry import champion
 from ..settings.config import InputError
 from ..storage.files import read_json
 from ..storage.places import IMAGE
-from . import cluster, counts, route
+from . import cluster, route
 from .cluster import Object
 
 WAIT_SECONDS = 300.0
@@ -146,10 +146,10 @@ def answering(space: str, track: str) -> dict[str, str]:
         name = str(pod["metadata"]["name"])
         if "deletionTimestamp" in pod["metadata"]:
             continue
-        if not counts.is_ready(pod):
+        if not cluster.is_ready(pod):
             found[name] = f"!{_waits(pod) or 'starts'}"
             continue
-        path = f"/api/v1/namespaces/{space}/pods/{name}:{counts.PORT}/proxy/ready"
+        path = f"/api/v1/namespaces/{space}/pods/{name}:{cluster.PORT}/proxy/ready"
         try:
             found[name] = str(cluster.read(cluster.ask("get", "--raw", path), "ready")["model"])
         except cluster.NoAnswerError as error:
