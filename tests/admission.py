@@ -56,7 +56,9 @@ class Server:
         pod = copy.deepcopy(template(deployment)) | {"apiVersion": "v1", "kind": "Pod"}
         pod["metadata"] |= {"name": "t47", "namespace": deployment["metadata"]["namespace"]}
         found = self.refusals([pod])
-        pod["spec"]["containers"][0]["securityContext"]["privileged"] = True
+        # valid in all else: a server looks for what cannot be before it asks whether it may be
+        security = pod["spec"]["containers"][0]["securityContext"]
+        security |= {"privileged": True, "allowPrivilegeEscalation": True}
         if not any("violates PodSecurity" in said for said in self.refusals([pod])):
             found.append("a privileged pod is not refused")
         return found

@@ -40,6 +40,8 @@ LOOKED, SINCE = (
 DRIFT, JUDGED = 'monitor_drift{JOB,column="age"}', "monitor_judged{JOB}"
 QUALITY = "monitor_quality_dropped{JOB}"
 ELSEWHERE = OK.replace("JOB", 'job="PROJECT",namespace="staging"')
+TRAEFIK = 'traefik_service_requests_total{service="production-PROJECT-canary-http-80@k",code="%d"}'
+ISTIO = 'istio_requests_total{destination_service_name="PROJECT-canary",response_code="%d"}'
 Series = tuple[int, dict[str, str]]
 
 FIRES: dict[str, list[Series]] = {
@@ -53,6 +55,10 @@ FIRES: dict[str, list[Series]] = {
     ],
     "ErrorBudgetSteady": [(400, {OK: "0+993x500", BAD: "0+7x500"})],
     "ErrorBudgetSlow": [(5000, {"5m " + OK: "0+9985x1100", "5m " + BAD: "0+15x1100"})],
+    "GatewayErrors": [
+        (10, {TRAEFIK % 503: "0+9x20", TRAEFIK.replace("-canary", "") % 200: "0+999x20"}),
+        (10, {ISTIO % 503: "0+2x20", ISTIO % 200: "0+98x20"}),
+    ],
     "LatencyHigh": [(20, {ALL: "0+100x30", QUICK: "0+98x30"})],
     "NoTraffic": [(1510, {"5m " + OK: "0+100x280 28000x100"})],
     "RefusedMany": [(40, {OK: "0+75x60", WRONG: "0+25x60"})],
@@ -82,6 +88,11 @@ SILENT: dict[str, list[Series]] = {
     "ErrorBudgetSlow": [
         (5000, {"5m " + OK: "0+9995x1100", "5m " + BAD: "0+5x1100"}),
         (5000, {"5m " + OK: "0+1000x1100", "5m " + BAD: "0+90x900 81000x200"}),
+    ],
+    "GatewayErrors": [
+        (10, {TRAEFIK % 503: "0+1x20", TRAEFIK % 200: "0+99x20"}),
+        (10, {TRAEFIK % 404: "0+9x20", ISTIO % 422: "0+9x20", ISTIO % 200: "0+9x20"}),
+        (10, {TRAEFIK.replace("PROJECT", "another") % 503: "0+9x20"}),
     ],
     "LatencyHigh": [
         (20, {ALL: "0+1000x30", QUICK: "0+995x30"}),

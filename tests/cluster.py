@@ -3,7 +3,8 @@
 The server keeps any object, answers discovery, get, list, watch, server-side apply and patches
 (409 for another resourceVersion). A Deployment is served by processes on loopback addresses of
 their own, which run what the Dockerfile of a project folder puts into an image, and see nothing
-else of it. No schema is checked.
+else of it. Custom resources are pruned, defaulted and refused as their upstream schemas say
+(kit/unit/crds.py); pods are evicted, deleted and come again; answers come as `Store.odd` says.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 from images import Image, built
+from kit.unit import crds
 from needs import needed
+
+LATE = 1.0  # seconds
 
 Object = dict[str, Any]
 Key = tuple[str, str, str, str]  # group/version, resource, namespace, name
@@ -98,16 +102,27 @@ class Store:
         self.watchers: list[tuple[str, queue.Queue[Object]]] = []
         self.changes: list[tuple[float, Key, Object]] = []  # of HTTPRoutes: what the drills look at
         self.asked: list[tuple[str, str, str]] = []  # by kubectl: verb, resource, name
+        # (verb, resource): how the next answers come: "late", "twice", "lost", "half" or "html"
+        self.odd: dict[tuple[str, str], list[str]] = {}
+
+    def taken(self, key: Key, value: Object, old: Object | None) -> tuple[Object, list[str]]:
+        """What is kept of `value`, and the unknown fields that are not; ValueError if refused."""
+        value = copy.deepcopy(value)
+        meta = value.setdefault("metadata", {})
+        version, kind, _ = RESOURCES[key[1]]
+        value |= {"apiVersion": version, "kind": kind}
+        if kind == "Deployment":
+            value["spec"].setdefault("replicas", 1)
+        meta |= {"name": key[3]} | ({"namespace": key[2]} if key[2] else {})
+        value, gone = crds.kept(kind, value)
+        if why := invalid(value, old):
+            raise ValueError(f'{kind} "{key[3]}" is invalid: {why}')
+        return value, gone
 
     def put(self, key: Key, value: Object, old: Object | None) -> Object:
         with self.lock:
-            value = copy.deepcopy(value)
-            meta = value.setdefault("metadata", {})
-            version, kind, _ = RESOURCES[key[1]]
-            value |= {"apiVersion": version, "kind": kind}
-            if kind == "Deployment":
-                value["spec"].setdefault("replicas", 1)
-            meta |= {"name": key[3]} | ({"namespace": key[2]} if key[2] else {})
+            value, _ = self.taken(key, value, old)
+            meta = value["metadata"]
             if old and {**old, "metadata": {}} == {**value, "metadata": {}}:
                 same = dict(old["metadata"]) | {"resourceVersion": ""}
                 if same == dict(meta) | {"resourceVersion": ""}:
@@ -164,29 +179,64 @@ class Store:
             return self.put(key, merged(old, value, False), old)
 
 
+def invalid(value: Object, old: Object | None) -> str:
+    """Why an API server refuses `value` in place of `old`; "" where it does not."""
+    kind, spec = value["kind"], value.get("spec") or {}
+    before = (old or {}).get("spec") or spec
+    fixed = {"Deployment": "selector", "Job": "template"}.get(kind, "")
+    if fixed and before.get(fixed) != spec.get(fixed):
+        return f"spec.{fixed}: field is immutable"
+    if kind == "Deployment":
+        labels = spec["template"].get("metadata", {}).get("labels", {})
+        if not spec.get("selector", {}).get("matchLabels", {}).items() <= labels.items():
+            return "spec.template.metadata.labels: `selector` does not match template `labels`"
+    for container in spec.get("containers", []) if kind == "Pod" else []:
+        security = container.get("securityContext", {})
+        if security.get("privileged") and security.get("allowPrivilegeEscalation") is False:
+            return "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
+    return ""
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """One request to the API server."""
 
     protocol_version = "HTTP/1.1"
     store: Store
+    asked = ("", "")  # verb and resource of this request
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing."""
 
     def answer(self, value: Any, status: int = 200, kind: str = "application/json") -> None:
         body = value if isinstance(value, bytes) else json.dumps(value).encode()
+        how = self.how()
+        if how == "late":
+            time.sleep(LATE)
+        elif how == "lost":
+            self.close_connection = True
+            return
+        elif how == "half":
+            body = body[: len(body) // 2]
+        elif how == "html":
+            body, status, kind = b"<html><h1>502 Bad Gateway</h1></html>", 502, "text/html"
         self.send_response(status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
+    def how(self) -> str:
+        """How this answer comes; "" as it should."""
+        with contextlib.suppress(KeyError, IndexError):
+            return self.store.odd[self.asked].pop(0)
+        return ""
+
     def refuse(self, status: int, reason: str, message: str) -> None:
         told = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": status}
         self.answer(told | {"reason": reason, "message": message, "metadata": {}}, status)
 
     def place(self) -> tuple[list[str], dict[str, list[str]]]:
-        parts = urlsplit(self.path)
+        parts, self.asked = urlsplit(self.path), ("", "")
         return [part for part in parts.path.split("/") if part], parse_qs(parts.query)
 
     def do_GET(self) -> None:
@@ -212,6 +262,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def note(self, verb: str, resource: str, names: list[str]) -> None:
         """Keep what kubectl asks for, as the rules of a Role would name it."""
         if self.headers.get("user-agent", "").startswith("kubectl/"):
+            self.asked = (verb, resource)
             part = "/".join([resource, *names[1:2]])
             self.store.asked.append((verb, part, names[0] if names else ""))
 
@@ -341,20 +392,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
         applied = "apply-patch" in self.headers["content-type"]
         strategic = "strategic" in self.headers["content-type"]
         key = (RESOURCES[resource][0], resource, space, name)
+        twice = "twice" in self.store.odd.get(self.asked, [])[:1]  # a proxy sends it again
         with self.store.lock:
-            old = self.store.objects.get(key)
-            if old is None and not applied:
-                return self.refuse(404, "NotFound", f'{resource} "{name}" not found')
-            asked = change.get("metadata", {}).get("resourceVersion")
-            if old and asked and asked != old["metadata"]["resourceVersion"]:
-                return self.refuse(409, "Conflict", f"{name}: the object has been modified")
-            if sub == ["scale"]:
-                change = {"spec": {"replicas": change["spec"]["replicas"]}}
-            new = merged(old, change, strategic)
-            if why := self.denied(resource, space, new):
-                return self.refuse(403, "Forbidden", why)
-            if "dryRun" not in query:
-                new = self.store.put(key, new, old)
+            for _ in range(1 + twice):
+                old = self.store.objects.get(key)
+                if old is None and not applied:
+                    return self.refuse(404, "NotFound", f'{resource} "{name}" not found')
+                asked = change.get("metadata", {}).get("resourceVersion")
+                if old and asked and asked != old["metadata"]["resourceVersion"]:
+                    return self.refuse(409, "Conflict", f"{name}: the object has been modified")
+                if sub == ["scale"]:
+                    change = {"spec": {"replicas": change["spec"]["replicas"]}}
+                new = merged(old, change, strategic)
+                if "selector" in change.get("spec", {}):  # one value, not a map to add to
+                    new["spec"]["selector"] = change["spec"]["selector"]
+                try:
+                    kept, gone = self.store.taken(key, new, old)
+                    if why := self.denied(resource, space, new):
+                        return self.refuse(403, "Forbidden", why)
+                    if gone and query.get("fieldValidation") == ["Strict"]:
+                        return self.refuse(400, "BadRequest", f"strict decoding error: {gone}")
+                    new = kept if "dryRun" in query else self.store.put(key, new, old)
+                except ValueError as error:
+                    return self.refuse(422, "Invalid", str(error))
         self.answer(scale_of(new) if sub == ["scale"] else new)
 
     def do_DELETE(self) -> None:
@@ -379,8 +439,39 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.refuse(409, "Conflict", f"{name}: the object has been modified")
             if sub == ["status"]:
                 value = old | {"status": value.get("status")}
-            new = self.store.put(key, value, old)
+            try:
+                new = self.store.put(key, value, old)
+            except ValueError as error:
+                return self.refuse(422, "Invalid", str(error))
         self.answer(new)
+
+    def do_POST(self) -> None:
+        """An eviction, which a budget may refuse; nothing else is made by POST here."""
+        parts, _ = self.place()
+        self.rfile.read(int(self.headers["content-length"]))
+        space, (resource, name, *sub) = self.within(parts[2:] if parts[0] == "api" else parts[3:])
+        self.note("create", resource, [name, *sub])
+        pod = self.store.get("pods", space, name)
+        if sub != ["eviction"] or pod is None:
+            return self.refuse(404, "NotFound", f'{resource} "{name}" not found')
+        if blocked(self.store, pod):
+            why = "Cannot evict pod as it would violate the pod's disruption budget."
+            return self.refuse(429, "TooManyRequests", why)
+        self.store.remove(("v1", "pods", space, name))
+        self.answer({"kind": "Status", "apiVersion": "v1", "status": "Success", "metadata": {}})
+
+
+def blocked(store: Store, pod: Object) -> bool:
+    """Whether a budget forbids to evict `pod` now: maxUnavailable of its pods are not ready."""
+    for budget in store.all("poddisruptionbudgets", pod["metadata"]["namespace"]):
+        wanted = budget["spec"]["selector"]["matchLabels"].items()
+        both = (p for p in store.all("pods", pod["metadata"]["namespace"]) if p["status"])
+        mine = [p for p in both if wanted <= p["metadata"]["labels"].items()]
+        down = [p for p in mine if p["status"]["conditions"][0]["status"] != "True"]
+        own = wanted <= pod["metadata"]["labels"].items()
+        if own and len(down) >= budget["spec"]["maxUnavailable"]:
+            return True
+    return False
 
 
 def described(version: str) -> Object:
@@ -444,12 +535,23 @@ class Cluster:
     def control(self) -> None:
         """What controllers and kubelets do, until `stop`."""
         while not self.stop.wait(0.05):
+            for service in self.store.all("services"):
+                self.sliced(service["metadata"])
             for deployment in self.store.all("deployments"):
                 self.rolled(deployment)
             for pod in list(self.pods.values()):
                 self.kept(pod)
         for pod in self.pods.values():
             end(pod)
+
+    def sliced(self, service: Object) -> None:
+        """A Service has an EndpointSlice, also one that no pod is behind."""
+        key = ("discovery.k8s.io/v1", "endpointslices", service["namespace"], service["name"])
+        labels = {"kubernetes.io/service-name": service["name"]}
+        with self.store.lock:
+            if key not in self.store.objects:
+                value = {"metadata": {"labels": labels}, "addressType": "IPv4", "endpoints": []}
+                self.store.put(key, value | {"ports": [{"name": "http", "port": 8000}]}, None)
 
     def rolled(self, deployment: Object) -> None:
         """Pods of the newest template, one more than wanted at most, none less."""
@@ -508,6 +610,7 @@ class Cluster:
 
     def kept(self, pod: Pod) -> None:
         """Start it, start it again, ask whether it is ready, or end it."""
+        pod.leaving |= self.store.get("pods", *pod.key[2:]) is None  # deleted, or evicted
         if pod.leaving:
             self.left(pod)
             return
@@ -543,6 +646,7 @@ class Cluster:
         """The objects of a pod: itself, and the EndpointSlice that brings requests to it."""
         old = self.store.get("pods", pod.key[2], pod.key[3])
         if template is None and old is None:
+            self.store.remove(slice_key(pod))
             return
         value = old or {"metadata": copy.deepcopy(template["metadata"]), "spec": template["spec"]}  # type: ignore[index]
         state = "True" if pod.ready else "False"

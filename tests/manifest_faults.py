@@ -55,6 +55,7 @@ class Fault:
         return planted
 
 
+PROJECT = "example-credit-model"
 POD = "spec template spec "
 ONE = POD + "containers 0 "
 MIRROR = {
@@ -176,6 +177,15 @@ FAULTS = [
     of("PodDisruptionBudget", "", "every pod at once", "spec maxUnavailable", "100%"),
     of("PodDisruptionBudget", "", "a budget of all", "spec minAvailable", 2),
     of("PodDisruptionBudget", "", "a budget of nobody", "spec selector matchLabels track", "x"),
+    of("PodDisruptionBudget", "-canary", "all of a canary", "spec selector matchLabels track", "x"),
+    of(
+        "PodDisruptionBudget",
+        "-canary",
+        "stable twice",
+        "spec selector matchLabels track",
+        "stable",
+    ),
+    of("HorizontalPodAutoscaler", "-canary", "stable twice", "spec scaleTargetRef name", PROJECT),
     of("PodDisruptionBudget", "", "an API that is gone", "apiVersion", "policy/v1beta1"),
     of("HorizontalPodAutoscaler", "", "scales another", "spec scaleTargetRef name", "other"),
     of("HorizontalPodAutoscaler", "", "one pod", "spec minReplicas", 1),

@@ -383,14 +383,15 @@ def scaling(objects: Objects) -> Iterator[str]:
         if not spec.get("metrics"):
             yield f"{name_of(scaler)} scales on nothing"
         for target in of_kind(objects, spec["scaleTargetRef"]["kind"]):
-            same = target["metadata"]["name"] == spec["scaleTargetRef"]["name"]
+            name = target["metadata"]["name"]
+            same = name == spec["scaleTargetRef"]["name"] and not name.endswith("-canary")
             if same and "replicas" in target["spec"]:
                 yield f"{name_of(target)}: replicas are the autoscaler's"
     deployments = list(of_kind(objects, "Deployment"))
     if deployments and lowest is None:
         yield "nothing scales"
-    if deployments and not any(of_kind(objects, "PodDisruptionBudget")):
-        yield "draining nodes may take every pod"
+    protected, argo = set[str](), any(of_kind(objects, "Rollout"))
+    scaled = {scaler["spec"]["scaleTargetRef"]["name"] for scaler in of_kind(objects, SCALER)}
     for budget in of_kind(objects, "PodDisruptionBudget"):
         spec = budget["spec"]
         most, least = spec.get("maxUnavailable"), spec.get("minAvailable")
@@ -398,8 +399,17 @@ def scaling(objects: Objects) -> Iterator[str]:
             yield f"{name_of(budget)}: nodes cannot be drained, or every pod may go at once"
         labels = [labels_of(t, objects) for t in deployments]
         chosen = [label for label in labels if selects(spec.get("selector"), label)]
-        if [label.get("track") for label in chosen] != ["stable"]:
+        known = {label.get("track") for label in chosen}
+        mine = (spec.get("selector") or {}).get("matchLabels", {}).get("track")
+        if len(chosen) != 1 and not (argo and mine == "canary"):
             yield f"{name_of(budget)} protects other pods"
+        protected |= known
+    for thing in deployments:
+        track, name = labels_of(thing, objects).get("track"), thing["metadata"]["name"]
+        if track not in protected:
+            yield f"{name}: draining nodes may take every pod of {track}"
+        if lowest is not None and name not in scaled:
+            yield f"{name}: its pods do not follow the requests"
 
 
 SCALER = "HorizontalPodAutoscaler"

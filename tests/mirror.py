@@ -54,6 +54,7 @@ class Gateway:
             part["endpoints"][0]["addresses"][0]
             for part in self.made.store.all("endpointslices", self.space)
             if part["metadata"]["labels"]["kubernetes.io/service-name"] == service
+            and part["endpoints"]
         ]
         if not slices:
             return 503, {}, b""

@@ -244,6 +244,10 @@ LEFT_OUT: dict[Key, str] = {
         [
             ("kubernetes/cluster.py", "{} {} is not in namespace {}: run `make deploy` first"),
             ("kubernetes/canary.py", "deployment {} says no strategy: run `make deploy` again"),
+            (
+                "kubernetes/canary.py",
+                "canary: its pods went with the abort: run `make deploy` again",
+            ),
             ("kubernetes/releases.py", "nothing is tried: run `make deploy` first"),
             ("kubernetes/releases.py", "canary: nothing is tried: run `make deploy` first"),
             (
@@ -262,7 +266,7 @@ LEFT_OUT: dict[Key, str] = {
             ("kubernetes/releases.py", "run `make sign`"),
             (
                 "kubernetes/releases.py",
-                "no image is known: run `make sign`, or name IMAGE=name@sha256:...",
+                "no {} is known: run `make sign`, or name IMAGE=name@sha256:...",
             ),
             ("operations/sign.py", "run `make image`"),
             ("operations/verify.py", "run `make image sign`"),

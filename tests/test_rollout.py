@@ -394,8 +394,8 @@ def test_T51_a_good_release_is_promoted_and_rolled_back_never_to_one_that_is_not
     code, said = world.run("promote", f"IMAGE={image('good')}")
     assert code == 1
     assert "did not pass" in said
-    for name in ("first", "second"):
-        world.cluster.images[image(name)] = world.project
+    world.cluster.images[image("first")] = world.project
+    world.cluster.images[image("second")] = of_challenger(world, tmp_path / "second")
     world.cluster.store.remove(("apps/v1", "deployments", world.space, world.name))
     words = ("deploy", f"IMAGE={image('first')}", f"MODEL=models/{first[:16]}")
     code, said = world.run(*words)
@@ -455,12 +455,19 @@ def test_T51_a_good_release_is_promoted_and_rolled_back_never_to_one_that_is_not
     )
 
 
+def of_challenger(world: World, folder: Path) -> Path:
+    """A copy of the project whose image serves the challenger."""
+    copy = twin(world.project, folder)
+    (copy / "models/champion.json").write_bytes((copy / "models/challenger.json").read_bytes())
+    return copy
+
+
 def test_stable_of_staging_is_replaced_without_a_canary_and_no_request_is_lost(
-    world: World,
+    world: World, tmp_path: Path
 ) -> None:
     second = json.loads((world.project / "models/challenger.json").read_bytes())["digest"]
     world.deploy("good")
-    world.cluster.images[image("second")] = world.project
+    world.cluster.images[image("second")] = of_challenger(world, tmp_path / "second")
     world.until(world.serves)
     name = world.signed("second", second)
     words = ("STRATEGY=rolling", f"IMAGE={name}", f"MODEL=models/{second[:16]}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
+from ml_template.kubernetes import cluster
 from ml_template.kubernetes.counts import (
     MEMORY,
     Look,
     Pods,
     began_anew,
     counts,
-    is_ready,
     kept,
     restarts,
     series,
@@ -85,9 +85,9 @@ def test_a_look_gives_each_track_what_is_its_own() -> None:
 
 def test_a_pod_on_its_way_out_is_not_asked_and_restarts_are_summed() -> None:
     ready = {"conditions": [{"type": "Ready", "status": "True"}]}
-    assert is_ready({"metadata": {}, "status": ready})
-    assert not is_ready({"metadata": {"deletionTimestamp": "2026-01-01"}, "status": ready})
-    assert not is_ready({"metadata": {}})
+    assert cluster.is_ready({"metadata": {}, "status": ready})
+    assert not cluster.is_ready({"metadata": {"deletionTimestamp": "2026-01-01"}, "status": ready})
+    assert not cluster.is_ready({"metadata": {}})
     pods = [{"status": {"containerStatuses": [{"restartCount": n}, {}]}} for n in (1, 2)]
     assert restarts([*pods, {}]) == 3
 

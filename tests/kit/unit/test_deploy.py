@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ml_template.kubernetes import cluster, deploy, manifests, route, status
+from ml_template.kubernetes import cluster, deploy, gateway, manifests, route, status
 from ml_template.operations import signatures
 from ml_template.settings.config import InputError
 
 NAME = "credit"
-KUBECTL = '''#!PYTHON
+KUBECTL = '''#!PYTHON -IS
 """A cluster in cluster.json: every pod is ready at once, unless `broken` is there."""
 import json, pathlib, sys
 
@@ -27,16 +27,31 @@ if words[0] == "kustomize":
     given = json.loads((pathlib.Path(words[1]) / "kustomization.yaml").read_text())
     images = {i["name"]: i["newName"] + "@" + i["digest"] for i in given["images"]}
     parts = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": given["namespace"]}}]
-    parts += [json.loads(p["patch"]) for p in given["patches"]]
+    patches = [json.loads(p["patch"]) for p in given["patches"]]
+    parts += [part for part in patches if isinstance(part, dict)]
+    argo = [path for path in given["components"] if path.endswith("argo")]
     for part in parts[1:]:
         name = part["metadata"]["name"]
         part["spec"]["template"]["spec"] = {"containers": [{"image": images[name]}]}
+        track = "canary" if name.endswith("-canary") else "stable"
+        part["spec"]["selector"] = {"matchLabels": {"name": "credit"} if argo else {"track": track}}
         if name.endswith("-canary"):
             part["spec"]["replicas"] = 1 if given["components"] else 0
     backends = [{"name": "credit", "weight": 100}, {"name": "credit-canary", "weight": 0}]
-    meta = {"name": "credit", "resourceVersion": "1"}
-    route = {"kind": "HTTPRoute", "metadata": meta}
-    parts.append(route | {"spec": {"rules": [{"backendRefs": backends}]}})
+    meta = {"name": "credit", "namespace": given["namespace"], "resourceVersion": "1"}
+    taken = [{"type": "Accepted", "status": "False" if (here / "nowhere").exists() else "True"}]
+    route = {"kind": "HTTPRoute", "metadata": meta, "status": {"parents": [{"conditions": taken}]}}
+    if argo:
+        parts.append({"kind": "Rollout", "metadata": {"name": "credit"}, "spec": {}})
+    if (here / "least").exists():
+        scaler = {"kind": "HorizontalPodAutoscaler", "metadata": {"name": "credit"}}
+        parts.append(scaler | {"spec": {"minReplicas": int((here / "least").read_text())}})
+    exact = [{"path": {"type": "Exact", "value": "/predict"}}]
+    place = {"parentRefs": [{"name": "gateway", "namespace": "gateway"}]}
+    if (here / "host").exists():
+        place["hostnames"] = [(here / "host").read_text()]
+    rules = [{"backendRefs": backends, "matches": exact}]
+    parts.append(route | {"spec": place | {"rules": rules}})
     print("\\\\n---\\\\n".join(json.dumps(part) for part in parts))
     for image in images.values():
         print("# image: " + image)
@@ -53,6 +68,34 @@ elif words[0] == "apply":
         known[key] = part
         print(key + " serverside-applied")
     state.write_text(json.dumps(known))
+elif words[0] == "scale":
+    part = known["deployment/" + words[2]]
+    part["spec"]["replicas"] = count = int(words[3].partition("=")[2])
+    names = ("replicas", "updatedReplicas", "availableReplicas", "readyReplicas")
+    part["status"] = dict.fromkeys(names, 0 if (here / "broken").exists() else count)
+    state.write_text(json.dumps(known))
+elif words[:2] == ["get", "pods"]:
+    name = "credit" + ("-canary" if words[-2].endswith("canary") else "")
+    part = known["deployment/" + name]
+    broken = (here / "broken").exists()
+    why = (here / "broken").read_text() if broken else ""
+    status = {"conditions": [{"type": "Ready", "status": "False" if broken else "True"}]}
+    if why:
+        waiting = {"waiting": {"reason": "ImagePullBackOff", "message": why}}
+        status["containerStatuses"] = [{"state": waiting}]
+    meta = part["spec"]["template"]["metadata"]
+    pods = [{"metadata": meta | {"name": f"{name}-{n}"}, "status": status}
+            for n in range(part["spec"]["replicas"])]
+    print(json.dumps({"items": pods}))
+elif words[:2] == ["get", "--raw"]:
+    name = words[2].split("/")[6].rpartition("-")[0]
+    part = known["deployment/" + name]["spec"]["template"]
+    other = here / "answers"
+    model = other.read_text() if other.exists() else part["metadata"]["annotations"]["model-digest"]
+    print(json.dumps({"ready": True, "model": model[:16]}))
+elif words[:2] == ["get", "httproutes"]:
+    routes = here / "routes.json"
+    print(routes.read_text() if routes.exists() else '{"items": []}')
 elif words[0] == "get":
     found = known.get(words[1] + "/" + words[2])
     print(json.dumps(found) if found else "")
@@ -143,6 +186,48 @@ def test_a_later_release_is_tried_and_stable_stays(strategy: str, home: Path) ->
     assert route.read("credit-staging").weight == 0
 
 
+def test_argo_rollouts_is_chosen_whole_with_the_first_deployment(home: Path) -> None:
+    bring(STRATEGY="argo")
+    assert {"rollout/credit", "deployment/credit", "httproute/credit"} <= known(home).keys()
+    assert "deployment/credit-canary" not in known(home)
+    bring(STRATEGY="argo")  # settings
+    assert "track" not in known(home)["deployment/credit"]["spec"]["selector"]["matchLabels"]
+    bring(STRATEGY="argo", IMAGE=champion(home, "2"))
+    assert image_of(home, "") == "2"
+    before = known(home)
+    for other in ("", "canary", "rolling"):
+        with pytest.raises(InputError, match=r"nothing was done: .* is run by Argo Rollouts"):
+            bring(STRATEGY=other, IMAGE=champion(home, "3"))
+    assert known(home) == before
+
+
+@pytest.mark.parametrize("again", ["1", "2"])
+def test_argo_rollouts_does_not_take_over_what_was_deployed_without_it(
+    again: str, home: Path
+) -> None:
+    bring()
+    before = known(home)
+    with pytest.raises(InputError, match=r"nothing was done: .* is run without Argo Rollouts"):
+        bring(STRATEGY="argo", IMAGE=champion(home, again))
+    assert known(home) == before
+
+
+def test_where_argo_rollouts_is_not_installed_nothing_is_applied(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = cluster.ask
+
+    def without(*words: str, **more: Any) -> str:
+        if words[:2] == ("get", "rollouts.argoproj.io"):
+            raise cluster._refusal("get", "error: the server doesn't have a resource type")
+        return ask(*words, **more)
+
+    monkeypatch.setattr(cluster, "ask", without)
+    with pytest.raises(InputError, match=r"lacks that API.*Argo Rollouts"):
+        bring(STRATEGY="argo")
+    assert not (home / "cluster.json").exists()
+
+
 def test_in_staging_stable_can_be_replaced_at_once_and_it_is_said_how_to_undo_it(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -172,8 +257,116 @@ def test_another_release_ends_one_that_is_tried_only_when_told_so(home: Path) ->
 
 def test_pods_that_are_never_ready_are_said(home: Path) -> None:
     (home / "broken").touch()
-    with pytest.raises(InputError, match=r"credit was not ready after 1 s: kubectl"):
+    for _ in range(2):  # the second time it is applied already
+        with pytest.raises(InputError, match=r"credit was not ready after 1 s: pod credit-0 "):
+            bring(WAIT=1)
+    (home / "broken").write_text("manifest unknown")
+    with pytest.raises(
+        InputError, match="credit-0 ImagePullBackOff manifest unknown; pod credit-1"
+    ):
         bring(WAIT=1)
+    (home / "broken").unlink()
+    bring(WAIT=1)
+
+
+def test_pods_that_answer_as_another_model_do_not_serve_what_was_deployed(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "answers").write_text("9" * 64)
+    with pytest.raises(InputError, match="pod credit-0 answers as model 9999999999999999; pod"):
+        bring(WAIT=1)
+    status.run({"ENV": "staging"})
+    said = capsys.readouterr().out
+    assert "stable does not serve what is asked for: pod credit-0 answers as model 9999" in said
+    (home / "answers").unlink()
+    bring(WAIT=1)
+    assert "serves model 1111111111111111 already" in capsys.readouterr().out
+    bring(WAIT=0)
+    assert "is to serve model 1111111111111111" in capsys.readouterr().out
+
+
+def test_a_route_that_no_gateway_takes_is_said_by_deploy_and_status(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "TAKES", 0.0)
+    (home / "nowhere").touch()
+    with pytest.raises(InputError, match="httproute credit: Accepted is False: write the gateway"):
+        bring()
+    status.run({"ENV": "staging"})
+    assert "status: httproute credit: Accepted is False" in capsys.readouterr().out
+
+
+def other(name: str = "credit", space: str = "credit-production", **spec: Any) -> dict[str, Any]:
+    """A route of the same gateway and path."""
+    rules = [{"matches": [{"path": {"type": "Exact", "value": "/predict"}}]}]
+    place = {"parentRefs": [{"name": "gateway", "namespace": "gateway"}], "rules": rules}
+    return {"metadata": {"name": name, "namespace": space}, "spec": place | spec}
+
+
+@pytest.mark.parametrize(
+    ("there", "host", "refused"),
+    [
+        (other(), "", True),
+        (other("churn", "churn-staging"), "", True),
+        (other(), "a.example.com", True),  # the other takes every host
+        (other(hostnames=["*.example.com"]), "a.example.com", True),
+        (other(hostnames=["b.example.com", "a.example.com"]), "a.example.com", True),
+        (other(hostnames=["b.example.com"]), "a.example.com", False),
+        (other(hostnames=["*.example.com"]), "example.com", False),
+        (other(parentRefs=[{"name": "gateway"}]), "", False),  # one of its own namespace
+        (
+            other(parentRefs=[{"name": "gateway", "namespace": "gateway", "sectionName": "a"}]),
+            "",
+            True,
+        ),
+        (
+            other(rules=[{"matches": [{"path": {"value": "/"}}]}]),
+            "",
+            False,
+        ),  # less than a whole path
+        (other(rules=[{"matches": [{"headers": []}]}]), "", False),
+        (other(space="credit-staging"), "", False),  # itself
+        (other("second", "credit-staging"), "", True),
+    ],
+)
+def test_a_place_that_another_route_claims_is_refused_before_anything_is_applied(
+    there: dict[str, Any], host: str, refused: bool, home: Path
+) -> None:
+    (home / "routes.json").write_text(json.dumps({"items": [there]}))
+    if host:
+        (home / "host").write_text(host)
+    if refused:
+        with pytest.raises(InputError, match=r"claims .* already: give each a hostname"):
+            bring()
+    else:
+        bring()
+    assert (home / "cluster.json").exists() is not refused
+
+
+def test_an_account_that_may_not_look_at_other_routes_deploys_and_is_told(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = cluster.ask
+
+    def limited(*words: str, **more: Any) -> str:
+        if words[:2] == ("get", "httproutes"):
+            raise cluster._refusal("get httproutes", "Error from server (Forbidden): httproutes")
+        return ask(*words, **more)
+
+    monkeypatch.setattr(cluster, "ask", limited)
+    bring()
+    assert "whether another route claims the same place is not known" in capsys.readouterr().out
+
+
+def test_the_first_deployment_waits_for_as_many_pods_as_the_autoscaler_wants(home: Path) -> None:
+    (home / "least").write_text("3")
+    bring()
+    assert known(home)["deployment/credit"]["spec"]["replicas"] == 3
+    state = known(home)
+    state["deployment/credit"]["spec"]["replicas"] = 5  # the autoscaler's, from now on
+    (home / "cluster.json").write_text(json.dumps(state))
+    bring()
+    assert known(home)["deployment/credit"]["spec"]["replicas"] == 5
 
 
 def test_status_says_what_runs_where(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,10 +375,10 @@ def test_status_says_what_runs_where(home: Path, capsys: pytest.CaptureFixture[s
     capsys.readouterr()
     status.run({"ENV": "staging"})
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [row[:4] for row in rows] == [
-        ["track", "model", "ready", "weight"],
-        ["stable", "1" * 16, "2/2", "100"],
-        ["canary", "2" * 16, "2/2", "0"],
+    assert [row[:5] for row in rows] == [
+        ["track", "model", "ready", "weight", "answers"],
+        ["stable", "1" * 16, "2/2", "100", "1" * 16],
+        ["canary", "2" * 16, "2/2", "0", "2" * 16],
     ]
 
 
@@ -211,13 +404,34 @@ def test_the_last_signed_image_is_the_one_that_is_deployed(home: Path) -> None:
     assert (release.image, release.model, release.revision) == (image, "2" * 64, "2" * 40)
 
 
+def test_a_model_that_is_named_gets_its_own_image_and_never_that_of_another(home: Path) -> None:
+    old = champion(home, "1")
+    new = champion(home, "2", "challenger")
+    (home / "reports").mkdir()
+    signed = home / "reports" / "image.json"
+    signed.write_text(json.dumps({"image": new, "model": "2" * 64}))
+    for name in ("1" * 16, "models/" + "1" * 16):
+        assert manifests.wanted({"MODEL": name}).image == old
+    assert manifests.wanted({"MODEL": "2" * 16}).image == new
+    assert manifests.wanted({}).model == "2" * 64
+    rebuilt = old.replace("1" * 64, "8" * 64)
+    assert manifests.wanted({"MODEL": "1" * 16, "IMAGE": rebuilt}).image == rebuilt
+    with pytest.raises(InputError, match="IMAGE is recorded for model 2222222222222222"):
+        bring(MODEL="1" * 16, IMAGE=new)
+    unbuilt = json.loads((home / "models" / "champion.json").read_text()) | {"image": None}
+    (home / "models" / "champion.json").write_text(json.dumps(unbuilt))
+    with pytest.raises(InputError, match="no image of model 1111111111111111 is known"):
+        bring(MODEL="1" * 16)
+    assert not (home / "cluster.json").exists()
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
         ({"STRATEGY": "slow"}, "STRATEGY=slow: must be one of canary, bluegreen"),
         ({"IMAGE": "credit:1"}, "IMAGE=credit:1: name it by digest"),
         ({"IMAGE": "other@sha256:" + "9" * 64}, "name MODEL=models/"),
-        ({"MODEL": "models/" + "9" * 16}, "model 9999999999999999 is neither challenger nor"),
+        ({"MODEL": "models/" + "9" * 16}, "no image of model 9999999999999999 is known"),
         ({"JOB": "train"}, "WORK is missing"),
     ],
 )
@@ -235,6 +449,7 @@ def test_a_wrong_word_is_named_and_nothing_is_applied(
         ("The connection to the server localhost:8080 was refused", "no cluster answers"),
         ("error: no configuration has been provided", "no cluster answers"),
         ("Error from server (Forbidden): secrets is forbidden", "your account may not do this"),
+        ("error: You must be logged in to the server (Unauthorized)", "log in again"),
         ("error: the server doesn't have a resource type", "lacks that API"),
         ("something else", "something else"),
     ],

@@ -11,7 +11,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ml_template.kubernetes import canary, cluster, counts, driver, ending, releases, route, stable
+from ml_template.kubernetes import (
+    canary,
+    cluster,
+    counts,
+    driver,
+    ending,
+    gateway,
+    releases,
+    route,
+    stable,
+    watch,
+)
 from ml_template.kubernetes.cluster import ConflictError
 from ml_template.kubernetes.ending import ABORTED, ended
 from ml_template.kubernetes.releases import Release
@@ -22,6 +33,8 @@ from ml_template.operations.evidence import Counts
 from ml_template.registry import withdrawn
 from ml_template.settings.config import InputError
 from ml_template.settings.gates import Gates
+
+from . import crds
 
 SPACE = "credit-staging"
 STATE = State("1" * 64, f"registry.example.com/credit@sha256:{'2' * 64}", "canary", driver="me")
@@ -34,17 +47,26 @@ RELEASE = Release(STATE.image, STATE.model, "5" * 64, "none")
 OLD = Release(OLD_IMAGE, "3" * 64, "5" * 64, "none")
 
 
+TAKEN = [{"type": name, "status": "True", "reason": name} for name in ("Accepted", "ResolvedRefs")]
+
+
+def spec(rules: list[Any]) -> Any:
+    """The spec of an HTTPRoute as an API server keeps it, with defaults in each reference."""
+    value = {"metadata": {"name": "credit"}, "spec": {"rules": rules}}
+    return crds.kept("HTTPRoute", value)[0]["spec"]
+
+
 class Server:
     """Keeps one HTTPRoute, refuses an old version of it, and notes what else it is asked."""
 
     def __init__(self) -> None:
         backends = [{"name": "credit", "weight": 100}, {"name": "credit-canary", "weight": 0}]
-        self.route: dict[str, Any] = {
-            "metadata": {"resourceVersion": "1", "annotations": {"owner": "example"}},
-            "spec": {"rules": [{"backendRefs": backends}]},
-        }
+        meta = {"name": "credit", "resourceVersion": "1", "annotations": {"owner": "example"}}
+        self.route: dict[str, Any] = {"metadata": meta, "spec": spec([{"backendRefs": backends}])}
+        self.route["status"] = {"parents": [{"conditions": TAKEN}]}
         self.scaled: list[str] = []
         self.patched: list[str] = []  # images of stable
+        self.doubled = False  # whether each change is sent twice: it is made, and refused
         self.stumbles: list[bool] = []  # whether the next patches of the route are not answered
 
     def ask(self, *words: str, stdin: str | None = None) -> str:
@@ -62,8 +84,10 @@ class Server:
                 raise ConflictError("the object has been modified")
             notes = meta["annotations"] | change["metadata"]["annotations"]
             meta["annotations"] = {key: text for key, text in notes.items() if text is not None}
-            self.route["spec"] = change["spec"]
+            self.route["spec"] = spec(change["spec"]["rules"])
             self.touch()
+            if self.doubled:
+                raise ConflictError("the object has been modified")
         return json.dumps(self.route)
 
     def found(self, kind: str) -> dict[str, Any]:
@@ -88,6 +112,42 @@ def server(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     return made
 
 
+NO_SERVICE = {"type": "ResolvedRefs", "status": "False", "reason": "BackendNotFound"}
+NO_PLACE = {"type": "Accepted", "status": "False", "reason": "NoMatchingParent", "message": "web"}
+
+
+@pytest.mark.parametrize(
+    ("parents", "why"),
+    [
+        ([], "no gateway says that it takes it"),
+        ([{"conditions": []}], "no gateway says that it takes it"),
+        ([{"conditions": [TAKEN[0], NO_SERVICE]}], "ResolvedRefs is False: BackendNotFound"),
+        ([{"conditions": [NO_PLACE]}], "Accepted is False: NoMatchingParent web"),
+        ([{"conditions": TAKEN}, {"conditions": [NO_PLACE]}], "NoMatchingParent"),
+        ([{"conditions": [TAKEN[0] | {"observedGeneration": 1}]}], "no gateway says"),
+        ([{"conditions": [TAKEN[0] | {"observedGeneration": 2}, TAKEN[1]]}], ""),
+        ([{"conditions": [TAKEN[0], {"type": "Odd", "status": "False"}]}], ""),
+    ],
+)
+def test_a_route_that_no_gateway_takes_is_not_driven(
+    parents: list[Any],
+    why: str,
+    drive: Callable[..., int],
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server.route["metadata"]["generation"] = 2
+    server.route["status"] = {"parents": parents}
+    monkeypatch.setattr(gateway, "TAKES", 0.05)
+    monkeypatch.setattr(gateway, "PAUSE", 0.01)
+    if not why:
+        assert drive((100, 0), (105, 5), (112, 12)) == 0
+        return
+    with pytest.raises(InputError, match=f"httproute credit: .*{why}"):
+        drive((100, 0))
+    assert (route.read(SPACE).state, server.weights) == (None, [100, 0])
+
+
 def test_share_state_and_mirror_are_written_in_one_step(server: Server) -> None:
     now = route.write(route.read(SPACE), 25, SHADOW)
     assert (now.weight, now.state, server.weights) == (25, SHADOW, [75, 25])
@@ -97,6 +157,66 @@ def test_share_state_and_mirror_are_written_in_one_step(server: Server) -> None:
     assert server.route["spec"]["rules"][0]["filters"] == []
     assert route.write(now, 0, None).state is None
     assert server.route["metadata"]["annotations"] == {"owner": "example"}
+
+
+def mirrors(server: Server) -> list[str]:
+    filters = server.route["spec"]["rules"][0]["filters"]
+    return [part["requestMirror"]["backendRef"]["name"] for part in filters]
+
+
+def test_a_mirror_is_written_once_however_often_and_whatever_an_older_one_left_goes(
+    server: Server,
+) -> None:
+    now = route.write(route.read(SPACE), 0, SHADOW)
+    for _ in range(20):
+        now = route.write(now, 0, SHADOW)
+    assert mirrors(server) == ["credit-canary"]
+    rule = server.route["spec"]["rules"][0]
+    rule["filters"] = 16 * rule["filters"]
+    server.touch()
+    route.settle(SPACE, OVER)
+    assert mirrors(server) == []
+
+
+def test_a_mirror_that_stays_on_the_route_is_no_change_that_was_taken(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, ask = route.write(route.read(SPACE), 0, SHADOW), server.ask
+    mirror = server.route["spec"]["rules"][0]["filters"]
+
+    def keeps(*words: str, stdin: str | None = None) -> str:
+        ask(*words, stdin=stdin)
+        server.route["spec"]["rules"][0]["filters"] = mirror
+        return json.dumps(server.route)
+
+    monkeypatch.setattr(cluster, "ask", keeps)
+    with pytest.raises(cluster.NoAnswerError, match="the change was not taken"):
+        route.write(now, 0, OVER)
+
+
+@pytest.mark.parametrize("state", [None, replace(OVER, told=True)])
+@pytest.mark.parametrize("argo", [False, True])
+@pytest.mark.parametrize("left", ["mirror", "share"])
+def test_a_rollback_repairs_a_route_that_nobody_drives(
+    left: str,
+    argo: bool,
+    state: State | None,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Argo Rollouts drives one that has no state: it is left to it."""
+    monkeypatch.setattr(releases, "running", lambda space: {"stable": OLD, "canary": None})
+    monkeypatch.setattr(releases, "drives", lambda space: not argo)
+    now = route.write(route.read(SPACE), 0 if left == "mirror" else 25, SHADOW)
+    kept = server.route["spec"]
+    route.write(now, 0, state)
+    server.route["spec"] = kept if left == "share" else spec(kept["rules"])
+    if left == "share":
+        kept["rules"][0]["filters"] = []
+    server.touch()
+    stable.withdraw({"ENV": "staging", "APPLY": "yes"})
+    assert route.read(SPACE).rests is not (argo and state is None)
+    assert route.read(SPACE).state == state
 
 
 def test_a_route_that_only_a_gateway_touched_is_written_again(server: Server) -> None:
@@ -262,7 +382,10 @@ def test_what_does_not_verify_is_not_made_stable_by_promote_or_rollback(
         (replace(STATE, phase="passed"), True),
         (replace(STATE, image=OLD_IMAGE), False),
         (replace(STATE, image=OLD_IMAGE, phase="passed"), False),
-        (replace(STATE, image=OLD_IMAGE, phase="aborted"), True),
+        (replace(STATE, phase="aborted", evidence=True), True),
+        (replace(STATE, phase="aborted"), True),  # people are not told yet
+        (replace(STATE, phase="aborted", told=True), False),  # no evidence against the model
+        (replace(OVER, image=OLD_IMAGE, evidence=True, told=True), False),  # corrected
         (replace(STATE, strategy="bluegreen"), False),
         (replace(STATE, model="4" * 64, strategy="bluegreen", phase="aborted"), False),
         (replace(STATE, step=4), False),
@@ -284,7 +407,7 @@ def test_others_parts_of_the_route_stay(server: Server) -> None:
     server.touch()
     route.change(now, 0, STATE)
     rules = server.route["spec"]["rules"]
-    assert [f["requestMirror"]["backendRef"] for f in rules[0]["filters"]] == [audit]
+    assert mirrors(server) == ["audit"]
     assert server.weights == [100, 0, 3]
     assert len(rules) == 2
 
@@ -296,7 +419,7 @@ Answers = tuple[float, float]
 def drive(server: Server, told: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """`canary`, with one pod of each track that answered (stable, canary) from look to look."""
     seconds = SimpleNamespace(step=0.0, deadline=5.0)
-    limits = SimpleNamespace(steps=(50,), seconds=seconds, min_requests=10)
+    limits = SimpleNamespace(steps=(50,), seconds=seconds, min_requests=10, promote=False)
     monkeypatch.setattr(canary, "load_gates", lambda: SimpleNamespace(rollout=limits))
     monkeypatch.setattr(releases, "tried", lambda space: RELEASE)
     monkeypatch.setattr(canary, "_is_stable", lambda space: False)
@@ -338,6 +461,34 @@ def test_a_rollout_goes_step_by_step_and_passes(drive: Callable[..., int], serve
     assert (route.read(SPACE).weight, (route.read(SPACE).state or STATE).phase) == (50, "passed")
 
 
+def test_what_passed_is_promoted_at_once_where_the_gates_say_so_and_a_killed_driver_finishes_it(
+    drive: Callable[..., int], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, str]] = []
+    limits = canary.load_gates()
+    monkeypatch.setattr(limits.rollout, "promote", True)
+    monkeypatch.setattr(ending.promote, "run", lambda where: bool(asked.append(where) or True))
+    assert drive((100, 0), (105, 5), (112, 12)) == 0
+    assert drive((100, 0)) == 0  # it was killed before
+    assert asked == 2 * [{"ENV": "staging", "WHY": ""}]
+    monkeypatch.setattr(limits.rollout, "promote", False)
+    assert drive((100, 0)) == 0
+    assert len(asked) == 2
+
+
+def test_what_passed_and_cannot_be_promoted_stays_passed_and_that_is_an_error(
+    drive: Callable[..., int], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(settings: dict[str, str]) -> bool:
+        raise InputError("gates.yaml changed")
+
+    monkeypatch.setattr(canary.load_gates().rollout, "promote", True)
+    monkeypatch.setattr(ending.promote, "run", refuse)
+    with pytest.raises(InputError, match=r"gates\.yaml changed"):
+        drive((100, 0), (105, 5), (112, 12))
+    assert (route.read(SPACE).state or STATE).phase == "passed"
+
+
 def test_an_api_server_that_stumbles_does_not_end_a_driver(
     drive: Callable[..., int], server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -363,6 +514,48 @@ def test_an_abort_is_finished_though_its_pods_cannot_be_scaled_at_once(
     assert (server.weights, server.scaled, len(told)) == ([100, 0], ["credit-canary"], 1)
 
 
+def test_a_change_that_was_sent_twice_is_not_taken_for_that_of_a_rival(
+    drive: Callable[..., int], server: Server, told: list[str]
+) -> None:
+    server.doubled = True
+    assert drive((100, 0), (105, 5), (112, 12)) == 0
+    state = route.read(SPACE).state
+    assert state
+    assert (server.weights, state.phase) == ([50, 50], "passed")
+    assert route.note(SPACE, state, None)
+    assert (route.read(SPACE).state, server.weights) == (None, [100, 0])
+    route.settle(SPACE, OVER)
+    assert route.read(SPACE).state == OVER
+
+
+def test_a_stable_that_was_moved_stays_though_the_last_note_was_sent_twice(passed: Server) -> None:
+    passed.doubled = True
+    assert stable.finish({"ENV": "staging"}, STATE.model) == RELEASE.image
+    assert (passed.patched, passed.weights) == ([RELEASE.image], [100, 0])
+
+
+def test_the_counters_of_many_pods_fit_into_an_annotation(server: Server) -> None:
+    pods = {
+        f"credit-6d4cf56db6-{n:05}": {f"predict_seconds_bucket|{e}": n * e + 1.0 for e in range(60)}
+        for n in range(150)
+    }
+    many = replace(STATE, base={"stable": pods, "times": pods, "canary": pods})
+    assert route.write(route.read(SPACE), 25, many).state == many
+    text = server.route["metadata"]["annotations"]["rollout"]
+    assert len(text) < 200_000 < len(json.dumps(asdict(many)))
+    few = replace(STATE, base={"stable": {"a": {"x": 1.0}}})
+    route.write(route.read(SPACE), 25, few)  # as an older driver reads it
+    assert json.loads(server.route["metadata"]["annotations"]["rollout"]) == asdict(few)
+
+
+@pytest.mark.parametrize("packed", ["", "!", "eJw=", "e30=", "eJxjYGBgAAAABAAB"])
+def test_counters_that_cannot_be_unpacked_are_a_damaged_state(packed: str, server: Server) -> None:
+    text = json.dumps(asdict(STATE) | {"base": packed})
+    server.route["metadata"]["annotations"]["rollout"] = text
+    with pytest.raises(route.DamagedError):
+        route.read(SPACE)
+
+
 def test_a_resumed_rollout_gets_its_share_back(drive: Callable[..., int], server: Server) -> None:
     route.write(route.read(SPACE), 0, replace(STATE, step=0, base={"stable": {}, "canary": {}}))
     assert drive((50, 50)) == 0
@@ -376,6 +569,31 @@ def test_bluegreen_waits_for_answers_of_stable_and_compares_with_them(
     said = capsys.readouterr().out
     assert "hold: 4 of 10 answers of stable before the switch" in said
     assert "passed: (11.0, 11.0)" in said  # not of the 9,000 before
+
+
+REQUESTS = "predict_requests_total|200"
+
+
+@pytest.mark.parametrize(
+    ("pods", "silenced"),
+    [
+        ({"a": 40.0, "b": 60.0}, True),
+        ({"b": 60.0}, True),  # one went
+        ({"a": 40.0, "c": 0.0}, True),  # and another came
+        ({"a": 0.0, "b": 60.0}, True),  # or began anew
+        ({"a": 40.0, "b": 61.0}, False),
+        ({"b": 60.0, "c": 1.0}, False),
+        ({"a": 3.0}, False),
+    ],
+)
+def test_a_gateway_that_cannot_mirror_is_seen_though_the_pods_of_stable_change(
+    pods: dict[str, float], silenced: bool
+) -> None:
+    seen = watch.Watch()
+    for elapsed, now in ((2.0, {"a": 40.0, "b": 60.0}), (7.0, pods)):
+        look = counts.Look({key: {REQUESTS: n} for key, n in now.items()})
+        found = seen.fault(look, replace(SHADOW, elapsed=elapsed))
+    assert ("can your gateway RequestMirror?" in found) is silenced
 
 
 def test_labels_that_cannot_be_read_are_said_and_the_rest_is_judged(
@@ -418,7 +636,12 @@ def test_nothing_is_to_be_tried_where_the_newest_model_is_stable(
     ):
         there = {"stable": stable_, "canary": tried}
         monkeypatch.setattr(releases, "running", lambda space, there=there: there)
+        monkeypatch.setattr(releases, "unready", lambda *_: "")
         assert canary._is_stable(SPACE) is said
+    monkeypatch.setattr(releases, "running", lambda space: {"stable": RELEASE, "canary": None})
+    monkeypatch.setattr(releases, "unready", lambda *_: "pod a answers as model 3")
+    with pytest.raises(InputError, match="but pod a answers as model 3"):
+        canary._is_stable(SPACE)
 
 
 def test_a_rollout_that_was_ended_is_listed_and_tried_again_for_a_reason_only(
@@ -490,12 +713,41 @@ def test_a_job_whose_list_goes_with_it_says_how_the_end_gets_into_that_of_a_clon
     assert withdrawn.listed(over.model)
 
 
-@pytest.mark.parametrize("evidence", [True, False])
 def test_an_end_that_another_machine_noted_is_listed_here_once(
-    evidence: bool, drive: Callable[..., int], server: Server
+    drive: Callable[..., int], server: Server
 ) -> None:
-    route.settle(SPACE, replace(OVER, told=True, evidence=evidence))
+    route.settle(SPACE, replace(OVER, told=True, evidence=True))
     for _ in range(2):
         assert drive((100, 0)) == ABORTED
-    lines = withdrawn.ABORTED.read_text().splitlines() if withdrawn.ABORTED.exists() else []
-    assert len(lines) == evidence
+    assert len(withdrawn.ABORTED.read_text().splitlines()) == 1
+
+
+def test_a_rollout_that_a_drain_or_a_quiet_night_ended_is_tried_again_without_a_reason(
+    drive: Callable[..., int], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    route.settle(SPACE, replace(OVER, told=True))
+    monkeypatch.setattr(server, "found", lambda kind: server.route if kind[0] == "h" else NONE)
+    with pytest.raises(InputError, match="its pods went with the abort: run `make deploy"):
+        drive((100, 0))
+    monkeypatch.undo()
+    assert not withdrawn.ABORTED.exists()
+
+
+NONE: dict[str, Any] = {"spec": {"replicas": 0}}
+
+
+def test_an_end_is_held_against_a_model_in_its_image_until_a_reason_that_is_kept_lifts_it(
+    drive: Callable[..., int], server: Server, told: list[str]
+) -> None:
+    withdrawn.abort(RELEASE.model, "failed: 5 %", RELEASE.image)
+    assert withdrawn.how(RELEASE.model).endswith(": failed: 5 %")
+    assert withdrawn.how(RELEASE.model, RELEASE.image).endswith(": failed: 5 %")
+    assert withdrawn.how(RELEASE.model, OLD_IMAGE) == ""
+    with pytest.raises(InputError, match="nothing was done"):
+        drive((100, 0))
+    assert drive((100, 0), (105, 5), (112, 12), why="the disk was full") == 0
+    assert withdrawn.how(RELEASE.model) == ""  # `promote` asks for no second reason
+    entry = json.loads(withdrawn.ABORTED.read_text().splitlines()[-1])
+    assert (entry["why"], entry["lifted"]) == ("the disk was full", True)
+    withdrawn.abort(RELEASE.model, "slow")  # an older release wrote no image: it holds for all
+    assert withdrawn.how(RELEASE.model, OLD_IMAGE).endswith(": slow")

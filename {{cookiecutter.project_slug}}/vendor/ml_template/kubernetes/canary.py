@@ -18,7 +18,7 @@ from ..outside.screen import say
 from ..registry import champion, withdrawn
 from ..settings.config import InputError
 from ..settings.gates import Rollout, load_gates
-from . import cluster, driver, ending, releases, route
+from . import cluster, driver, ending, gateway, releases, route
 from .cluster import NoAnswerError
 from .driver import Driver
 from .ending import said
@@ -61,18 +61,26 @@ def run(settings: dict[str, str]) -> int:
         champion.judged(release.model)
         state = _begun(now, release, strategy, len(steps), why)
         if state.phase == "aborted":
-            say(f"canary: model {state.model[:16]} was aborted: {state.reason}: try a new model")
+            again = "try a new model, or a corrected image" if state.evidence else "`make deploy`"
+            say(f"canary: model {state.model[:16]} was aborted: {state.reason}: {again}")
             return ending.ended(space, env, state)
         if state.phase == "passed":
-            return ending.passed(state, env)
+            return ending.passed(state, env, limits.promote)
         if state is not now.state:  # one that runs is not left without a driver
-            withdrawn.reasoned(release.model, why)
+            withdrawn.reasoned(release.model, why, release.image)
+            _there(space, now)
+            gateway.taken(space)
+            if why:
+                withdrawn.lift(release.model, why)
         state = replace(state, driver=name, phase="running")
         share = min(steps[state.step], most) if state.step >= 0 else 0
         # once it has the route, the driver before, if it lives, cannot write
         with suppress(cluster.ConflictError):
-            return Driver(env, gates, limits, steps, now, state).drive(share)
-    raise route.contested(space)
+            code = Driver(env, gates, limits, steps, now, state).drive(share)
+            break
+    else:
+        raise route.contested(space)
+    return code or ending.passed(state, env, limits.promote)
 
 
 def _route(space: str, env: str, rollout: Rollout) -> Route:
@@ -129,6 +137,8 @@ def _is_stable(space: str) -> bool:
     record = champion.read(champion.CHALLENGER) or champion.read(champion.CHAMPION)
     if there["canary"] or not stable or not record or stable.model != record["digest"]:
         return False
+    if why := releases.unready(space, "stable", stable.model):
+        raise InputError(f"canary: stable is to serve model {stable.model[:16]}, but {why}")
     say(f"canary: stable serves model {record['digest'][:16]} already: nothing is to be tried")
     return True
 
@@ -148,13 +158,22 @@ def _strategy(space: str) -> str:
 def _begun(now: Route, release: Release, strategy: str, steps: int, why: str = "") -> State:
     """The state of the rollout of `release` by `strategy`; a new one where another was before.
 
-    An abort holds for the model, whatever its image or strategy, until there is a reason, `why`,
-    to try it again; all else for this image alone.
+    An abort for what it answered, or by hand, holds for the model in this image until there is a
+    reason, `why`, to try it again; one that people do not know of yet is ended first.
     """
     old, new = now.state, State(release.model, release.image, strategy, reason=why)
     if old is None or old.model != new.model:
         return new
     if old.phase == "aborted":
-        return new if why else old
+        held = not old.told or (old.evidence and old.image == new.image)
+        return old if held and not why else new
     same = (old.image, old.strategy) == (new.image, new.strategy) and old.step < steps
     return old if same else new
+
+
+def _there(space: str, now: Route) -> None:
+    """Raise InputError where an abort took the pods away, and none came since."""
+    if now.state and now.state.phase == "aborted":
+        found = cluster.get("deployment", f"{cluster.project()}-canary", space)
+        if not found["spec"].get("replicas"):
+            raise InputError("canary: its pods went with the abort: run `make deploy` again")

@@ -1,6 +1,6 @@
 """The cluster of the kubeconfig in use: one way to ask it, and what its refusals mean.
 
-An answer is read by its form (FORMS): whatever has another one is no answer.
+An answer is read by its form (forms.py): whatever has another one is no answer.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from typing import Any
 
 from ..outside.text import line
 from ..settings.config import InputError
+from .forms import FORMS
 
 SECONDS = 30.0  # for all that one word asks the API server
 LONGEST = 8 << 20  # bytes of an answer
+PORT = 8000  # of the service in its pods
 TRIES = 20  # at an object that others change as well
 OVERLAYS = Path("deploy/k8s/overlays")
 # No cluster is named: kubectl then takes the one that would be at localhost:8080.
@@ -39,41 +41,17 @@ _KLOG = re.compile(r"^[IWEF]\d{4} [\d:.]+ +\d+ [\w.-]+:\d+\] .*\n(?=.)", re.M)
 
 Object = dict[str, Any]
 
-_NOTES = {str: str}
-_TOLD = {"labels?": _NOTES, "annotations?": _NOTES, "deletionTimestamp?": str}
-_CONTAINERS = {"containers": ({"image": str},)}
-_COUNTS = ("observedGeneration", "replicas", "updatedReplicas", "availableReplicas")
-# what is read of an object: text or a number, a list (a tuple: of at least one), a map; a key with
-# `?` may be absent or null
-FORMS: dict[str, Any] = {
-    "deployment": {
-        "metadata": _TOLD | {"name": str, "generation?": int},
-        "spec": {"replicas?": int, "template": {"metadata?": _TOLD, "spec": _CONTAINERS}},
-        "status?": {f"{name}?": int for name in (*_COUNTS, "readyReplicas")},
-    },
-    "httproute": {
-        "metadata": {"resourceVersion": str, "annotations?": _NOTES},
-        "spec": {
-            "rules": ({"backendRefs?": [{"name": str, "weight?": int}], "filters?": [{}]},),
-        },
-    },
-    "pods": {
-        "items": [
-            {
-                "metadata": _TOLD | {"name": str, "creationTimestamp?": str},
-                "spec?": _CONTAINERS,
-                "status?": {
-                    "conditions?": [{"type": str, "status": str}],
-                    "containerStatuses?": [{"restartCount?": int}],
-                },
-            }
-        ]
-    },
-}
-
 
 class ConflictError(InputError):
     """The object was changed by somebody else since it was read."""
+
+
+class AbsentError(InputError):
+    """There is no such object."""
+
+
+class ForbiddenError(InputError):
+    """The account may not do this."""
 
 
 class NoAnswerError(InputError):
@@ -172,6 +150,13 @@ def pods(namespace: str, track: str) -> list[Object]:
     return sorted(read(text, "pods")["items"], key=lambda pod: str(pod["metadata"]["name"]))
 
 
+def is_ready(pod: Object) -> bool:
+    """Whether a pod is ready and not on its way out."""
+    conditions = pod.get("status", {}).get("conditions", [])
+    gone = "deletionTimestamp" in pod["metadata"]
+    return not gone and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
 def read(text: str, kind: str) -> Object:
     """The JSON of an answer, without the nulls that stand for nothing.
 
@@ -211,11 +196,17 @@ def _refusal(what: str, said: str) -> InputError:
     """The error for what kubectl said, with the remedy."""
     if "(Conflict)" in said:
         return ConflictError(f"{what}: {said}")
+    if "(NotFound)" in said:
+        return AbsentError(f"{what}: {said}")
+    if "(Unauthorized)" in said or "must be logged in" in said:
+        remedy = "log in again (a login to a cloud lasts an hour or so), or renew the kubeconfig"
+        return InputError(f"{what}: the cluster does not know who asks: {remedy}: {said}")
     if "Forbidden" in said or "forbidden" in said:
-        return InputError(f"{what}: your account may not do this: {said}")
+        return ForbiddenError(f"{what}: your account may not do this: {said}")
     if "the server doesn't have a resource type" in said or "no matches for kind" in said:
         return InputError(
-            f"{what}: the cluster lacks that API (Gateway API for HTTPRoute): install it: {said}"
+            f"{what}: the cluster lacks that API (Gateway API for HTTPRoute, Argo Rollouts for "
+            f"STRATEGY=argo): install it: {said}"
         )
     if any(sign in said for sign in _NO_CLUSTER):
         remedy = "set KUBECONFIG, or look at `kubectl config current-context`"

@@ -17,7 +17,6 @@ from . import cluster
 from .route import LARGEST, State
 
 MEMORY = "process_resident_memory_bytes|"
-PORT = 8000
 LONGEST = 1 << 20  # letters of /metrics
 LONGEST_LINE = 4096  # the time to read one grows with the square of its letters
 MOST = 1000  # series of one pod, which stand in the state of the rollout
@@ -39,8 +38,8 @@ def read(space: str, pods: list[cluster.Object]) -> Pods:
     Raises NoAnswerError where one of them cannot be read: then nothing is known.
     """
     found = {}
-    for name in (str(pod["metadata"]["name"]) for pod in pods if is_ready(pod)):
-        path = f"/api/v1/namespaces/{space}/pods/{name}:{PORT}/proxy/metrics"
+    for name in (str(pod["metadata"]["name"]) for pod in pods if cluster.is_ready(pod)):
+        path = f"/api/v1/namespaces/{space}/pods/{name}:{cluster.PORT}/proxy/metrics"
         text = cluster.ask("get", "--raw", path)
         try:
             found[name] = series(text)
@@ -48,13 +47,6 @@ def read(space: str, pods: list[cluster.Object]) -> Pods:
             said = cluster.shown(str(error) or type(error).__name__)
             raise cluster.NoAnswerError(f"/metrics of pod {name} cannot be read: {said}") from None
     return found
-
-
-def is_ready(pod: cluster.Object) -> bool:
-    """Whether a pod is ready and not on its way out."""
-    conditions = pod.get("status", {}).get("conditions", [])
-    gone = "deletionTimestamp" in pod["metadata"]
-    return not gone and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 def restarts(pods: list[cluster.Object]) -> int:

@@ -10,7 +10,7 @@ import yaml
 
 from ..operations import signatures
 from ..settings.config import InputError
-from . import cluster, manifests, releases, route
+from . import cluster, gateway, manifests, releases, route
 from .cluster import Object
 from .releases import Release
 
@@ -44,15 +44,23 @@ def run(settings: dict[str, Any]) -> None:
     signatures.serves(release.image, release.model)
     if work:
         signatures.trusted(work)
+    _fits(space, strategy)
+    argo = strategy if strategy == "argo" else ""
     stable, tried, name = now["stable"], now["canary"], f"model {release.model[:16]}"
     if stable is None:
-        _apply(documents(manifests.render(env, release, work=work)))
+        parts = documents(manifests.render(env, release, strategy=argo, work=work))
+        _apply(parts)
         _said(env, "stable", release, f"kubectl delete namespace {space}")
-        releases.wait(space, "stable", seconds)
+        if not argo:  # its controller makes the pods, and waits for them
+            _widen(space, parts)
+            releases.wait(space, "stable", release.model, seconds)
     elif stable == release:
         if tried is None:
-            _apply(_known(manifests.render(env, release, work=work)))
-        print(f"deploy: {env}: stable serves {name} already")
+            _apply(_known(manifests.render(env, release, strategy=argo, work=work)))
+        if not argo:
+            releases.wait(space, "stable", release.model, seconds)
+        serves = "serves" if seconds and not argo else "is to serve"
+        print(f"deploy: {env}: stable {serves} {name} already")
     elif tried == release and route.whatever(space).weight:
         print(f"deploy: {env}: {name} is being tried: `make status ENV={env}`")
     elif tried and tried != release and settings.get("APPLY") != "yes":
@@ -64,11 +72,31 @@ def run(settings: dict[str, Any]) -> None:
         _apply(_known(manifests.render(env, release, work=work)))
         back = f"IMAGE={stable.image} MODEL={stable.model[:16]}"
         _said(env, "stable", release, f"make deploy ENV={env} STRATEGY={ROLLING} {back}")
-        releases.wait(space, "stable", seconds)
+        releases.wait(space, "stable", release.model, seconds)
     else:
         _try(space, strategy, _known(manifests.render(env, stable, release, strategy, work)))
         _said(env, f"{strategy}, with no request yet", release, f"make rollback ENV={env}")
-        releases.wait(space, "stable" if strategy == "argo" else "canary", seconds)
+        if not argo:
+            releases.wait(space, "canary", release.model, seconds)
+    if seconds:
+        gateway.taken(space)
+
+
+def _fits(space: str, strategy: str) -> None:
+    """Raise InputError where Argo Rollouts cannot drive what is there, or is to, or is not there.
+
+    It needs other selectors, and those of a Deployment are never changed.
+    """
+    if strategy == "argo":
+        cluster.ask("get", "rollouts.argoproj.io", "--namespace", space)
+    found = cluster.find("deployment", cluster.project(), space)
+    labels = found["spec"].get("selector", {}).get("matchLabels") if found else None
+    if labels and ("track" in labels) == (strategy == "argo"):
+        how = "without" if "track" in labels else "by"
+        raise InputError(
+            f"deploy: nothing was done: {space} is run {how} Argo Rollouts, which is chosen once, "
+            f"with the first deployment: docs/deploy.md says how to change it"
+        )
 
 
 def _try(space: str, strategy: str, parts: list[Object]) -> None:
@@ -84,6 +112,18 @@ def _try(space: str, strategy: str, parts: list[Object]) -> None:
                 part["spec"]["replicas"] = max(count, part["spec"]["replicas"])
     _apply(part for part in parts if part["kind"] == "HTTPRoute")
     _apply(part for part in parts if strategy == "argo" or not _is_stable(part))
+
+
+def _widen(space: str, parts: list[Object]) -> None:
+    """As many pods as the autoscaler will want at least: they are waited for, all of them.
+
+    By `scale`, which later deployments leave alone.
+    """
+    name = cluster.project()
+    for part in parts:
+        if (part["kind"], part["metadata"]["name"]) == ("HorizontalPodAutoscaler", name):
+            count = part["spec"].get("minReplicas", 1)
+            cluster.ask("scale", "deployment", name, f"--replicas={count}", "--namespace", space)
 
 
 def documents(text: str) -> list[Object]:
@@ -102,6 +142,10 @@ def _is_stable(part: Object) -> bool:
 
 def _apply(parts: Iterable[Any]) -> None:
     """Server-side apply: the fields that others own, such as replicas, stay theirs."""
+    parts = list(parts)
+    for part in parts:
+        if part["kind"] == "HTTPRoute":
+            gateway.free(part)
     # JSON keeps a digest of digits a text; the dashes in front tell kubectl that more follow.
     text = "".join(f"---\n{json.dumps(part, ensure_ascii=False)}\n" for part in parts)
     words = ("apply", "--server-side", "--force-conflicts", "--field-manager=deploy")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import replace
 
@@ -15,9 +14,7 @@ from . import cluster, counts, ending, route
 from .ending import said, unhindered
 from .route import Route, Shares, State
 from .steps import Decision, decide
-
-MIRROR_EFFECT = 2.0  # seconds until a gateway has read a changed route
-MIRROR_SECONDS = 5.0  # without any answer of stable after which a mirror is taken away again
+from .watch import Watch
 
 # stable answers 1 % until it is promoted: times are compared with those of the same minutes
 MOST = 99
@@ -38,7 +35,7 @@ class Driver:
         self.asked: set[int] = set()  # shares that may have been written without an answer
         self.pause = pause(rollout)
         self.seen = counts.Look()
-        self.heard: tuple[float, float] | None = None  # seconds into the step, answers of stable
+        self.watch = Watch()
         self.answered = Counts({})  # of stable, since the step began
         self.alarmed = False  # people know that an abort cannot be written
 
@@ -107,7 +104,7 @@ class Driver:
         if decision.verdict == "promote" and self.state.step + 1 == len(self.steps):
             self.write(self.route.weight, replace(self.state, phase="passed", base={}))
             self.say(f"passed: {decision.reason}")
-            return ending.passed(self.state, self.env)
+            return 0
         if decision.verdict == "promote":
             self.advance(decision.reason)
         else:
@@ -139,21 +136,13 @@ class Driver:
         if self.state.step >= 0 and self.steps[self.state.step] == MOST:
             usual = {float(edge): n for edge, n in base.get(USUAL, {}).get("", {}).items()}
         found = decide(stable, mine, self.gates, self.state.elapsed, usual)
-        if self.state.mirrored and self.silenced(stable.of("")):
-            # a gateway that does not know the filter answers nobody, and says so in its log only
-            return Decision("abort", "stable gets no requests: can your gateway RequestMirror?")
+        if fault := self.watch.fault(self.seen, self.state):
+            return Decision("abort", fault)
         if self.state.step < 0 and found.verdict != "abort":
             return self.ready(len(self.seen.canary), stable.of(""))
         if found.verdict == "hold" and self.seen.began_anew(base):
             self.state = replace(self.state, base=self.base(self.state.step, {}))
         return found
-
-    def silenced(self, answers: float) -> bool:
-        """Whether stable answered nothing for MIRROR_SECONDS once the mirror had taken effect."""
-        if self.heard is None and self.state.elapsed >= MIRROR_EFFECT:
-            self.heard = (self.state.elapsed, answers)
-        since, before = self.heard or (math.inf, 0.0)
-        return self.state.elapsed - since >= MIRROR_SECONDS and answers == before
 
     def ready(self, count: int, answers: float) -> Decision:
         """Whether the pods of the canary are there, and stable gave enough `answers` to compare.

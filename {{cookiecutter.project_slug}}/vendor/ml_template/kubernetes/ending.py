@@ -6,12 +6,12 @@ import os
 import signal
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from ..model import lineage
-from ..operations import notify
+from ..operations import notify, promote
 from ..outside.screen import say
 from ..registry import withdrawn
 from ..settings.config import InputError
@@ -23,8 +23,13 @@ DAMAGED = "the state of the rollout in the route cannot be read"
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def passed(state: State, env: str) -> int:
-    """Say what follows a rollout that passed; exit code 0."""
+def passed(state: State, env: str, promotes: bool = False) -> int:
+    """Say what follows a rollout that passed, or do it where it `promotes`; exit code 0.
+
+    1 where MLflow did not take it; raises InputError where it cannot be promoted.
+    """
+    if promotes:
+        return 0 if promote.run({"ENV": env, "WHY": state.reason}) else 1
     say(f"canary: model {state.model[:16]} passed: `make promote ENV={env}` makes it stable")
     say(f"canary: to undo it: make rollback ENV={env}")
     return 0
@@ -41,7 +46,7 @@ def ended(space: str, env: str, state: State) -> int:
     scale_down(space)
     # another machine, or a job whose volume is gone, told of it
     if state.told and state.evidence and not withdrawn.listed(state.model):
-        withdrawn.abort(state.model, state.reason)
+        withdrawn.abort(state.model, state.reason, state.image)
     return ABORTED
 
 
@@ -50,7 +55,7 @@ def tell(env: str, state: State) -> None:
     listed = ""
     try:
         if state.evidence:
-            withdrawn.abort(state.model, state.reason)
+            withdrawn.abort(state.model, state.reason, state.image)
             if "KUBERNETES_SERVICE_HOST" in os.environ and not lineage.in_ci():
                 listed = f"; {withdrawn.ABORTED} goes with its job: in a clone, `make canary "
                 listed += f"ENV={env}` lists it too, and `make push` shares it"
@@ -61,15 +66,21 @@ def tell(env: str, state: State) -> None:
 
 
 def scale_down(space: str) -> None:
-    """No pods of the canary: for a release that is not tried any more."""
+    """No pods of the canary: for a release that is not tried any more; so too where it is gone."""
     name = f"{cluster.project()}-canary"
-    cluster.ask("scale", "deployment", name, "--replicas=0", "--namespace", space)
+    with suppress(cluster.AbsentError):
+        cluster.ask("scale", "deployment", name, "--replicas=0", "--namespace", space)
 
 
 def damaged(space: str) -> State:
-    """The end of a rollout whose state cannot be read: nobody knows how far it came, or why."""
-    release = releases.tried(space)
-    return State(release.model, release.image, "", phase="aborted", reason=DAMAGED)
+    """The end of a rollout whose state cannot be read: nobody knows how far it came, or why; nor
+    of what, where its pods are gone too.
+    """
+    over = State("", "", "", phase="aborted", reason=DAMAGED)
+    with suppress(cluster.AbsentError):
+        release = releases.tried(space)
+        over = replace(over, model=release.model, image=release.image)
+    return over
 
 
 def said(error: Exception) -> str:

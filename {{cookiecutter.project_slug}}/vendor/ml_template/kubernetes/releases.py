@@ -35,25 +35,28 @@ class Release:
 
 
 def wanted(settings: dict[str, str]) -> Release:
-    """The release that is asked for: IMAGE, else the last signed one, else the champion's.
+    """The release that is asked for: IMAGE, else the last signed one, else the champion's; with
+    MODEL=models/<first 16 of the digest> the one that is recorded for that model.
 
-    Raises InputError where no image is known, or where no record says which model it serves:
-    MODEL=models/<first 16 of the digest> says it then.
+    Raises InputError where no image is known, where IMAGE is recorded for another model, or where
+    no record says which model it serves: MODEL says it then.
     """
     signed = read_json(IMAGE, "run `make sign`") if IMAGE.exists() else {}
     records = [r for r in map(champion.read, (champion.CHALLENGER, champion.CHAMPION)) if r]
     records += reversed(champion.history())
-    image = (
-        settings.get("IMAGE")
-        or signed.get("image")
-        or next((record["image"] for record in records if record["image"]), None)
-    )
-    if image is None:
-        raise InputError("no image is known: run `make sign`, or name IMAGE=name@sha256:...")
-    champion.by_digest(image)
+    known = [(r["digest"][:16], r["image"]) for r in records if r["image"]]
+    if signed:
+        known.insert(0, (signed["model"][:16], signed["image"]))
     name = Path(settings.get("MODEL") or "").name
-    if not name and image == signed.get("image"):
-        name = signed["model"][:16]
+    image = settings.get("IMAGE") or next((i for model, i in known if name in ("", model)), None)
+    if image is None:
+        which = f"image of model {name}" if name else "image"
+        raise InputError(f"no {which} is known: run `make sign`, or name IMAGE=name@sha256:...")
+    champion.by_digest(image)
+    of = next((model for model, other in known if other == image), name)
+    if name not in ("", of):
+        raise InputError(f"IMAGE is recorded for model {of}, and MODEL={name}: name one of them")
+    name = name or of
     for record in records:
         if record["digest"][:16] == name or (not name and record["image"] == image):
             champion.judged(record["digest"])
@@ -73,6 +76,11 @@ def running(space: str) -> dict[str, Release | None]:
         there = deployment and (track == "stable" or deployment["spec"].get("replicas"))
         found[track] = release_of(deployment) if deployment and there else None
     return found
+
+
+def drives(space: str) -> bool:
+    """Whether `make canary` moves the shares here: Argo Rollouts has no Deployment of a canary."""
+    return cluster.find("deployment", f"{cluster.project()}-canary", space) is not None
 
 
 def release_of(deployment: Object) -> Release:
@@ -97,7 +105,7 @@ def tried(space: str) -> Release:
     if found is None:
         pods = cluster.pods(space, "canary")
         if not pods:
-            raise InputError("nothing is tried: run `make deploy` first")
+            raise cluster.AbsentError("nothing is tried: run `make deploy` first")
         newest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")))
         of_it = {"metadata": newest["metadata"], "spec": {"template": newest}}
         return release_of(cluster.read(json.dumps(of_it), "deployment"))
@@ -108,22 +116,76 @@ def tried(space: str) -> Release:
     return release_of(found)
 
 
-def wait(space: str, track: str, seconds: float) -> None:
-    """Until every pod of `track` is of its newest template and ready; raises InputError after
-    `seconds`.
+def wait(space: str, track: str, model: str, seconds: float) -> None:
+    """Until every pod of `track` is of its newest template, ready, and answers as `model`; raises
+    InputError, with why it is not so, after `seconds`.
     """
     name = cluster.project() + ("" if track == "stable" else "-canary")
     deadline = time.monotonic() + seconds
     while seconds:
         found = cluster.get("deployment", name, space)
-        if ready(found):
+        late = time.monotonic() > deadline
+        why = unready(space, track, model) if ready(found) or late else ""
+        if ready(found) and not why:
             say(f"deploy: {name} is ready")
             return
-        if time.monotonic() > deadline:
+        if late:
+            why = _held(found) or why or "its pods are not of the newest template yet"
             raise InputError(
-                f"{name} was not ready after {seconds:g} s: kubectl -n {space} describe pods"
+                f"{name} was not ready after {seconds:g} s: {why}: kubectl -n {space} describe pods"
             )
         time.sleep(POLL_SECONDS)
+
+
+def answering(space: str, track: str) -> dict[str, str]:
+    """What each pod of `track` answers at /ready: its model; why not, after `!`, where it does
+    not.
+    """
+    found = {}
+    for pod in cluster.pods(space, track):
+        name = str(pod["metadata"]["name"])
+        if "deletionTimestamp" in pod["metadata"]:
+            continue
+        if not cluster.is_ready(pod):
+            found[name] = f"!{_waits(pod) or 'starts'}"
+            continue
+        path = f"/api/v1/namespaces/{space}/pods/{name}:{cluster.PORT}/proxy/ready"
+        try:
+            found[name] = str(cluster.read(cluster.ask("get", "--raw", path), "ready")["model"])
+        except cluster.NoAnswerError as error:
+            found[name] = f"!{error}"
+    return found
+
+
+def unready(space: str, track: str, model: str) -> str:
+    """Why not every pod of `track` answers as `model`; empty where each does."""
+    there = answering(space, track)
+    wrong = [
+        f"pod {name} {said[1:] if said[:1] == '!' else f'answers as model {said}'}"
+        for name, said in there.items()
+        if said != model[:16]
+    ]
+    return "; ".join(wrong[:3]) if there else "there is no pod"
+
+
+def _waits(pod: Object) -> str:
+    """Why a pod is not ready, as its kubelet or the scheduler says: image, start, place."""
+    status = pod.get("status", {})
+    waiting = [c.get("state", {}).get("waiting", {}) for c in status.get("containerStatuses", [])]
+    said = [f"{part.get('reason', '')} {part.get('message', '')}" for part in waiting if part]
+    said += [
+        f"is not scheduled: {part.get('message', '')}"
+        for part in status.get("conditions", [])
+        if (part["type"], part["status"]) == ("PodScheduled", "False")
+    ]
+    return cluster.shown("; ".join(said)).strip()
+
+
+def _held(deployment: Object) -> str:
+    """Why a Deployment makes no pods, such as a quota."""
+    conditions = deployment.get("status", {}).get("conditions", [])
+    failed = [c for c in conditions if (c["type"], c["status"]) == ("ReplicaFailure", "True")]
+    return cluster.shown("; ".join(part.get("message", "") for part in failed))
 
 
 def ready(deployment: Object) -> bool:

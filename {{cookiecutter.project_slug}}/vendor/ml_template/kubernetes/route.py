@@ -7,6 +7,8 @@ API server refuses the second of two writers, so a rollout never has two.
 from __future__ import annotations
 
 import json
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
@@ -16,6 +18,9 @@ from . import cluster
 
 ANNOTATION = "rollout"
 LARGEST = 2.0**53  # count, bytes of memory, or seconds: a number above is none of ours
+MIRROR, PORT = "RequestMirror", 80  # of the filter that copies requests, and of Services
+UNREAD = (ValueError, KeyError, TypeError, AttributeError, RecursionError, zlib.error)
+PACKED = 1 << 16  # letters of a state, above which its counters are packed
 PHASES = ("running", "interrupted", "passed", "aborted")
 
 Shares = tuple[int, ...]  # of the canary in per cent, step by step
@@ -62,13 +67,21 @@ class State:
 
 @dataclass(frozen=True)
 class Route:
-    """A route as it was read: its version, the canary's share in per cent, the state."""
+    """A route as it was read: its version, the canary's share in per cent, the state, and how
+    often it has our mirror to the canary.
+    """
 
     space: str
     version: str
     rules: list[Any]
     weight: int
     state: State | None
+    mirrors: int = 0
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing goes to the canary, no share and no copy."""
+        return self.weight == self.mirrors == 0
 
 
 def read(space: str) -> Route:
@@ -85,11 +98,13 @@ def _parsed(space: str, found: cluster.Object) -> Route:
     ]
     if not weights:
         raise InputError(f"httproute {name} has no backend of the canary: redeploy")
-    route = Route(space, str(found["metadata"]["resourceVersion"]), rules, weights[0], None)
+    mirrors = sum(map(_mirrors, rules[0].get("filters", [])))
+    version = str(found["metadata"]["resourceVersion"])
+    route = Route(space, version, rules, weights[0], None, mirrors)
     text = found["metadata"].get("annotations", {}).get(ANNOTATION)
     try:
         return replace(route, state=_state(json.loads(text)) if text else None)
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except UNREAD:
         damaged = DamagedError(
             f"httproute {name}: annotation {ANNOTATION} is damaged, or of another version: "
             f"remove it: kubectl -n {space} annotate httproute {name} {ANNOTATION}-"
@@ -98,8 +113,27 @@ def _parsed(space: str, found: cluster.Object) -> Route:
     raise damaged
 
 
+def _mirrors(part: Any) -> bool:
+    """Whether a filter is our mirror: an API server adds group and kind to what was written."""
+    to = part.get("requestMirror", {}).get("backendRef", {})
+    place = (part.get("type"), to.get("name"), to.get("port"))
+    return place == (MIRROR, f"{cluster.project()}-canary", PORT)
+
+
+def _text(state: State) -> str:
+    """JSON of a state; of many pods the counters are packed: an annotation has 256 KiB at most."""
+    text = json.dumps(asdict(state), separators=(",", ":"))
+    if len(text) <= PACKED:
+        return text
+    base = zlib.compress(json.dumps(state.base, separators=(",", ":")).encode(), 9)
+    return json.dumps(asdict(replace(state, base={})) | {"base": b64encode(base).decode()})
+
+
 def _state(known: Any) -> State:
-    """A state as JSON holds it; raises ValueError or TypeError where it cannot be one."""
+    """A state as JSON holds it; raises one of UNREAD where it cannot be one."""
+    if isinstance(known["base"], str):
+        packed = b64decode(known["base"])
+        known["base"] = json.loads(zlib.decompressobj().decompress(packed, cluster.LONGEST))
     state = State(**known)
     texts = (state.model, state.image, state.strategy, state.driver, state.reason)
     counters = [
@@ -128,21 +162,26 @@ def write(route: Route, weight: int, state: State | None) -> Route:
     shares = {name: 100 - weight, f"{name}-canary": weight}
     for backend in rules[0]["backendRefs"]:
         backend["weight"] = shares.get(backend["name"], backend.get("weight", 1))
-    copy = {"backendRef": {"name": f"{name}-canary", "port": 80}}
-    ours = {"type": "RequestMirror", "requestMirror": copy}
-    others = [part for part in rules[0].get("filters", []) if part != ours]
-    rules[0]["filters"] = others + ([ours] if state and state.mirrored else [])
-    text = json.dumps(asdict(state), separators=(",", ":")) if state else None
+    others = [part for part in rules[0].get("filters", []) if not _mirrors(part)]
+    copy = {"backendRef": {"name": f"{name}-canary", "port": PORT}}
+    ours = [{"type": MIRROR, "requestMirror": copy}] if state and state.mirrored else []
+    rules[0]["filters"] = others + ours
+    text = _text(state) if state else None
     metadata = {"resourceVersion": route.version, "annotations": {ANNOTATION: text}}
     change = {"metadata": metadata, "spec": {"rules": rules}}
     # on stdin: a word of a command is shorter than an annotation may be
     words = ("--type=merge", "--patch-file=/dev/stdin", "--namespace", route.space, "--output=json")
-    told = cluster.ask("patch", "httproute", name, *words, stdin=json.dumps(change))
+    wanted = (weight, state, len(ours))
     try:
+        told = cluster.ask("patch", "httproute", name, *words, stdin=json.dumps(change))
         now = _parsed(route.space, cluster.read(told, "httproute"))
     except DamagedError as error:
         now = error.route
-    if (now.weight, now.state) != (weight, state):
+    except cluster.ConflictError:  # what is there already was sent twice: no rival writes the same
+        now = whatever(route.space)
+        if (now.weight, now.state, now.mirrors) != wanted:
+            raise
+    if (now.weight, now.state, now.mirrors) != wanted:
         raise cluster.NoAnswerError(f"httproute {name}: the change was not taken")
     return now
 
@@ -191,8 +230,8 @@ def note(space: str, before: State, after: State | None) -> bool:
     """Whether `before` was the state still, and is `after` now, with everything at stable."""
     for _ in range(cluster.TRIES):
         now = read(space)
-        if now.state != before:
-            return False
+        if now.state != before:  # or it was written, and the answer lost
+            return now.state == after and now.rests
         try:
             write(now, 0, after)
             return True

@@ -42,6 +42,7 @@ def finish(settings: dict[str, Any], digest: str) -> str:
             raise InputError(f"the rollout was ended meanwhile: stable stays: {status}")
     elif now["stable"] and now["stable"].model == digest and other:
         release = now["stable"]  # the first release, or done before but for what follows
+        releases.wait(space, "stable", release.model, seconds)
     else:
         raise InputError(f"model {digest[:16]} did not pass `make canary ENV={settings['ENV']}`")
     if now["canary"] == release:
@@ -70,7 +71,7 @@ def image(settings: dict[str, Any], record: Record) -> str | None:
 def move(space: str, release: Release, seconds: float) -> None:
     """Stable gets `release`, and is waited for; raises InputError where it is not ready in time."""
     _patch(space, release)
-    releases.wait(space, "stable", seconds)
+    releases.wait(space, "stable", release.model, seconds)
 
 
 def _patch(space: str, release: Release) -> None:
@@ -85,15 +86,19 @@ def _patch(space: str, release: Release) -> None:
 def withdraw(settings: dict[str, Any]) -> State | None:
     """End the rollout that runs, or has passed and was not promoted; None where there is none.
 
-    Everyone goes to stable first; its model goes out again for a reason only. One whose end was not
-    finished, because its driver or this was killed, is finished. Raises InputError after an abort,
-    unless APPLY=yes: stable is not at fault.
+    Everyone goes to stable first, also where nobody drives and the route is not at rest; the model
+    goes out again for a reason only. One whose end was not finished, because its driver or this was
+    killed, is finished. Raises InputError after an abort, unless APPLY=yes: stable is not at fault.
     """
     space = cluster.namespace(settings)
     try:
-        state = route.read(space).state
-    except route.DamagedError:
-        state = replace(ending.damaged(space), phase="running")
+        now = route.read(space)
+    except route.DamagedError as error:
+        now = replace(error.route, state=replace(ending.damaged(space), phase="running"))
+    state = now.state
+    if not now.rests and (state.phase == "aborted" if state else releases.drives(space)):
+        route.settle(space, state)
+        say(f"rollback: {settings['ENV']}: {now.weight} % and {now.mirrors} mirrors are taken away")
     if state is None:
         return None
     if state.phase == "aborted":

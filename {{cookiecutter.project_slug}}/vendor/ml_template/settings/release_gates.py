@@ -44,6 +44,7 @@ class Rollout(Strict):
     steps: Annotated[tuple[Percent, ...], Field(strict=False)] = (5, 25, 50, 100)
     seconds: Times = Times(step=120, deadline=1800)
     min_requests: Rows = 200
+    promote: bool = False  # what passed becomes stable and champion at once
 
     @model_validator(mode="after")
     def _rising(self) -> Rollout:
