@@ -125,7 +125,7 @@ def test_the_load_test_takes_the_address_that_this_machine_has(
             raise OSError(99, "Cannot assign requested address")
         return create(address, **named)  # type: ignore[arg-type]
 
-    def start(command: list[str]) -> None:
+    def start(command: list[str], **_: object) -> None:
         raise StartedError(*command)
 
     monkeypatch.setattr(socket, "create_server", only)

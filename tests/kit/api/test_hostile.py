@@ -247,7 +247,7 @@ def test_an_unknown_key_beside_records_is_said_so(service: Service) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        *(("GET", "/", 404), ("GET", "/docs", 404), ("POST", "/predict/", 404)),
+        *(("GET", "/", 404), ("GET", "/redoc", 404), ("POST", "/predict/", 404)),
         *(("GET", "/predict", 405), ("DELETE", "/predict", 405), ("POST", "/health", 405)),
     ],
 )

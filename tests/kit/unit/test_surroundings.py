@@ -217,7 +217,7 @@ def test_a_service_that_does_not_get_ready_ends_the_load_test(
     started: list[subprocess.Popen[bytes]] = []
     popen = subprocess.Popen
 
-    def sleeping(_: object) -> subprocess.Popen[bytes]:
+    def sleeping(_: object, **__: object) -> subprocess.Popen[bytes]:
         started.append(popen([sys.executable, "-c", "import time; time.sleep(600)"]))
         return started[0]
 
