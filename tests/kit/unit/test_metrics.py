@@ -187,3 +187,13 @@ def test_a_difference_on_the_same_rows_is_sharper_than_two_intervals() -> None:
     half = 1.96 * np.sqrt(10) / ROWS  # only the 10 rows on which they differ count
     assert paired.low == pytest.approx(paired.value - half, abs=0.15 * half)
     assert paired.high == pytest.approx(paired.value + half, abs=0.15 * half)
+
+
+def test_no_weights_make_more_of_a_metric_than_there_is() -> None:
+    """Sums of weights round: a slice ranked all right was refused as 1.0000000000000002."""
+    random, truth = np.random.default_rng(0), np.arange(9) % 2
+    right = np.stack([1 - truth, truth], axis=1) * 0.8 + 0.1
+    weights = random.gamma(2, 1, (20_000, 9)).round(2)
+    for name in ("roc_auc", "average_precision", "accuracy", "balanced_accuracy", "f1"):
+        found = METRICS["binary"][name](truth, right, weights)
+        assert (found.min() > 1 - 1e-9, found.max()) == (True, 1.0), name

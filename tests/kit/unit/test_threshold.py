@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from ml_template.model import artifact, bootstrap, forms, measures, metrics, profile
+from ml_template.model import artifact, bootstrap, forms, lineage, measures, metrics, profile
 from ml_template.operations import quality
 from ml_template.pipeline.data import split
 from ml_template.pipeline.evaluation import evaluate, fairness, figures, plots, rates
 from ml_template.pipeline.evaluation.slices import Groups
-from ml_template.pipeline.judgement import again
+from ml_template.pipeline.judgement import again, definition
 from ml_template.pipeline.judgement.threshold import answered
 from ml_template.pipeline.training import operating, search, train
 from ml_template.pipeline.training.operating import pick
@@ -238,6 +238,10 @@ def test_a_table_with_one_row_of_a_class_is_refused_and_with_three_tells_no_rate
         with pytest.raises(InputError, match=r"model.threshold: the training rows have too few"):
             operating.choose(asked, columns, {})
         columns[asked.data.target][:3] = "yes"
+        data = asked.data.model_copy(update={"weight": "w"})
+        weighed = {"w": (columns[asked.data.target] == "no") * 1.0}
+        with pytest.raises(InputError, match=r"model.threshold: the training rows have too few"):
+            operating.choose(asked.model_copy(update={"data": data}), columns | weighed, {})
         found = operating.choose(asked, columns, {})
     assert found is not None
     assert found.keys() == {"value", "by", "rows", "rarer"}
@@ -390,7 +394,9 @@ def test_a_threshold_that_is_none_is_refused_when_the_model_is_loaded(
         artifact.load(folder)
 
 
-def judged(identity: dict[str, Any], model: dict[str, Any], **values: Any) -> dict[str, Any]:
+def judged(
+    identity: dict[str, Any], model: dict[str, Any], folds: int | None = None, **values: Any
+) -> dict[str, Any]:
     """The only line, or an empty one, on metrics of these values, a tenth wide."""
     whole = {"recall": 0.5, "precision": 0.5, "accuracy": 0.9, "balanced_accuracy": 0.7} | values
     parts = {
@@ -398,7 +404,9 @@ def judged(identity: dict[str, Any], model: dict[str, Any], **values: Any) -> di
         for name, value in whole.items()
     }
     evidence: Any = SimpleNamespace(
-        config=config("binary", ["no", "yes"], model=model),
+        config=config(
+            "binary", ["no", "yes"], model=model, split={"folds": folds} if folds else {}
+        ),
         identity=identity,
         evaluation=SimpleNamespace(metrics=parts, baseline={"accuracy": 0.9, "neg_cost": -0.5}),
     )
@@ -445,6 +453,42 @@ def test_mistakes_that_cost_more_than_no_model_would_are_refused(cost: float, ve
     assert "always the same answer costs" in found["reason"]
 
 
+@pytest.mark.parametrize("folds", [None, 5])
+def test_the_gate_says_where_a_threshold_was_chosen_on_the_rows_that_judge_it(
+    folds: int | None,
+) -> None:
+    said = "chosen on the rows that judge it"
+    assert (said in judged(KEPT, {"threshold": "f1"}, folds)["reason"]) == bool(folds)
+    fixed = {"threshold": {"value": 0.3, "by": "at 0.3"}}  # nothing chose it
+    assert said not in judged(fixed, {"threshold": 0.3}, folds)["reason"]
+
+
+@pytest.mark.parametrize(
+    ("priced", "weight", "says"),
+    [
+        ((1, 10), None, None),
+        ((10, 100), None, "by other costs of a mistake (model.threshold)"),
+        ((1, 10), "w", "with rows that counted otherwise (data.weight)"),
+    ],
+)
+def test_a_kept_cost_of_other_prices_or_weights_is_no_measure(
+    tmp_path: Path, priced: tuple[float, float], weight: str | None, says: str | None
+) -> None:
+    """On other rows ten times the unit was ten times worse, and a tenth let anything pass."""
+    metric = {"headline": "neg_cost"}
+
+    def asked(*costs: float) -> Config:
+        model = {"threshold": {"costs": dict(zip(PRICES, costs, strict=True))}}
+        return config("binary", ["no", "yes"], model=model, metrics=metric)
+
+    before = asked(1, 10).model_dump(mode="json", exclude=lineage.NO_PART)
+    (tmp_path / lineage.CONFIG).write_text(json.dumps(before))
+    champion: Any = SimpleNamespace(identity={"weight": weight} if weight else {})
+    verdict: Any = {"metrics": {"neg_cost": {}}}
+    assert definition.judged(asked(*priced), champion, tmp_path, verdict) == says
+
+
+PRICES = ("false_positive", "false_negative")
 FEW = [(30, "passed"), (29, "warning"), ("fewer than 10", "warning")]
 
 

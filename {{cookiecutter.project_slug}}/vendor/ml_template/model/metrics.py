@@ -47,8 +47,15 @@ def ratio(top: Array, bottom: Array, empty: float = nan) -> Array:
     return result
 
 
+def share(part: Array, whole: Array, empty: float = nan) -> Array:
+    """`ratio` of a part of a whole: sums of weights round, and 1 is the most there is."""
+    return np.minimum(ratio(part, whole, empty), 1.0)
+
+
 def mean(values: Array, weights: Array) -> Array:
-    return ratio(weights @ values, weights.sum(axis=1))
+    """Between the values, whatever the sums of weights round to."""
+    found = ratio(weights @ values, weights.sum(axis=1))
+    return np.clip(found, values.min(), values.max()) if len(values) else found
 
 
 def _mean_defined(values: Array) -> Array:
@@ -71,7 +78,7 @@ def _area(positive: Array, score: Array, weights: Array) -> Array:
     hits, rows = _by_score(positive, score, weights)
     misses = rows - hits
     above = np.cumsum(hits, axis=1) - hits / 2
-    return ratio(np.einsum("bs,bs->b", misses, above), hits.sum(axis=1) * misses.sum(axis=1))
+    return share(np.einsum("bs,bs->b", misses, above), hits.sum(axis=1) * misses.sum(axis=1))
 
 
 def roc_auc(truth: Array, prediction: Array, weights: Array) -> Array:
@@ -89,7 +96,7 @@ def average_precision(truth: Array, prediction: Array, weights: Array) -> Array:
     """Precision at each step of the recall, weighted by that step; not interpolated."""
     hits, rows = _by_score(truth == 1, prediction[:, 1], weights)
     precision = ratio(np.cumsum(hits, axis=1), np.cumsum(rows, axis=1), empty=0.0)
-    return ratio(np.einsum("bs,bs->b", hits, precision), hits.sum(axis=1))
+    return share(np.einsum("bs,bs->b", hits, precision), hits.sum(axis=1))
 
 
 def accuracy(
@@ -114,18 +121,18 @@ def balanced_accuracy(
 ) -> Array:
     """Mean recall of the classes that are there."""
     right, _, true = _confusion(truth, prediction, weights, threshold)
-    return _mean_defined(ratio(right, true))
+    return _mean_defined(share(right, true))
 
 
 def f1_macro(truth: Array, prediction: Array, weights: Array) -> Array:
     """Mean F1 of the classes that are there or are predicted."""
     right, predicted, true = _confusion(truth, prediction, weights, None)
-    return _mean_defined(ratio(2 * right, predicted + true))
+    return _mean_defined(share(2 * right, predicted + true))
 
 
 def f1(truth: Array, prediction: Array, weights: Array, threshold: float | None = None) -> Array:
     right, predicted, true = _confusion(truth, prediction, weights, threshold)
-    return ratio(2 * right[:, 1], predicted[:, 1] + true[:, 1], empty=0.0)
+    return share(2 * right[:, 1], predicted[:, 1] + true[:, 1], empty=0.0)
 
 
 def precision(
@@ -133,14 +140,14 @@ def precision(
 ) -> Array:
     """0 where nothing is predicted positive, as in scikit-learn."""
     right, predicted, _ = _confusion(truth, prediction, weights, threshold)
-    return ratio(right[:, 1], predicted[:, 1], empty=0.0)
+    return share(right[:, 1], predicted[:, 1], empty=0.0)
 
 
 def recall(
     truth: Array, prediction: Array, weights: Array, threshold: float | None = None
 ) -> Array:
     right, _, true = _confusion(truth, prediction, weights, threshold)
-    return ratio(right[:, 1], true[:, 1], empty=0.0)
+    return share(right[:, 1], true[:, 1], empty=0.0)
 
 
 BY_CLASS = (accuracy, balanced_accuracy, f1, precision, recall)

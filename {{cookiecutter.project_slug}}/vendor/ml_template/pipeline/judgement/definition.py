@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...model import artifact, lineage
+from ...model import artifact, lineage, measures
+from ...model.shapes import Verdict
 from ...settings.config import Config
 from ...storage.files import read_json
 from ...storage.places import PREPARED
@@ -38,6 +39,20 @@ def unknown(folder: Path) -> str:
     if (folder / lineage.CONFIG).exists():
         return ""
     return f"; {folder} has no {lineage.CONFIG} that says by which rule"
+
+
+def judged(config: Config, model: artifact.Described, folder: Path, verdict: Verdict) -> str | None:
+    """How the kept headline of the champion `model` is another figure; None where it is not."""
+    name = measures.headline(config)
+    if model.identity.get("weight") != config.data.weight:
+        return "with rows that counted otherwise (data.weight)"
+    if name not in verdict["metrics"]:
+        return f"without {name}"
+    if name == "neg_cost":
+        before = read_json(folder / lineage.CONFIG, "restore it")["model"]["threshold"]["costs"]
+        if (before["false_positive"], before["false_negative"]) != measures.costs(config):
+            return "by other costs of a mistake (model.threshold)"
+    return None
 
 
 def lacking(config: Config, model: artifact.Described) -> list[str]:

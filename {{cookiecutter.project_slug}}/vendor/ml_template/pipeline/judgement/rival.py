@@ -51,7 +51,7 @@ def compare(
     artifact.Described.
 
     States: first, same, absent, other (another question), redefined (other data, see definition),
-    turned (the other class is positive, or the headline was never measured), damaged, and the
+    turned (the other class is positive, or the headline was never measured so), damaged, and the
     compared ones: paired (same rows, same resamples; where rows were added, those that neither was
     trained on) and apart (the champion's kept figure, from other rows: it may have been trained on
     these, which would flatter it). Where rows were added, `kept` has both.
@@ -103,10 +103,8 @@ def compare(
         pairs = _rival(theirs, "paired", f"{reason} on {text}", difference)
         if same:
             return pairs
-    weighed = model.identity.get("weight") == config.data.weight
-    if name not in verdict["metrics"] or not weighed:
-        lacks = f"without {name}" if weighed else "with rows that counted otherwise (data.weight)"
-        reason = f"the champion was judged {lacks}: only `make promote` replaces it"
+    if how := definition.judged(config, model, folder, verdict):
+        reason = f"the champion was judged {how}: only `make promote` replaces it"
         return pairs or _rival(theirs, "turned", reason)
     figure = Interval(**verdict["metrics"][name])
     metric = measures.by_row(named[0], counts)

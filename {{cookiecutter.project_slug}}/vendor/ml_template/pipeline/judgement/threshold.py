@@ -25,6 +25,8 @@ def answered(evidence: Evidence) -> Lines:
         return _hidden(evidence)
     point = evidence.identity["threshold"]
     where = f"{evidence.config.data.positive!r} from {point['value']:.4g} on, by {point['by']}"
+    if evidence.config.split.folds and "rows" in point:
+        where += ", chosen on the rows that judge it, which flatters it a little"
     found = _wanted(evidence, point, where)
     rarer = point.get("rarer", FEW)
     if (isinstance(rarer, str) or rarer < FEW) and found["verdict"] != "refused":

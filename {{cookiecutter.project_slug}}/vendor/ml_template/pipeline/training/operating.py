@@ -43,7 +43,7 @@ def choose(config: Config, columns: Columns, params: dict[str, Any]) -> dict[str
         return {"value": rule.at, "by": str(rule)}
     truth, score, counts = _answers(config, columns, params)
     positives, rows = int(truth.sum()), len(truth)
-    if not 0 < positives < rows:
+    if not 0 < float((counts * truth).sum()) < float(counts.sum()):
         raise InputError(
             f"{CONFIG_FILE}: model.threshold: the training rows have too few of a class to choose "
             f"it by {rule}: collect more rows, or name a number, such as threshold: 0.5"

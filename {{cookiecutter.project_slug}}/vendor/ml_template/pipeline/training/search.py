@@ -112,12 +112,15 @@ def _study(config: Config, columns: Columns, part: int) -> list[dict[str, Any]]:
 def folds(config: Config, columns: Columns) -> list[Fold]:
     """Booleans (n,) of each fold, rows to learn from and to validate on: split as the hold-out was.
 
-    Where a column of marks made that, rows are drawn: it says nothing of folds.
+    Where a column of marks made that, rows are drawn: it says nothing of folds. A fold that leaves
+    nothing of a class to learn from is left out.
     """
     share = {"test": 1 / (config.search.folds + 1), "column": None, "holds": (), "folds": None}
     rule = config.split.model_copy(update=share)
     seeds = range(config.seed + 1, config.seed + 1 + config.search.folds)
-    return [_fold(config.model_copy(update={"split": rule, "seed": s}), columns) for s in seeds]
+    drawn = [_fold(config.model_copy(update={"split": rule, "seed": s}), columns) for s in seeds]
+    target, labels = columns[config.data.target], set(config.data.labels)
+    return [(learn, test) for learn, test in drawn if labels <= {*target[learn]}]
 
 
 def _fold(config: Config, columns: Columns) -> Fold:
@@ -145,10 +148,18 @@ def _score(
         rows = table.take(columns, test)
         answer = forms.plain_scorer(estimator)(encoder.apply(rows))
         truth = metrics.encode_target(rows[config.data.target], config.data.labels)
+        if rule and len(np.unique(truth)) < len(config.data.labels):
+            continue  # whole groups may have all rows of a class: no threshold is chosen without
         weights = np.ones((1, len(truth)))
         # of every trial on the rows it is judged by: as flattering for one as for the other
         counts = measures.counted(config, rows)
         threshold = operating.pick(rule, truth, answer[:, 1], counts) if rule else None
         measured = measures.known(config, threshold, rows)[metric]
         scores.append(measured(truth, answer, weights)[0])
-    return float(np.mean(scores))
+    told = [score for score in scores if np.isfinite(score)]
+    if not told:
+        raise InputError(
+            f"{CONFIG_FILE}: search: {metric} cannot be computed on any of {config.search.folds} "
+            f"folds, which have too few rows of a class: raise search.folds, or set trials: 0"
+        )
+    return float(np.mean(told))
