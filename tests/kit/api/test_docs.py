@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -121,7 +122,7 @@ def test_limits_of_a_column_and_null_are_said_and_what_is_no_feature_has_no_exam
     page = service.get("/docs")[1]
     assert "<tr><td>age</td><td>42</td><td>number</td><td>from 18 to 120</td></tr>" in page
     assert "<td>permanent, temporary, unemployed; and others; null</td>" in page
-    assert "<tr><td>name</td><td></td><td>text, no feature</td><td></td></tr>" in page
+    assert "<td>name</td><td></td><td>text, no feature</td><td>at most 10,000 letters</td>" in page
 
 
 @pytest.mark.parametrize(
@@ -131,6 +132,74 @@ def test_limits_of_a_column_and_null_are_said_and_what_is_no_feature_has_no_exam
 def test_the_host_that_was_asked_is_no_order_to_a_shell_or_a_page(host: str, shown: str) -> None:
     page = docs.at(f"<pre>'{docs.ADDRESS}/predict'", host)
     assert page == f"<pre>'{shown}'"
+
+
+RARE, UNSEEN = "Rosa Rar", "Nobody yet"
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service of a quantile, of short texts, a label of one row, one of none, and huge sums."""
+    source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("short")
+    shutil.copytree(ROOT / "requirements", source / "requirements")
+    shutil.copy(ROOT / "gates.yaml", source)
+    chance = np.random.default_rng(5)
+    who = np.array([RARE, *chance.choice(["Ada", "Zoe"], 399)])
+    code = chance.choice(["no", "yes"], 400)
+    sums = np.full(400, 2.0**70)
+    table = {"who": who, "strict": who, "note": code, "code": code, "sum": sums}
+    table["y"] = chance.normal(size=400)
+    (source / "data").mkdir()
+    pq.write_table(pa.table(table), source / "data/t.parquet")
+    labels = {"type": "categorical", "values": ["Ada", UNSEEN, RARE, "Zoe"]}
+    columns = {
+        "who": labels,
+        "strict": labels | {"unseen": "refuse"},
+        "note": {"type": "text", "max_length": 3, "feature": False},
+        "code": {"type": "text", "max_length": 3, "encoding": "words"},
+        "sum": {"type": "numeric"},
+    }
+    config = yaml.safe_load((ROOT / "model_config.yaml").read_text(encoding="utf-8"))
+    data = {"path": "data/t.parquet", "target": "y", "task": "regression"}
+    config |= {"data": data, "columns": columns, "sensitive": []}
+    config["model"] = {"estimator": "hist_gradient_boosting", "quantile": 0.9}
+    (source / "model_config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    with trained_in(source, folder) as made, served(made.model) as running:
+        yield running
+
+
+def test_texts_shorter_than_an_example_are_served_and_the_clients_paste(short: Service) -> None:
+    curl, _, answer = codes(short)
+    assert '"code": "an "' in curl
+    assert json.loads(pasted("sh", "-c", curl)) == json.loads(answer)
+
+
+def test_a_label_of_few_rows_is_told_only_where_no_other_would_be_taken(short: Service) -> None:
+    page = short.get("/docs")[1]
+    assert f"<td>Ada, {UNSEEN}, Zoe; and others</td>" in page
+    assert f"<td>Ada, {UNSEEN}, {RARE}, Zoe</td>" in page
+    described = json.loads(short.get("/openapi.json")[1])["paths"]["/predict"]["post"]
+    body = described["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    sent = body["records"]["items"]["properties"]
+    assert RARE not in json.dumps(sent["who"])
+    assert sent["strict"]["enum"] == ["Ada", UNSEEN, RARE, "Zoe"]
+    status, _ = short.post({"records": [short.example | {"who": RARE}]})
+    assert status == 200  # it is known as before
+
+
+def test_what_the_answer_means_and_huge_numbers_are_short(short: Service) -> None:
+    page = short.get("/docs")[1]
+    assert "value: y, as 90 of 100 rows have it or less." in page
+    assert "1.1805916207174113e+21" in page
+
+
+def test_a_threshold_is_told_to_the_last_bit(service: Service) -> None:
+    model, least = service.predict.model, 0.1 + 0.2
+    model = replace(model, manifest=json.loads(json.dumps(model.manifest)))
+    model.manifest["identity"]["threshold"] = {"value": least, "by": "f1"}
+    with served(model) as running:
+        page = running.get("/docs")[1]
+    assert f"{model.identity['target']}, {model.labels[1]} from {least!r} on." in page
 
 
 def test_many_labels_are_counted() -> None:

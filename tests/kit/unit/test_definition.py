@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import pickle
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ from ml_template import project
 from ml_template.model import bootstrap, lineage
 from ml_template.pipeline.data import prepare, validate
 from ml_template.pipeline.evaluation import evaluate, importance
-from ml_template.pipeline.judgement import definition, gate, measure, register
+from ml_template.pipeline.judgement import answers, definition, gate, measure, register
 from ml_template.pipeline.reporting import rivals
 from ml_template.pipeline.training import train
 from ml_template.registry import champion, tracking
@@ -301,17 +303,56 @@ def test_without_kept_answers_to_these_rows_its_kept_figure_counts(
     assert crowned() == before
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY nothing", None])
+def npy(descr: str, shape: str, content: bytes = b"") -> bytes:
+    head = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + content
+
+
+def zipped() -> bytes:
+    content = io.BytesIO()
+    np.savez(content, answers=np.zeros(3))
+    return content.getvalue()
+
+
+DAMAGE = {
+    "nothing": b"",
+    "a cut head": b"\x93NUMPY nothing",
+    "a pickle": npy("|O", "(1,)", pickle.dumps([print])),
+    "more than there is room for": npy("<f8", "(1" + "0" * 14 + ",)"),
+    "a number without end": npy("<f8", "(1" + "0" * 40 + ",)"),
+    "a head without end": npy("<f8", "(" + "1," * 20_000 + ")"),
+    "texts": npy("<U1", "(1,)", b"a\0\0\0"),
+    "an archive": zipped(),
+    "a cut archive": zipped()[:40],
+    "other answers": None,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_kept_answers_that_were_changed_are_no_measure(
-    run: Run, edit: Callable[[str], None], damage: bytes | None
+    in_folder: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes | None
+) -> None:
+    kept = np.array([0.25, 0.5])
+    verdict: Any = {"digest": "0" * 64, "answers": answers.digest(kept)}
+    monkeypatch.setattr(answers, "VERDICTS", in_folder)
+    path = in_folder / f"{'0' * 16}.npy"
+    np.save(path, kept)
+    assert (answers.read(verdict) == kept).all()
+    if damage is None:
+        np.save(path, 1 - kept)
+    else:
+        path.write_bytes(damage)
+    with pytest.raises(InputError, match="npy was changed: restore models/"):
+        answers.read(verdict)
+
+
+def test_a_candidate_is_not_compared_with_kept_answers_that_were_changed(
+    run: Run, edit: Callable[[str], None]
 ) -> None:
     edit(USEFUL)
     run()
     (path,) = champion.VERDICTS.glob("*.npy")
-    if damage is None:
-        np.save(path, 1 - np.load(path))
-    else:
-        path.write_bytes(damage)
+    path.write_bytes(b"")
     edit(RENAMED)
     with pytest.raises(InputError, match="npy was changed: restore models/"):
         run()

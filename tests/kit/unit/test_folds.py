@@ -24,6 +24,7 @@ from ml_template.pipeline.training import train
 from ml_template.registry import champion, tracking
 from ml_template.settings.config import Config, InputError, Split, load_config
 from ml_template.storage import places
+from ml_template.storage.files import digest, digest_json
 from ml_template.tables import table
 from ml_template.tables.table import Columns
 from ml_template.testing import trained_in
@@ -250,6 +251,32 @@ def test_a_model_of_a_fold_that_was_changed_is_refused(run: Run) -> None:
     path.write_text(json.dumps(content[::-1], ensure_ascii=False) + "\n")
     with pytest.raises(InputError, match="does not match its digest"):
         artifact.load(places.CANDIDATE)
+
+
+def test_models_of_folds_that_are_none_are_refused_with_what_to_do(run: Run) -> None:
+    run(few(), by_heart)
+    path = places.CANDIDATE / answering.FILE
+    told, known = places.CANDIDATE / "model.json", json.loads(path.read_text())
+    test, first = table.read_parquet(places.PREPARED / "test.parquet"), known[0]
+    for content in (
+        known[:-1],  # nobody answers the rows of the last
+        [first | {"content": "%%" + first["content"]}, *known[1:]],
+        [first | {"content": "é"}, *known[1:]],
+        [first | {"model": first["model"] | {"form": "treelite"}}, *known[1:]],
+        [first | {"encoder": {"inputs": []}}, *known[1:]],
+        [{}] * 5,
+        {"a": 1},
+        7,
+    ):
+        path.write_text(json.dumps(content))
+        manifest = json.loads(told.read_text())
+        facts = {"sha256": digest(path), "bytes": path.stat().st_size}
+        manifest["identity"]["files"][answering.FILE] = facts
+        manifest["digest"] = digest_json(manifest["identity"])
+        told.write_text(json.dumps(manifest))
+        model = artifact.load(places.CANDIDATE)
+        with pytest.raises(InputError, match="train again"):
+            answering.judges(load_config(), places.CANDIDATE, model, test)
 
 
 def test_tests_of_a_project_ask_about_rows_that_their_model_has_not_seen(

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from ml_template.model import artifact
 from ml_template.operations import image
@@ -204,3 +205,34 @@ def test_a_pipe_in_place_of_the_manifest_is_not_waited_for(folder: Path) -> None
     os.mkfifo(folder / "model.json")
     with pytest.raises(InputError, match="no plain file"):
         artifact.load(folder)
+
+
+POINT = {"value": 0.3, "by": "costs 1 : 5"}
+NO_POINTS = {
+    "below": POINT | {"value": -1},
+    "above": POINT | {"value": 2},
+    "a text": POINT | {"value": "0.5"},
+    "a truth": POINT | {"value": True},
+    "no value": {"by": "f1"},
+    "no rule": {"value": 0.5},
+    "a number alone": 0.5,
+}
+
+
+def with_threshold(folder: Path, point: Any) -> artifact.Model:
+    manifest = json.loads((folder / "model.json").read_bytes())
+    manifest["identity"]["threshold"] = point
+    manifest["digest"] = digest_json(manifest["identity"])
+    write_json(folder / "model.json", manifest)
+    return artifact.load(folder)
+
+
+@pytest.mark.parametrize("point", NO_POINTS.values(), ids=NO_POINTS)
+def test_what_is_no_threshold_is_refused(folder: Path, point: Any) -> None:
+    with pytest.raises(InputError, match="train again"):
+        with_threshold(folder, point)
+
+
+@pytest.mark.parametrize("value", [0, 0.3, 1, np.nextafter(1.0, 2.0)])
+def test_a_threshold_may_flag_all_rows_or_none(folder: Path, value: float) -> None:
+    assert with_threshold(folder, POINT | {"value": float(value)}).threshold == value

@@ -144,8 +144,8 @@ def load(folder: Path, expected: str | None = None) -> Model:
         encoder = Encoder(**json.loads(content[ENCODER]))
         score = forms.scorer(identity["model"], content[identity["model"]["file"]])
         model = Model(found, encoder, score, json.loads(content.get(PROFILE, b"{}")))
-        if model.threshold is not None and len(model.labels) != 2:
-            raise InputError(f"{folder}: a threshold is of two classes: train again")
+        if "threshold" in identity and not _sound(identity["threshold"], model.labels):
+            raise InputError(f"{folder}: its threshold is no probability of two: train again")
         _check_known_answers(folder, model)
     except InputError:
         raise
@@ -153,6 +153,13 @@ def load(folder: Path, expected: str | None = None) -> Model:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise InputError(f"{folder} is no model of this code ({reason}): {_BACK}") from None
     return model
+
+
+def _sound(point: Any, labels: Sequence[str]) -> bool:
+    """Whether a threshold is one; it may lie a bit above 1, from where on nothing is positive."""
+    value, by = point["value"], point["by"]
+    known = type(value) in (int, float) and isinstance(by, str) and len(labels) == 2
+    return known and 0 <= value <= np.nextafter(1.0, 2.0)
 
 
 def _check_known_answers(folder: Path, model: Model) -> None:

@@ -49,7 +49,7 @@ def accepted(column: Column, known: Any) -> list[Any]:
     """What a client may send: the `known` values, the limits, the labels, and null."""
     values: list[Any]
     if column.type == "text":
-        values = [TEXT]
+        values = [TEXT[: column.max_length]]
     elif column.type == "boolean":
         values = [False, True]
     else:

@@ -17,7 +17,7 @@ from ..model.artifact import Model, known_rows
 from ..tables.schema import predict_operation
 from . import docs
 from .predict import FAILED, Predict
-from .records import column_specs
+from .records import column_specs, told
 from .settings import Settings
 
 
@@ -80,10 +80,10 @@ def create(model: Model, settings: Settings) -> FastAPI:
         return Response(FAILED, 500, media_type="application/json")
 
     # FastAPI does not see /predict.
-    columns, known = column_specs(model), known_rows(model.identity)
+    columns, known = told(model, column_specs(model)), known_rows(model.identity)
     operation = predict_operation(columns, known, model.labels, settings.max_rows)
     app.openapi()["paths"]["/predict"] = {"post": operation}
-    described = docs.page(app.openapi(), predict)
+    described = docs.page(app.openapi(), predict, columns)
     for route in app.routes:
         if isinstance(route, APIRoute):
             route.methods = {"GET", "HEAD"}  # some probes ask for no more

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..model.artifact import Model
 from ..outside.text import escape
 from ..settings.config import Column
 from .predict import Predict
@@ -63,8 +64,8 @@ def client(record: dict[str, Any], address: str) -> str:
     return _PYTHON % ("".join(f"    {n!r}: {v!r},\n" for n, v in record.items()), address)
 
 
-def page(described: dict[str, Any], predict: Predict) -> str:
-    """The page of an OpenAPI description, see `at`."""
+def page(described: dict[str, Any], predict: Predict, specs: dict[str, Column]) -> str:
+    """The page of an OpenAPI description of columns, see `at`."""
     operation = described["paths"]["/predict"]["post"]
     body = operation["requestBody"]["content"]["application/json"]["example"]
     checked = predict.records.check(copy.deepcopy(body))
@@ -72,7 +73,7 @@ def page(described: dict[str, Any], predict: Predict) -> str:
     record = {name: _plain(value) for name, value in body["records"][0].items()}
     columns = [
         (name, json.dumps(record[name], ensure_ascii=False) if c.feature else "", *_accepted(c))
-        for name, c in predict.records.columns_.items()
+        for name, c in specs.items()
     ]
     routes = [  # the one that people come for is first
         (f"{method.upper()} {path}", said["summary"] if path == "/predict" else said["description"])
@@ -90,6 +91,7 @@ def page(described: dict[str, Any], predict: Predict) -> str:
             *("<section><h2>Ask it</h2>", *_code("curl", curl(record, ADDRESS))),
             *_code("Python", client(record, ADDRESS)),
             *_code("The answer", answer.decode()),
+            f"<p class='note'>{escape(_meaning(predict.model))}</p>",
             f"</section><section><h2>Columns</h2><p class='note'>{_RECORD}</p>",
             *_table(("column", "example", "type", "may be"), columns),
             "</section><section><h2>Routes</h2>",
@@ -106,9 +108,20 @@ def at(page: str, host: str) -> str:
     return page.replace(ADDRESS, "http://" + re.sub(r"[^A-Za-z0-9.:\[\]_-]", "", host))
 
 
+def _meaning(model: Model) -> str:
+    """What an answer says."""
+    target, share = model.identity.get("target", "the target"), model.identity.get("quantile")
+    if not model.labels:
+        rule = "" if share is None else f", as {100 * share:.15g} of 100 rows have it or less"
+        return f"value: {target}{rule}."
+    least = model.threshold
+    rule = "the most probable one" if least is None else f"{model.labels[1]} from {least!r} on"
+    return f"label: the class of {target}, {rule}."
+
+
 def _plain(value: Any) -> Any:
     """42.0 as 42: people read it."""
-    return int(value) if isinstance(value, float) and value == int(value) else value
+    return int(value) if isinstance(value, float) and value == int(value) < 1e15 else value
 
 
 def _accepted(column: Column) -> tuple[str, str]:
@@ -122,6 +135,8 @@ def _accepted(column: Column) -> tuple[str, str]:
         more = [f"{len(column.values) - FOLD:,} more"] if len(column.values) > FOLD else []
         may = [", ".join([*column.values[:FOLD], *more])]
         may += ["and others"] if column.unseen == "allow" else []
+    elif column.is_text:
+        may = [f"at most {column.max_length:,} letters"]
     may += ["null"] if column.missing else []
     kind = _KINDS.get(column.type, "text")
     return kind if column.feature else f"{kind}, no feature", "; ".join(filter(None, may))

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic_core import ValidationError
 
 from ..model.artifact import Model
+from ..model.profile import LEAST
 from ..outside.text import letters
 from ..settings.categories import category, spellings
 from ..settings.config import Column, InputError
@@ -152,6 +153,24 @@ def column_specs(model: Model) -> dict[str, Column]:
         raise InputError(
             f"model {model.digest[:16]}: its columns cannot be read ({error!r}): train again"
         ) from None
+
+
+def told(model: Model, columns: dict[str, Column]) -> dict[str, Column]:
+    """The columns as they are described: labels that few rows have may be persons.
+
+    They are left out where other labels than those listed are taken anyway.
+    """
+    return {name: _told(model, name, column) for name, column in columns.items()}
+
+
+def _told(model: Model, name: str, column: Column) -> Column:
+    facts = model.profile.get("columns", {}).get(name, {})
+    if column.values is None or column.unseen == "refuse" or "labels" not in facts:
+        return column
+    rows = {category(label): count for label, count in facts["labels"].items()}
+    other = LEAST if len(rows) >= facts["distinct"] else 0  # no row has it, or few may have
+    kept = tuple(v for v in column.values if rows.get(category(v), other) >= LEAST)
+    return column.model_copy(update={"values": kept})
 
 
 def known_categories(model: Model, columns: dict[str, Column]) -> dict[str, frozenset[str]]:

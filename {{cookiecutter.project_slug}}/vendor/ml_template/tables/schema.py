@@ -96,11 +96,15 @@ def _value_schema(column: Column) -> dict[str, Any]:
 
 def example_record(columns: dict[str, Column], known: Columns) -> dict[str, Any]:
     """A record that is accepted: the middle of the known answers; texts are made up."""
-    record: dict[str, Any] = {}
-    for name, values in known.items():
-        middle = "an example" if columns[name].type == "text" else values[len(values) // 2]
-        record[name] = sent(columns[name], middle)
-    return record
+    return {name: sent(columns[name], _usual(columns[name], v)) for name, v in known.items()}
+
+
+def _usual(column: Column, values: np.ndarray) -> Any:
+    """One of the known `values`, or of those that `column` lists where it lists this one not."""
+    middle, listed = values[len(values) // 2], column.values
+    if column.type != "text" and (listed is None or middle is None or middle in listed):
+        return middle
+    return listed[len(listed) // 2] if listed else "an example"[: column.max_length]
 
 
 def sent(column: Column, value: Any) -> Any:

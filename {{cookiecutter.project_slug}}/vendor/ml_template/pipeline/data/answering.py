@@ -18,7 +18,7 @@ import numpy as np
 from ...model import forms, manifest, trust
 from ...model.artifact import Model
 from ...model.encoder import Encoder
-from ...settings.config import Config
+from ...settings.config import Config, InputError
 from ...tables.table import Columns, rows, take
 from . import folds
 
@@ -39,15 +39,27 @@ def judges(config: Config, folder: Path, model: Model, test: Columns) -> Judges:
     """
     if FILE not in model.identity["files"]:
         return [(model, np.arange(rows(test)))]
-    content = json.loads(manifest.read(folder, model.digest)[1][FILE])
-    fold = folds.fold_of(config, test, model.identity["data"]["cuts"])
-    found = []
-    for at, part in enumerate(content):
-        trust.agreed(folder, part["model"].get("trusted", ()))
-        score = forms.scorer(part["model"], base64.b64decode(part["content"]))
-        one = replace(model, encoder=Encoder(**part["encoder"]), score=score)
-        found.append((one, np.flatnonzero(fold == at)))
-    return found
+    content = manifest.read(folder, model.digest)[1][FILE]
+    try:
+        models = [_loaded(folder, model, part) for part in json.loads(content)]
+        fold = folds.fold_of(config, test, model.identity["data"]["cuts"])
+        if len(models) != config.split.folds:
+            raise ValueError(f"{len(models)} models")
+    except InputError:
+        raise
+    except Exception as error:  # digests agree, and yet they are no models of ours
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise InputError(
+            f"{folder / FILE} does not hold {config.split.folds} models ({reason}): train again"
+        ) from None
+    return [(one, np.flatnonzero(fold == at)) for at, one in enumerate(models)]
+
+
+def _loaded(folder: Path, model: Model, part: Any) -> Model:
+    """The model of one fold, in the place of `model`, for which it answers."""
+    trust.agreed(folder, part["model"].get("trusted", ()))
+    score = forms.scorer(part["model"], base64.b64decode(part["content"], validate=True))
+    return replace(model, encoder=Encoder(**part["encoder"]), score=score)
 
 
 def together(judges: Judges, ask: Callable[[Model, np.ndarray], np.ndarray]) -> np.ndarray:

@@ -148,8 +148,9 @@ def _text_of(column: dict[str, Any], terms: int) -> str:
 
 
 def _spread(values: np.ndarray, shares: np.ndarray, column: Column) -> np.ndarray:
+    example = TEXT[: column.max_length]
     if column.type == "text":
-        return np.full(len(shares), TEXT, dtype=object)
+        return np.full(len(shares), example, dtype=object)
     if values.dtype == object:
         seen = Counter(values[~arrays.missing(values)].tolist())
         listed = set(column.values or ())
@@ -157,7 +158,7 @@ def _spread(values: np.ndarray, shares: np.ndarray, column: Column) -> np.ndarra
         labels = sorted(v for v, rows in seen.items() if rows >= profile.LEAST or v in listed)
         if not labels:
             made_up = column.unseen == "allow" and bool(seen)
-            labels = [TEXT] if made_up else [value for value, _ in seen.most_common(1)] or [None]
+            labels = [example] if made_up else [value for value, _ in seen.most_common(1)] or [None]
         return np.array([labels[int(share * len(labels))] for share in shares], dtype=object)
     known = np.sort(values[~arrays.missing(values)])
     return known[(shares * (len(known) - 1)).astype(int)]
