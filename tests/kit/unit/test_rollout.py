@@ -476,6 +476,20 @@ def test_what_passed_is_promoted_at_once_where_the_gates_say_so_and_a_killed_dri
     assert len(asked) == 2
 
 
+@pytest.mark.parametrize(("ci", "asked"), [(False, 0), (True, 1)])
+def test_the_account_of_a_rollout_in_the_cluster_promotes_nothing_and_says_how(
+    ci: bool, asked: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words: list[Any] = []
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setattr(ending.lineage, "in_ci", lambda: ci)  # a runner has an account of its own
+    monkeypatch.setattr(ending.promote, "run", lambda where: bool(words.append(where) or True))
+    assert ending.passed(PASSED, "staging", promotes=True) == 0
+    assert len(words) == asked
+    said = "`make promote ENV=staging` makes it stable" in capsys.readouterr().out
+    assert said != bool(asked)
+
+
 def test_what_passed_and_cannot_be_promoted_stays_passed_and_that_is_an_error(
     drive: Callable[..., int], server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ def passed(state: State, env: str, promotes: bool = False) -> int:
 
     1 where MLflow did not take it; raises InputError where it cannot be promoted.
     """
-    if promotes:
+    if promotes and not _in_job():  # whose account may change no image
         return 0 if promote.run({"ENV": env, "WHY": state.reason}) else 1
     say(f"canary: model {state.model[:16]} passed: `make promote ENV={env}` makes it stable")
     say(f"canary: to undo it: make rollback ENV={env}")
@@ -56,13 +56,18 @@ def tell(env: str, state: State) -> None:
     try:
         if state.evidence:
             withdrawn.abort(state.model, state.reason, state.image)
-            if "KUBERNETES_SERVICE_HOST" in os.environ and not lineage.in_ci():
+            if _in_job():
                 listed = f"; {withdrawn.ABORTED} goes with its job: in a clone, `make canary "
                 listed += f"ENV={env}` lists it too, and `make push` shares it"
     except Exception as error:  # a list that cannot be written keeps nobody untold
         listed = f"; `make offer` may offer it again, it is not listed: {said(error)}"
     name, model = cluster.project(), state.model[:16]
     notify.send(f"{name}: {env}: rollout of model {model} aborted: {state.reason}{listed}")
+
+
+def _in_job() -> bool:
+    """Whether this is a job in the cluster: what it writes to its folder goes with it."""
+    return "KUBERNETES_SERVICE_HOST" in os.environ and not lineage.in_ci()
 
 
 def scale_down(space: str) -> None:
