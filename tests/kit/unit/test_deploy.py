@@ -458,10 +458,14 @@ def test_status_says_what_runs_where(home: Path, capsys: pytest.CaptureFixture[s
     capsys.readouterr()
     status.run({"ENV": "staging"})
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [row[:5] for row in rows] == [
+    assert [row[:5] for row in rows[:3]] == [
         ["track", "model", "ready", "weight", "answers"],
         ["stable", "1" * 16, "2/2", "100", "1" * 16],
         ["canary", "2" * 16, "2/2", "0", "2" * 16],
+    ]
+    assert [" ".join(row) for row in rows[3:]] == [
+        f"rollout: of model {'2' * 16}, not begun: make canary ENV=staging",
+        "undo: make rollback ENV=staging",
     ]
 
 
@@ -475,7 +479,8 @@ def test_status_tells_of_stable_where_argo_makes_the_pods_that_are_tried(
     capsys.readouterr()
     status.run({"ENV": "staging"})
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [row[0] for row in rows] == ["track", "stable"]
+    assert [row[0] for row in rows] == ["track", "stable", "rollout:", "undo:"]
+    assert rows[2][1:4] == ["by", "Argo", "Rollouts:"]
 
 
 def test_the_last_signed_image_is_the_one_that_is_deployed(home: Path) -> None:

@@ -356,6 +356,17 @@ def test_a_rollback_while_stable_is_moved_wins(
     assert (route.read(SPACE).state or STATE).phase == "aborted"
 
 
+@pytest.mark.parametrize(("tried", "scaled"), [(RELEASE, ["credit-canary"]), (OLD, []), (None, [])])
+def test_a_rollback_of_what_was_deployed_and_never_driven_takes_its_pods_and_leaves_stable(
+    tried: Release | None, scaled: list[str], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(releases, "running", lambda space: {"stable": OLD, "canary": tried})
+    ended = stable.withdraw({"ENV": "staging"})
+    assert (server.scaled, server.patched) == (scaled, [])
+    assert (ended is not None) == bool(scaled)  # else stable itself goes back
+    assert withdrawn.how(RELEASE.model) == ""
+
+
 def test_what_does_not_verify_is_not_made_stable_by_promote_or_rollback(
     passed: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
