@@ -747,6 +747,56 @@ def test_an_end_that_another_machine_noted_is_listed_here_once(
     assert len(withdrawn.ABORTED.read_text().splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("env", "model", "listed"),
+    [
+        ("staging", OVER.model, False),
+        ("staging", "9" * 64, True),
+        ("staging", None, True),
+        ("production", OVER.model, True),
+    ],
+)
+@pytest.mark.parametrize("known", [False, True])  # to people, from another machine
+def test_the_champion_of_production_is_not_taken_back_for_what_a_trial_elsewhere_saw(
+    known: bool,
+    env: str,
+    model: str | None,
+    listed: bool,
+    server: Server,
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    present = {"digest": model} if model else None
+    monkeypatch.setattr(ending.champion, "read", lambda path: present)
+    over = replace(OVER, evidence=True, told=known)
+    route.settle(SPACE, over)
+    ended(SPACE, env, over)
+    assert withdrawn.listed(OVER.model) == listed
+    assert len(told) == (not known)
+
+
+@pytest.mark.parametrize(
+    ("state", "serving", "image"),
+    [
+        (PASSED, OLD, PASSED.image),
+        (None, RELEASE, RELEASE.image),  # a promotion that was killed
+        (None, OLD, ""),
+        (replace(PASSED, phase="running"), OLD, ""),
+        (replace(PASSED, model="9" * 64), OLD, ""),
+    ],
+)
+def test_the_image_that_was_judged_is_the_one_that_passed_or_is_stable(
+    state: State | None,
+    serving: Release,
+    image: str,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(releases, "running", lambda space: {"stable": serving, "canary": RELEASE})
+    route.settle(SPACE, state)
+    assert stable.passed({"ENV": "staging"}, {"digest": PASSED.model}) == image
+
+
 def test_a_rollout_that_a_drain_or_a_quiet_night_ended_is_tried_again_without_a_reason(
     drive: Callable[..., int], server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

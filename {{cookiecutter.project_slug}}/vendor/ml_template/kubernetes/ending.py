@@ -13,7 +13,7 @@ from pathlib import Path
 from ..model import lineage
 from ..operations import notify, promote
 from ..outside.screen import say
-from ..registry import withdrawn
+from ..registry import champion, withdrawn
 from ..settings.config import InputError
 from . import cluster, releases, route
 from .route import State
@@ -45,8 +45,8 @@ def ended(space: str, env: str, state: State) -> int:
         route.note(space, state, replace(state, told=True))
     scale_down(space)
     # another machine, or a job whose volume is gone, told of it
-    if state.told and state.evidence and not withdrawn.listed(state.model):
-        withdrawn.abort(state.model, state.reason, state.image)
+    if state.told and not withdrawn.listed(state.model):
+        _list(env, state)
     return ABORTED
 
 
@@ -54,15 +54,26 @@ def tell(env: str, state: State) -> None:
     """Tell people of an abort; where the model's answers made it, the model is taken back."""
     listed = ""
     try:
-        if state.evidence:
-            withdrawn.abort(state.model, state.reason, state.image)
-            if _in_job():
-                listed = f"; {withdrawn.ABORTED} goes with its job: in a clone, `make canary "
-                listed += f"ENV={env}` lists it too, and `make push` shares it"
+        if _list(env, state) and _in_job():
+            listed = f"; {withdrawn.ABORTED} goes with its job: in a clone, `make canary "
+            listed += f"ENV={env}` lists it too, and `make push` shares it"
     except Exception as error:  # a list that cannot be written keeps nobody untold
         listed = f"; `make offer` may offer it again, it is not listed: {said(error)}"
     name, model = cluster.project(), state.model[:16]
     notify.send(f"{name}: {env}: rollout of model {model} aborted: {state.reason}{listed}")
+
+
+def _list(env: str, state: State) -> bool:
+    """Whether the model is taken back: for what it answered, or by hand; but not the champion of
+    production, for what a trial elsewhere saw.
+    """
+    if not state.evidence:
+        return False
+    present = champion.read(champion.CHAMPION) if env != "production" else None
+    if present and present["digest"] == state.model:
+        return False
+    withdrawn.abort(state.model, state.reason, state.image)
+    return True
 
 
 def _in_job() -> bool:

@@ -62,6 +62,14 @@ def _widen(space: str) -> None:
         cluster.ask("scale", "deployment", name, f"--replicas={counts[1]}", "--namespace", space)
 
 
+def passed(settings: dict[str, Any], record: Record) -> str:
+    """The image in which the model of `record` passed its rollout, or is stable; empty: in none."""
+    state = route.whatever(cluster.namespace(settings)).state
+    if state and (state.model, state.phase) == (record["digest"], "passed"):
+        return state.image
+    return image(settings, record) or ""
+
+
 def image(settings: dict[str, Any], record: Record) -> str | None:
     """The image that serves the model of `record` as stable now; None where another one does."""
     serving = releases.running(cluster.namespace(settings))["stable"]
