@@ -24,6 +24,7 @@ from typing import Any
 
 import bake
 import pytest
+import yaml
 from cluster import Cluster, cluster, gateway
 from life import champion, make, twin
 from mirror import mirroring
@@ -162,6 +163,11 @@ class World:
         )
 
     def deploy(self, stable: str, canary: str = "", strategy: str = "") -> None:
+        self.cluster.apply(yaml.safe_dump_all(self.rendered(stable, canary, strategy)))
+        if not canary:
+            self.scale("", 1)
+
+    def rendered(self, stable: str, canary: str = "", strategy: str = "") -> list[dict[str, Any]]:
         """What `make deploy` applies, for releases that no record knows."""
         made = [(image(n), digest(n), digest("verdict"), "none") for n in (stable, canary) if n]
         program = (
@@ -174,9 +180,7 @@ class World:
             python, "-c", program, cwd=self.project, PYTHONPATH=bake.code_of(self.project)
         )
         assert done.returncode == 0, done.stderr
-        self.cluster.apply(done.stdout)
-        if not canary:
-            self.scale("", 1)
+        return [part for part in yaml.safe_load_all(done.stdout) if part]
 
     def scale(self, suffix: str, count: int) -> None:
         name = self.name + suffix
@@ -599,10 +603,13 @@ def test_where_argo_drives_decide_judges_the_pods_it_made(
     if kind == "silence":
         assert world.run("decide")[0] == code
         return
+    before = len(world.cluster.store.asked)
     with world.traffic():
         time.sleep(1)
         found, said = world.run("decide")
     assert found == code, said
+    (role,) = (part for part in world.rendered("good", "next", "argo") if part["kind"] == "Role")
+    exact(set(world.cluster.store.asked[before:]), role)
     assert world.route()[1] is None
 
 
@@ -652,9 +659,14 @@ def test_the_driver_asks_for_all_that_its_role_grants_and_for_nothing_else(
         assert code == ends, said
         used |= set(world.cluster.store.asked[before:])
         rest(world)
+    exact(used, world.object("roles", f"{world.name}-rollout"))
+
+
+def exact(used: set[tuple[str, str, str]], role: dict[str, Any]) -> None:
+    """What was asked for is what `role` grants, both ways."""
     granted = {
         (verb, resource, name)
-        for rule in world.object("roles", f"{world.name}-rollout")["rules"]
+        for rule in role["rules"]
         for verb in rule["verbs"]
         for resource in rule["resources"]
         for name in rule.get("resourceNames", [""])

@@ -55,6 +55,9 @@ if words[0] == "kustomize":
     print("\\\\n---\\\\n".join(json.dumps(part) for part in parts))
     for image in images.values():
         print("# image: " + image)
+elif words[:2] == ["config", "view"]:
+    config = here / "config.json"
+    print(config.read_text() if config.exists() else '{"clusters": null, "current-context": ""}')
 elif words[0] == "apply":
     for text in sys.stdin.read().split("---\\\\n")[1:]:
         part = json.loads(text)
@@ -255,6 +258,86 @@ def test_another_release_ends_one_that_is_tried_only_when_told_so(home: Path) ->
     assert image_of(home, "-canary") == "3"
 
 
+def context(home: Path, name: str, server: str = "https://10.0.0.1:6443") -> None:
+    """The kubeconfig has that context as the current one."""
+    contexts = [{"name": name, "context": {"cluster": "eu", "user": "me"}}]
+    clusters = [{"name": "eu", "cluster": {"server": server}}]
+    config = {"current-context": name, "contexts": contexts, "clusters": clusters}
+    (home / "config.json").write_text(json.dumps(config))
+
+
+def test_an_environment_is_deployed_to_the_cluster_of_its_first_deployment_alone(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pinned = home / "deploy/clusters.jsonl"
+    context(home, "prod")
+    deploy.run({"ENV": "production"})
+    said = capsys.readouterr().out
+    place = "context prod, cluster eu https://10.0.0.1:6443, namespace credit-production"
+    assert said.startswith(f"deploy: production: {place}\n")
+    assert "deploy: production is pinned to this place: commit deploy/clusters.jsonl" in said
+    (line,) = pinned.read_text().splitlines()
+    champion(home, "2")
+    for name, server in (("test", "https://10.0.0.1:6443"), ("prod", "https://10.0.0.2:6443")):
+        context(home, name, server)
+        before = known(home)
+        with pytest.raises(InputError, match=f"nothing was done: .* pins production to {place}"):
+            deploy.run({"ENV": "production"})
+        assert f"context {name}, cluster eu {server}, " in capsys.readouterr().out
+        assert known(home) == before
+    context(home, "test")
+    bring(MODEL="2" * 16)  # staging has a place of its own
+    context(home, "prod")
+    deploy.run({"ENV": "production"})
+    assert pinned.read_text().splitlines()[0] == line
+    assert [json.loads(text)["env"] for text in pinned.read_text().splitlines()] == [
+        "production",
+        "staging",
+    ]
+
+
+def test_a_second_name_of_the_same_cluster_is_a_line_that_the_refusal_gives(home: Path) -> None:
+    pinned = home / "deploy/clusters.jsonl"
+    context(home, "prod")
+    bring()
+    context(home, "ci")
+    with pytest.raises(InputError) as refused:
+        bring()
+    with pinned.open("a") as file:
+        file.write(str(refused.value).partition("add the line ")[2] + "\n")
+    bring()
+    context(home, "prod")
+    bring()
+
+
+def test_where_nothing_was_applied_nothing_is_pinned_and_a_damaged_pin_is_no_pin(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned = home / "deploy/clusters.jsonl"
+    (home / "routes.json").write_text(json.dumps({"items": [other()]}))
+    with pytest.raises(InputError, match="claims"):
+        bring()
+    assert not pinned.exists()
+    for text in ("{", '{"env": "staging"}', '["staging"]'):
+        pinned.write_text(text)
+        with pytest.raises(InputError, match=r"deploy/clusters\.jsonl is damaged"):
+            bring()
+    assert not (home / "cluster.json").exists()
+
+
+def test_a_job_runs_in_the_pinned_cluster_alone(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = json.dumps({"kind": "Job", "metadata": {"name": "credit-job"}})
+    monkeypatch.setattr(manifests, "render_job", lambda *_: job)
+    monkeypatch.setattr(signatures, "trusted", lambda image: None)
+    context(home, "prod")
+    bring(JOB="train", WORK="w")
+    context(home, "test")
+    with pytest.raises(InputError, match="pins staging to context prod"):
+        bring(JOB="train", WORK="w")
+
+
 def test_pods_that_are_never_ready_are_said(home: Path) -> None:
     (home / "broken").touch()
     for _ in range(2):  # the second time it is applied already
@@ -375,10 +458,14 @@ def test_status_says_what_runs_where(home: Path, capsys: pytest.CaptureFixture[s
     capsys.readouterr()
     status.run({"ENV": "staging"})
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [row[:5] for row in rows] == [
+    assert [row[:5] for row in rows[:3]] == [
         ["track", "model", "ready", "weight", "answers"],
         ["stable", "1" * 16, "2/2", "100", "1" * 16],
         ["canary", "2" * 16, "2/2", "0", "2" * 16],
+    ]
+    assert [" ".join(row) for row in rows[3:]] == [
+        f"rollout: of model {'2' * 16}, not begun: make canary ENV=staging",
+        "undo: make rollback ENV=staging",
     ]
 
 
@@ -392,7 +479,8 @@ def test_status_tells_of_stable_where_argo_makes_the_pods_that_are_tried(
     capsys.readouterr()
     status.run({"ENV": "staging"})
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [row[0] for row in rows] == ["track", "stable"]
+    assert [row[0] for row in rows] == ["track", "stable", "rollout:", "undo:"]
+    assert rows[2][1:4] == ["by", "Argo", "Rollouts:"]
 
 
 def test_the_last_signed_image_is_the_one_that_is_deployed(home: Path) -> None:

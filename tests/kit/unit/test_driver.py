@@ -15,7 +15,18 @@ from unittest.mock import Mock
 
 import pytest
 from ml_template.kubernetes import canary as word
-from ml_template.kubernetes import cluster, counts, driver, ending, releases, route, stable, watch
+from ml_template.kubernetes import (
+    cluster,
+    counts,
+    decide,
+    driver,
+    ending,
+    releases,
+    route,
+    stable,
+    status,
+    watch,
+)
 from ml_template.kubernetes.cluster import ConflictError, NoAnswerError
 from ml_template.kubernetes.ending import ABORTED
 from ml_template.kubernetes.route import State
@@ -638,3 +649,104 @@ def test_what_nobody_deployed_is_said_at_once_where_no_rollout_runs(
     with pytest.raises(InputError, match="Argo Rollouts drives"):
         canary()
     assert "no data" not in capsys.readouterr().out
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """What `status` says of the rollout, by name."""
+    capsys.readouterr()
+    status.run({"ENV": "staging"})
+    lines = capsys.readouterr().out.splitlines()
+    pairs = (line.partition(": ") for line in lines)
+    return {name: " ".join(text.split()) for name, _, text in pairs if text and " " not in name}
+
+
+@pytest.fixture
+def limited(resumed: Odd, monkeypatch: pytest.MonkeyPatch) -> Odd:
+    monkeypatch.setattr(status, "load_gates", word.load_gates)
+    return resumed
+
+
+def test_status_says_who_drives_which_step_the_evidence_what_is_missing_and_how_to_undo_it(
+    limited: Odd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert GATES.rollout
+    share = GATES.rollout.steps[1]
+    going = replace(GOING, driver="ci-7", elapsed=12.0)
+    route.write(route.read(SPACE), share, going)
+    there = said(capsys)
+    assert there["rollout"] == f"canary of model {'1' * 16}: running"
+    assert there["driver"].startswith("driven by ci-7; ")
+    assert there["step"] == f"2 of {len(GATES.rollout.steps)}, {share} %, for 12 seconds"
+    both = "stable 40 answers, 0 failed, 0 refused; canary 40 answers, 0 failed, 0 refused"
+    assert (there["evidence"], there["hold"]) == (both, "40 of 1000000 answers of stable")
+    assert there["undo"] == "make rollback ENV=staging"
+    route.write(route.read(SPACE), 0, replace(going, phase="interrupted", step=-1))
+    there = said(capsys)
+    assert there["driver"].endswith("to go on: make canary ENV=staging")
+    assert there["driver"].startswith("nobody drives it")
+    assert there["hold"] == "the pods of the canary, then the first step"
+
+
+@pytest.mark.parametrize(
+    ("state", "share", "name", "text"),
+    [
+        (replace(STATE, phase="passed", step=3), 99, "next", "make promote ENV=staging"),
+        (replace(STATE, phase="passed", step=3), 99, "undo", "make rollback ENV=staging"),
+        (
+            replace(STATE, phase="aborted", reason="drained"),
+            0,
+            "rollout",
+            f"canary of model {'1' * 16}: aborted: drained",
+        ),
+        (replace(STATE, phase="aborted"), 0, "again", "make deploy ENV=staging"),
+        (replace(STATE, phase="aborted"), 5, "rollout", "nobody drives 5 % and 0 mirrors"),
+        (
+            replace(STATE, phase="aborted", evidence=True),
+            0,
+            "again",
+            "a new model, or a corrected image",
+        ),
+        (None, 5, "rollout", "nobody drives 5 % and 0 mirrors"),
+        (None, 0, "undo", "make rollback ENV=staging"),
+    ],
+)
+def test_status_says_what_comes_next_and_how_to_undo_what_is_there(
+    state: State | None,
+    share: int,
+    name: str,
+    text: str,
+    limited: Odd,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    route.write(route.read(SPACE), share, state)
+    assert said(capsys)[name] == text
+
+
+def test_status_tells_of_a_rollout_whose_gates_pods_or_state_cannot_be_read(
+    limited: Odd, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counts, "look", Mock(side_effect=NoAnswerError("/metrics: 502")))
+    there = said(capsys)
+    assert (there["evidence"], there["undo"]) == (
+        "cannot be read: /metrics: 502",
+        "make rollback ENV=staging",
+    )
+    limited.route["metadata"]["annotations"]["rollout"] = "{"
+    there = said(capsys)
+    assert "annotation rollout is damaged" in there["rollout"]
+    assert there["undo"] == "make rollback ENV=staging"
+
+
+def test_decide_judges_the_last_step_as_the_driver_does(
+    limited: Odd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There stable is all but idle: its times of now are no reference."""
+    assert GATES.rollout
+    steps = tuple(min(share, driver.MOST) for share in GATES.rollout.steps)
+    times = {"": {"0.1": 5.0}}
+    last = replace(GOING, step=len(steps) - 1, base={"stable": {}, "canary": {}, "usual": times})
+    known: list[Any] = []
+    monkeypatch.setattr(decide, "decide", lambda *sides: known.append(sides[-1]))
+    for state in (last, replace(last, step=0)):
+        decide.judged(SPACE, state, GATES)
+    assert known == [{0.1: 5.0}, None]

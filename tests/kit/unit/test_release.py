@@ -458,6 +458,29 @@ def test_a_model_whose_rollout_was_ended_goes_out_for_a_reason_only(
     assert current() == models[1]
 
 
+@pytest.mark.parametrize(("judged", "refused"), [("a", True), ("b", False), ("", True)])
+@pytest.mark.parametrize("how", ["ended", "rolled back"])
+def test_a_corrected_image_of_a_model_that_was_taken_back_is_promoted_without_a_reason(
+    how: str, judged: str, refused: bool, models: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = {sign: f"registry.example.com/model@sha256:{sign * 64}" for sign in "ab"}
+    if how == "ended":
+        withdrawn.abort(models[1], "failed: 5 %", images["a"])
+    else:
+        promote.run({"IMAGE": images["a"]})
+        rollback.run({"WHY": "failed: 5 %"})
+    passed = images.get(judged, "")
+    monkeypatch.setattr(stable, "passed", lambda *_: passed)
+    monkeypatch.setattr(stable, "image", lambda *_: None)
+    monkeypatch.setattr(stable, "finish", lambda *_: passed)
+    if refused:
+        with pytest.raises(InputError, match="nothing was done; say why it is good now"):
+            promote.run({"ENV": "production"})
+    else:
+        promote.run({"ENV": "production"})
+    assert current() == models[not refused]
+
+
 def test_a_run_offers_the_model_it_judged_and_no_other(
     models: list[str], new_candidate: Make
 ) -> None:

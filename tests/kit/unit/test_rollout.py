@@ -356,6 +356,17 @@ def test_a_rollback_while_stable_is_moved_wins(
     assert (route.read(SPACE).state or STATE).phase == "aborted"
 
 
+@pytest.mark.parametrize(("tried", "scaled"), [(RELEASE, ["credit-canary"]), (OLD, []), (None, [])])
+def test_a_rollback_of_what_was_deployed_and_never_driven_takes_its_pods_and_leaves_stable(
+    tried: Release | None, scaled: list[str], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(releases, "running", lambda space: {"stable": OLD, "canary": tried})
+    ended = stable.withdraw({"ENV": "staging"})
+    assert (server.scaled, server.patched) == (scaled, [])
+    assert (ended is not None) == bool(scaled)  # else stable itself goes back
+    assert withdrawn.how(RELEASE.model) == ""
+
+
 def test_what_does_not_verify_is_not_made_stable_by_promote_or_rollback(
     passed: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -474,6 +485,20 @@ def test_what_passed_is_promoted_at_once_where_the_gates_say_so_and_a_killed_dri
     monkeypatch.setattr(limits.rollout, "promote", False)
     assert drive((100, 0)) == 0
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(("ci", "asked"), [(False, 0), (True, 1)])
+def test_the_account_of_a_rollout_in_the_cluster_promotes_nothing_and_says_how(
+    ci: bool, asked: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words: list[Any] = []
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setattr(ending.lineage, "in_ci", lambda: ci)  # a runner has an account of its own
+    monkeypatch.setattr(ending.promote, "run", lambda where: bool(words.append(where) or True))
+    assert ending.passed(PASSED, "staging", promotes=True) == 0
+    assert len(words) == asked
+    said = "`make promote ENV=staging` makes it stable" in capsys.readouterr().out
+    assert said != bool(asked)
 
 
 def test_what_passed_and_cannot_be_promoted_stays_passed_and_that_is_an_error(
@@ -720,6 +745,56 @@ def test_an_end_that_another_machine_noted_is_listed_here_once(
     for _ in range(2):
         assert drive((100, 0)) == ABORTED
     assert len(withdrawn.ABORTED.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("env", "model", "listed"),
+    [
+        ("staging", OVER.model, False),
+        ("staging", "9" * 64, True),
+        ("staging", None, True),
+        ("production", OVER.model, True),
+    ],
+)
+@pytest.mark.parametrize("known", [False, True])  # to people, from another machine
+def test_the_champion_of_production_is_not_taken_back_for_what_a_trial_elsewhere_saw(
+    known: bool,
+    env: str,
+    model: str | None,
+    listed: bool,
+    server: Server,
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    present = {"digest": model} if model else None
+    monkeypatch.setattr(ending.champion, "read", lambda path: present)
+    over = replace(OVER, evidence=True, told=known)
+    route.settle(SPACE, over)
+    ended(SPACE, env, over)
+    assert withdrawn.listed(OVER.model) == listed
+    assert len(told) == (not known)
+
+
+@pytest.mark.parametrize(
+    ("state", "serving", "image"),
+    [
+        (PASSED, OLD, PASSED.image),
+        (None, RELEASE, RELEASE.image),  # a promotion that was killed
+        (None, OLD, ""),
+        (replace(PASSED, phase="running"), OLD, ""),
+        (replace(PASSED, model="9" * 64), OLD, ""),
+    ],
+)
+def test_the_image_that_was_judged_is_the_one_that_passed_or_is_stable(
+    state: State | None,
+    serving: Release,
+    image: str,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(releases, "running", lambda space: {"stable": serving, "canary": RELEASE})
+    route.settle(SPACE, state)
+    assert stable.passed({"ENV": "staging"}, {"digest": PASSED.model}) == image
 
 
 def test_a_rollout_that_a_drain_or_a_quiet_night_ended_is_tried_again_without_a_reason(

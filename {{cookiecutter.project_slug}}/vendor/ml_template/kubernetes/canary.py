@@ -57,7 +57,7 @@ def run(settings: dict[str, str]) -> int:
         if found is None:
             return 0
         release, strategy, most = found
-        steps = tuple(min(share, driver.MOST) for share in SHARES.get(strategy) or limits.steps)
+        steps = shares(strategy, limits)
         champion.judged(release.model)
         state = _begun(now, release, strategy, len(steps), why)
         if state.phase == "aborted":
@@ -81,6 +81,11 @@ def run(settings: dict[str, str]) -> int:
     else:
         raise route.contested(space)
     return code or ending.passed(state, env, limits.promote)
+
+
+def shares(strategy: str, rollout: Rollout) -> Shares:
+    """The shares of the canary, step by step."""
+    return tuple(min(share, driver.MOST) for share in SHARES.get(strategy) or rollout.steps)
 
 
 def _route(space: str, env: str, rollout: Rollout) -> Route:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
+from ..operations.evidence import Counts
 from ..settings.gates import Gates, load_gates
-from . import cluster, counts, driver, ending, releases, route
+from . import canary, cluster, counts, driver, ending, releases, route
 from .route import State
 from .steps import Decision, decide
 
@@ -40,7 +41,15 @@ def _decided(space: str, gates: Gates) -> Decision:
         return Decision("promote", "passed: `make promote` makes it stable")
     if state.phase == "aborted":
         return Decision("abort", f"was aborted: {state.reason}")
-    return _said(space, state, state.base, gates, state.elapsed)
+    return judged(space, state, gates)[-1]
+
+
+def judged(space: str, state: State, gates: Gates) -> tuple[Counts, Counts, Decision]:
+    """What stable and canary answered in the step that a rollout is in, and what that decides."""
+    steps = canary.shares(state.strategy, gates.rollout) if gates.rollout else ()
+    stable, mine = counts.look(space, state).since(state.base)
+    usual = driver.usual(state, steps)
+    return stable, mine, decide(stable, mine, gates, state.elapsed, usual)
 
 
 def _watched(space: str, state: State, weight: int, gates: Gates) -> Decision:

@@ -10,8 +10,9 @@ import yaml
 
 from ..operations import signatures
 from ..settings.config import InputError
-from . import cluster, gateway, manifests, releases, route
+from . import cluster, gateway, guard, manifests, releases, route
 from .cluster import Object
+from .guard import Place
 from .releases import Release
 
 ROLLING = "rolling"
@@ -22,14 +23,16 @@ def run(settings: dict[str, Any]) -> None:
 
     STRATEGY=rolling, in staging only, replaces the pods of stable one by one: nothing judges it.
     The same call again changes nothing. Raises InputError for an image that `verify` refuses, for
-    one of jobs (WORK) without a trusted signature, and where another release is being tried, with
-    what would be ended by APPLY=yes. WAIT: seconds for the pods to be ready (0: do not).
+    one of jobs (WORK) without a trusted signature, in another cluster than the first deployment,
+    and where another release is being tried, with what would be ended by APPLY=yes.
+    WAIT: seconds for the pods to be ready (0: do not).
     """
     space, env, work = cluster.namespace(settings), settings["ENV"], settings.get("WORK") or ""
+    place = guard.checked(env, space)
     if settings.get("JOB"):
         (job,) = documents(manifests.render_job(env, settings["JOB"], work))
         signatures.trusted(work)
-        _apply([job])
+        _apply(place, [job])
         name = job["metadata"]["name"]
         print(f"deploy: to watch it: kubectl --namespace {space} logs --follow job/{name}")
         print(f"deploy: to undo it: kubectl --namespace {space} delete job {name}")
@@ -49,14 +52,14 @@ def run(settings: dict[str, Any]) -> None:
     stable, tried, name = now["stable"], now["canary"], f"model {release.model[:16]}"
     if stable is None:
         parts = documents(manifests.render(env, release, strategy=argo, work=work))
-        _apply(parts)
+        _apply(place, parts)
         _said(env, "stable", release, f"kubectl delete namespace {space}")
         if not argo:  # its controller makes the pods, and waits for them
             _widen(space, parts)
             releases.wait(space, "stable", release.model, seconds)
     elif stable == release:
         if tried is None:
-            _apply(_known(manifests.render(env, release, strategy=argo, work=work)))
+            _apply(place, _known(manifests.render(env, release, strategy=argo, work=work)))
         if not argo:
             releases.wait(space, "stable", release.model, seconds)
         serves = "serves" if seconds and not argo else "is to serve"
@@ -69,12 +72,12 @@ def run(settings: dict[str, Any]) -> None:
             f"would take its place; to do that: the same with APPLY=yes"
         )
     elif strategy == ROLLING:
-        _apply(_known(manifests.render(env, release, work=work)))
+        _apply(place, _known(manifests.render(env, release, work=work)))
         back = f"IMAGE={stable.image} MODEL={stable.model[:16]}"
         _said(env, "stable", release, f"make deploy ENV={env} STRATEGY={ROLLING} {back}")
         releases.wait(space, "stable", release.model, seconds)
     else:
-        _try(space, strategy, _known(manifests.render(env, stable, release, strategy, work)))
+        _try(place, strategy, _known(manifests.render(env, stable, release, strategy, work)))
         _said(env, f"{strategy}, with no request yet", release, f"make rollback ENV={env}")
         if not argo:
             releases.wait(space, "canary", release.model, seconds)
@@ -99,19 +102,20 @@ def _fits(space: str, strategy: str) -> None:
         )
 
 
-def _try(space: str, strategy: str, parts: list[Object]) -> None:
+def _try(place: Place, strategy: str, parts: list[Object]) -> None:
     """Bring the release that is tried: first nobody is sent there, then its pods change.
 
     Stable stays as it is, but where Argo Rollouts makes the pods of both. The release gets as many
     pods as stable has now: whatever its share will be, it can carry it.
     """
     if strategy != "argo":
-        count = cluster.get("deployment", cluster.project(), space)["spec"].get("replicas", 1)
+        found = cluster.get("deployment", cluster.project(), place.namespace)
+        count = found["spec"].get("replicas", 1)
         for part in parts:
             if part["kind"] == "Deployment" and not _is_stable(part):
                 part["spec"]["replicas"] = max(count, part["spec"]["replicas"])
-    _apply(part for part in parts if part["kind"] == "HTTPRoute")
-    _apply(part for part in parts if strategy == "argo" or not _is_stable(part))
+    _apply(place, (part for part in parts if part["kind"] == "HTTPRoute"))
+    _apply(place, (part for part in parts if strategy == "argo" or not _is_stable(part)))
 
 
 def _widen(space: str, parts: list[Object]) -> None:
@@ -140,7 +144,7 @@ def _is_stable(part: Object) -> bool:
     return part["kind"] == "Deployment" and part["metadata"]["name"] == cluster.project()
 
 
-def _apply(parts: Iterable[Any]) -> None:
+def _apply(place: Place, parts: Iterable[Any]) -> None:
     """Server-side apply: the fields that others own, such as replicas, stay theirs."""
     parts = list(parts)
     for part in parts:
@@ -150,6 +154,7 @@ def _apply(parts: Iterable[Any]) -> None:
     text = "".join(f"---\n{json.dumps(part, ensure_ascii=False)}\n" for part in parts)
     words = ("apply", "--server-side", "--force-conflicts", "--field-manager=deploy")
     print(cluster.ask(*words, "--filename=-", stdin=text), end="")
+    guard.pin(place)
 
 
 def _said(env: str, where: str, release: Release, undo: str) -> None:

@@ -130,12 +130,11 @@ class Driver:
             self.say(f"no labels: {self.seen.unread}")
         if not self.state.base:
             self.state = replace(self.state, base={"stable": counts.kept(self.seen.stable)})
-        base, usual = self.state.base, None
+        base = self.state.base
         stable, mine = self.seen.since(base)
         self.answered = stable
-        if self.state.step >= 0 and self.steps[self.state.step] == MOST:
-            usual = {float(edge): n for edge, n in base.get(USUAL, {}).get("", {}).items()}
-        found = decide(stable, mine, self.gates, self.state.elapsed, usual)
+        times = usual(self.state, self.steps)
+        found = decide(stable, mine, self.gates, self.state.elapsed, times)
         if fault := self.watch.fault(self.seen, self.state):
             return Decision("abort", fault)
         if self.state.step < 0 and found.verdict != "abort":
@@ -232,6 +231,13 @@ class Driver:
     def say(self, text: str) -> None:
         clock, model = time.strftime("%H:%M:%S"), self.state.model[:16]
         say(f"{clock} canary: {model} {self.route.weight:>3} %: {text}")
+
+
+def usual(state: State, steps: Shares) -> dict[float, float] | None:
+    """In a last step, where stable is all but idle: how long it took when it carried the load."""
+    if state.step not in range(len(steps)) or steps[state.step] != MOST:
+        return None
+    return {float(edge): n for edge, n in state.base.get(USUAL, {}).get("", {}).items()}
 
 
 def pause(rollout: Rollout) -> float:

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..model import lineage
 from ..operations import notify, promote
 from ..outside.screen import say
-from ..registry import withdrawn
+from ..registry import champion, withdrawn
 from ..settings.config import InputError
 from . import cluster, releases, route
 from .route import State
@@ -28,7 +28,7 @@ def passed(state: State, env: str, promotes: bool = False) -> int:
 
     1 where MLflow did not take it; raises InputError where it cannot be promoted.
     """
-    if promotes:
+    if promotes and not _in_job():  # whose account may change no image
         return 0 if promote.run({"ENV": env, "WHY": state.reason}) else 1
     say(f"canary: model {state.model[:16]} passed: `make promote ENV={env}` makes it stable")
     say(f"canary: to undo it: make rollback ENV={env}")
@@ -45,8 +45,8 @@ def ended(space: str, env: str, state: State) -> int:
         route.note(space, state, replace(state, told=True))
     scale_down(space)
     # another machine, or a job whose volume is gone, told of it
-    if state.told and state.evidence and not withdrawn.listed(state.model):
-        withdrawn.abort(state.model, state.reason, state.image)
+    if state.told and not withdrawn.listed(state.model):
+        _list(env, state)
     return ABORTED
 
 
@@ -54,15 +54,31 @@ def tell(env: str, state: State) -> None:
     """Tell people of an abort; where the model's answers made it, the model is taken back."""
     listed = ""
     try:
-        if state.evidence:
-            withdrawn.abort(state.model, state.reason, state.image)
-            if "KUBERNETES_SERVICE_HOST" in os.environ and not lineage.in_ci():
-                listed = f"; {withdrawn.ABORTED} goes with its job: in a clone, `make canary "
-                listed += f"ENV={env}` lists it too, and `make push` shares it"
+        if _list(env, state) and _in_job():
+            listed = f"; {withdrawn.ABORTED} goes with its job: in a clone, `make canary "
+            listed += f"ENV={env}` lists it too, and `make push` shares it"
     except Exception as error:  # a list that cannot be written keeps nobody untold
         listed = f"; `make offer` may offer it again, it is not listed: {said(error)}"
     name, model = cluster.project(), state.model[:16]
     notify.send(f"{name}: {env}: rollout of model {model} aborted: {state.reason}{listed}")
+
+
+def _list(env: str, state: State) -> bool:
+    """Whether the model is taken back: for what it answered, or by hand; but not the champion of
+    production, for what a trial elsewhere saw.
+    """
+    if not state.evidence:
+        return False
+    present = champion.read(champion.CHAMPION) if env != "production" else None
+    if present and present["digest"] == state.model:
+        return False
+    withdrawn.abort(state.model, state.reason, state.image)
+    return True
+
+
+def _in_job() -> bool:
+    """Whether this is a job in the cluster: what it writes to its folder goes with it."""
+    return "KUBERNETES_SERVICE_HOST" in os.environ and not lineage.in_ci()
 
 
 def scale_down(space: str) -> None:

@@ -15,6 +15,11 @@ _COUNTS = ("observedGeneration", "replicas", "updatedReplicas", "availableReplic
 # what is read of an object: text or a number, a list (a tuple: of at least one), a map; a key with
 # `?` may be absent or null
 FORMS: dict[str, Any] = {
+    "config": {  # of kubectl
+        "current-context?": str,
+        "contexts?": [{"name": str, "context": {"cluster?": str}}],
+        "clusters?": [{"name": str, "cluster": {"server?": str}}],
+    },
     "deployment": {
         "metadata": _TOLD | {"name": str, "generation?": int},
         "spec": {

@@ -62,6 +62,14 @@ def _widen(space: str) -> None:
         cluster.ask("scale", "deployment", name, f"--replicas={counts[1]}", "--namespace", space)
 
 
+def passed(settings: dict[str, Any], record: Record) -> str:
+    """The image in which the model of `record` passed its rollout, or is stable; empty: in none."""
+    state = route.whatever(cluster.namespace(settings)).state
+    if state and (state.model, state.phase) == (record["digest"], "passed"):
+        return state.image
+    return image(settings, record) or ""
+
+
 def image(settings: dict[str, Any], record: Record) -> str | None:
     """The image that serves the model of `record` as stable now; None where another one does."""
     serving = releases.running(cluster.namespace(settings))["stable"]
@@ -84,7 +92,8 @@ def _patch(space: str, release: Release) -> None:
 
 
 def withdraw(settings: dict[str, Any]) -> State | None:
-    """End the rollout that runs, or has passed and was not promoted; None where there is none.
+    """End the rollout that runs, has passed and was not promoted, or was only deployed; None where
+    there is none.
 
     Everyone goes to stable first, also where nobody drives and the route is not at rest; the model
     goes out again for a reason only. One whose end was not finished, because its driver or this was
@@ -100,7 +109,7 @@ def withdraw(settings: dict[str, Any]) -> State | None:
         route.settle(space, state)
         say(f"rollback: {settings['ENV']}: {now.weight} % and {now.mirrors} mirrors are taken away")
     if state is None:
-        return None
+        return _unbegun(space)
     if state.phase == "aborted":
         if not state.told or releases.running(space)["canary"]:
             ending.ended(space, settings["ENV"], state)
@@ -116,6 +125,16 @@ def withdraw(settings: dict[str, Any]) -> State | None:
     route.settle(space, state)
     ending.ended(space, settings["ENV"], state)
     return state
+
+
+def _unbegun(space: str) -> State | None:
+    """The pods of a release that was deployed, and that nobody drove yet, go."""
+    now = releases.running(space)
+    tried = now["canary"]
+    if tried is None or tried == now["stable"]:  # a promotion that was killed left them
+        return None
+    ending.scale_down(space)
+    return State(tried.model, tried.image, "", phase="aborted", reason="not begun")
 
 
 def restore(settings: dict[str, Any], record: Record) -> None:

@@ -34,10 +34,12 @@ def _promote(settings: dict[str, str]) -> str:
     verdict = champion.verify(challenger)
     name = challenger["digest"][:16]
     why, image = settings.get("WHY", ""), settings.get("IMAGE") or None
+    judged = ""  # the image that was: what another one of the model did is not held against it
     if env := settings.get("ENV"):
-        _allowed(verdict, challenger, current, why)
         from ..kubernetes import stable  # with ENV alone it is to be there
 
+        judged = stable.passed(settings, challenger)
+        _allowed(verdict, challenger, current, why, judged)
         if current and not current["image"] and (image := stable.image(settings, current)):
             current |= {"image": image}  # a rollback will need it
             champion.enthrone(current)
@@ -46,7 +48,7 @@ def _promote(settings: dict[str, str]) -> str:
         image = image or current["image"]
         if image == current["image"] and " ".join(why.split()) in ("", current["why"]):
             return f"promote: model {name} is the champion already"
-    _allowed(verdict, challenger, current, why)
+    _allowed(verdict, challenger, current, why, judged)
     for check in verdict["checks"]:
         if check["verdict"] == "warning":
             say(f"promote: warning: {check['gate']}: {check['reason']}")
@@ -55,13 +57,15 @@ def _promote(settings: dict[str, str]) -> str:
     return f"promote: model {name} is champion\npromote: to undo it: make rollback{at}"
 
 
-def _allowed(verdict: Verdict, challenger: Record, current: Record | None, why: str) -> None:
+def _allowed(
+    verdict: Verdict, challenger: Record, current: Record | None, why: str, image: str
+) -> None:
     """Raise InputError unless the verdict is by today's gates and against today's champion.
 
-    So too for a model that was taken back, without a reason.
+    So too for a model that was taken back, in `image` where one was judged, without a reason.
     """
     name = challenger["digest"][:16]
-    withdrawn.reasoned(challenger["digest"], why)
+    withdrawn.reasoned(challenger["digest"], why, image)
     if verdict["inputs"]["gates"] != digest(GATES_FILE):
         raise InputError(
             f"{GATES_FILE} changed after model {name} was judged: run `make gate register`"

@@ -29,7 +29,8 @@ def run(settings: dict[str, str]) -> bool:
     env = settings.get("ENV")
     if env and (state := _stable().withdraw(settings)):
         say(f"rollback: {env}: everyone is at stable; model {state.model[:16]} is not tried")
-        say('rollback: it is tried again for a reason only, WHY="..."; or train another one')
+        if state.evidence:
+            say('rollback: it is tried again for a reason only, WHY="..."; or train another one')
         return True
     with changing():
         done = _rollback(settings)

@@ -60,7 +60,7 @@ def taken_back(image: str = "") -> dict[str, str]:
     past = history()
     said, since = dict[str, str](), dict[str, str]()
     for before, record in pairwise(past[:1] + past):
-        if record["action"] == "rollback":
+        if record["action"] == "rollback" and image in ("", before.get("image") or image):
             by = f"{record['since']} by {record['by']}: {record['why']}"
             said[before["digest"]] = f"rolled back at {by}"
         said.pop(record["digest"], None)
