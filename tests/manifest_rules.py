@@ -392,7 +392,7 @@ def scaling(objects: Objects) -> Iterator[str]:
     deployments = list(of_kind(objects, "Deployment"))
     if deployments and lowest is None:
         yield "nothing scales"
-    protected, argo = set[str](), any(of_kind(objects, "Rollout"))
+    protected, argo = set[str | None](), any(of_kind(objects, "Rollout"))
     scaled = {scaler["spec"]["scaleTargetRef"]["name"] for scaler in of_kind(objects, SCALER)}
     for budget in of_kind(objects, "PodDisruptionBudget"):
         spec = budget["spec"]

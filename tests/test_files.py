@@ -41,6 +41,12 @@ def test_the_files_are_exactly_these(twins: Twins) -> None:
     }
 
 
+def test_a_default_project_is_as_small_as_was_said(project: Path) -> None:
+    own = [name for name in bake.files(project) if not name.startswith("vendor/")]
+    assert len(own) <= 90
+    assert len((project / "README.md").read_text(encoding="utf-8").splitlines()) <= 100
+
+
 def test_no_folder_is_empty(twins: Twins) -> None:
     folders = [path for path in twins.cookiecutter.rglob("*") if path.is_dir()]
     assert [path for path in folders if not any(path.iterdir())] == []

@@ -327,6 +327,10 @@ LEFT_OUT: dict[Key, str] = {
     ): "needs a remote to fetch the folder from",
     ("pipeline/judgement/evidence.py", "run `make run`"): READ_BEFORE,
     (
+        "pipeline/judgement/answers.py",
+        "{} answers otherwise than the gate was told: run `make gate`",
+    ): "needs a model that answers otherwise later: the verdict names every file it asks",
+    (
         "pipeline/judgement/checks.py",
         "to compare with it, undo that and run `make run`",
     ): "beside a passed candidate: what could be undone, if one likes",

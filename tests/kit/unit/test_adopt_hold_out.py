@@ -50,7 +50,7 @@ def test_a_small_table_is_held_out_row_by_row_and_says_why(
     config = adopted(cells(rows=rows))
     assert config.split.model_dump(exclude_unset=True, exclude_defaults=True) | split == split
     text = Path("model_config.yaml").read_text(encoding="utf-8")
-    said = f"# a fifth of {rows} rows tells little: each is held out once, and the model itself"
+    said = f"# {rows} rows are few: each is held out once, the model learns from all"
     assert (said in text) == ("folds" in split)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +65,24 @@ def test_several_classes_have_none() -> None:
     config = adopted({"size": [f"{value:.4f}" for value in size], "y": labels})
     assert config.data.task == "multiclass"
     assert config.model.threshold is None
+
+
+def test_the_file_says_which_keys_it_lacks_and_they_are_some() -> None:
+    with_rare(300)
+    text = Path("model_config.yaml").read_text(encoding="utf-8")
+    (named,) = re.findall(r"(?m)^# Yours to add: (.+) and others: docs/data.md$", text)
+    for key in named.split(", "):
+        block, _, field = key.partition(".")
+        annotation = Config.model_fields[block].annotation
+        assert annotation is not None
+        assert field in annotation.model_fields, key
+    assert "  # class_weight: balanced = " in text
+    assert "quantile" not in text
+
+
+def test_of_a_number_no_class_weight_is_named() -> None:
+    size = np.random.default_rng(0).normal(size=(2, 300))
+    adopted({"size": [f"{v:.4f}" for v in size[0]], "y": [f"{v:.4f}" for v in size[1]]})
+    text = Path("model_config.yaml").read_text(encoding="utf-8")
+    assert "class_weight" not in text
+    assert "  # target: log = its logarithm is learned;  quantile: " in text

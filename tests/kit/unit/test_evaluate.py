@@ -113,6 +113,16 @@ def test_a_metric_that_cannot_be_computed_is_refused(
         judged.measure(settings, truth, prediction, {}, METRICS[settings.data.task])
 
 
+@pytest.mark.parametrize(("split", "raises"), [({"test": 0.2}, True), ({"folds": 5}, False)])
+def test_where_folds_hold_every_row_out_nobody_is_told_to_hold_out_more(
+    split: dict[str, Any], raises: bool
+) -> None:
+    settings, truth = config("regression", [], split=split), np.full(30, 7.0)
+    with pytest.raises(InputError, match="collect more data") as refused:
+        judged.measure(settings, truth, truth + 1, {}, METRICS["regression"])
+    assert ("split.test" in str(refused.value)) == raises
+
+
 def test_a_prediction_that_is_not_finite_is_refused() -> None:
     with pytest.raises(InputError, match="1 of 2 test rows"):
         evaluate.check_prediction(chances([0.5, np.nan]), np.array([0, 1]))

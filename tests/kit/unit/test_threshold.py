@@ -15,7 +15,7 @@ import pytest
 import yaml
 from ml_template.model import artifact, bootstrap, forms, lineage, measures, metrics, profile
 from ml_template.operations import quality
-from ml_template.pipeline.data import split
+from ml_template.pipeline.data import folds
 from ml_template.pipeline.evaluation import evaluate, fairness, figures, plots, rates
 from ml_template.pipeline.evaluation.slices import Groups
 from ml_template.pipeline.judgement import again, definition
@@ -196,10 +196,10 @@ def test_groups_are_chosen_on_whole_and_each_class_is_in_every_part() -> None:
     content["columns"]["who"] = {"type": "categorical", "feature": False}
     rows = Config.model_validate(content)
     by_group = Config.model_validate(content | {"split": {"test": 0.2, "group": "who"}})
-    parts = split.parts(by_group, columns, 5)
+    parts = folds.fold_of(by_group, columns, folds.cut(by_group, columns, 5))
     assert all(len(set(parts[group == at])) == 1 for at in range(40))
     assert set(parts) == set(range(5))
-    parts = split.parts(rows, columns, 5)
+    parts = folds.fold_of(rows, columns, folds.cut(rows, columns, 5))
     assert sorted(np.bincount(parts[columns["y"] == "yes"])) == [1, 1, 2, 2, 2]
 
 

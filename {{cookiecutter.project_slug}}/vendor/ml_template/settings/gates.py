@@ -9,12 +9,9 @@ from typing import Any, Literal, TypedDict
 from pydantic import model_validator
 
 from .config import GATES_FILE
-from .release_gates import Canary as Canary
-from .release_gates import Load as Load
-from .release_gates import Positive, Ratio, Rows
+from .release_gates import Canary, Load, Positive, Ratio, Rows
 from .release_gates import Ratios as Ratios
 from .release_gates import Rollout as Rollout
-from .release_gates import Times as Times
 from .strict import Names, Number, Share, Strict, read_yaml
 
 Verdict = Literal["passed", "refused", "warning", "not applicable", "off"]

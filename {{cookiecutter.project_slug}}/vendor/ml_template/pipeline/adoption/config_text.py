@@ -23,6 +23,7 @@ _PLAIN = re.compile(r"[A-Za-z_]([A-Za-z0-9_ ./()-]*[A-Za-z0-9_)])?")
 _HEAD = """\
 # Everything you tune. An unknown key is an error. This file is yours: updates never touch it.
 # Written by `make adopt` for {path}: {rows:,} rows. Correct what it guessed wrong.
+# Yours to add: data.weight, metrics.headline, report.shap and others: docs/data.md
 """
 _COLUMNS = """\
 # type: numeric, categorical, boolean, datetime or text (without encoding only for features.py)
@@ -49,6 +50,8 @@ _THRESHOLD = """\
   #   chosen by on training folds: f1, balanced_accuracy, {recall: 0.9}, {precision: 0.8},
   #   {share: 0.05} of the rows, {costs: {false_positive: 1, false_negative: 10}}
 """
+_WEIGHTS = "  # class_weight: balanced = rare classes count more in training: docs/data.md"
+_REGRESSION = "  # target: log = its logarithm is learned;  quantile: 0.9 = no mean: docs/data.md"
 _LEFT_OUT = """\
 # Not read at all, and why. To use one all the same, describe it under columns; of a set that
 # makes up the target, that may be the one you know before the target is known.
@@ -111,27 +114,25 @@ def _split(proposal: Proposal) -> Iterable[str]:
     """The hold-out, why it is this one, and other splits that the columns offer."""
     chosen = proposal.config.split
     split: dict[str, Any] = {"folds": chosen.folds} if chosen.folds else {"test": chosen.test}
-    newest = {"test": 0.2}
     if proposal.split:
         yield f"# {_one_line(proposal.split)}"
     if chosen.folds:
-        few = f"a fifth of {proposal.rows} rows tells little"
-        yield f"# {few}: each is held out once, and the model itself learns from all"
+        yield f"# {proposal.rows} rows are few: each is held out once, the model learns from all"
     elif chosen.draw:
         yield "# draw: of those tried, the one whose hold-out is like the table"
     facts = split | chosen.model_dump(exclude_defaults=True, mode="json")
     what = _FOLDS if chosen.folds else _SHARE
     yield f"split: {flow(facts)}  # {what}"
     for name, column in proposal.config.columns.items():
+        others = {}
         if column.type == "datetime" and not column.missing:
-            why = "to learn from the past and test on the newest rows"
-            yield f"# {why}: split: {flow(newest | {'time': name})}"
+            newest: dict[str, Any] = {"test": 0.2, "time": name}
+            others["learn from the past and test on the newest rows"] = newest
+            if chosen.group:
+                others["test on the newest rows of new groups"] = newest | {"group": chosen.group}
         if proposal.found[name].is_group and name != chosen.group:
-            why = "to keep the rows of one group on one side"
-            yield f"# {why}: split: {flow(split | {'group': name})}"
-        if column.type == "datetime" and not column.missing and chosen.group:
-            why = "to test on the newest rows of groups that nothing is learned from"
-            yield f"# {why}: split: {flow(newest | {'time': name, 'group': chosen.group})}"
+            others["keep the rows of one group on one side"] = split | {"group": name}
+        yield from (f"# to {why}: split: {flow(other)}" for why, other in others.items())
     for name, found in proposal.found.items():
         if found.marks and name in proposal.config.left_out:
             yield from _marks(name, found.marks)
@@ -233,8 +234,7 @@ def _model(proposal: Proposal) -> Iterable[str]:
         yield _THRESHOLD + _entry("threshold", str(config.model.threshold), why)
     elif why:
         yield f"{_THRESHOLD}  # none is: {why}"
-    if config.data.task == "regression":
-        yield "  # target: log = its logarithm is learned;  quantile: 0.9 = no mean: docs/data.md"
+    yield _REGRESSION if config.data.task == "regression" else _WEIGHTS
     yield from ("", "search:")
     yield _entry("trials", "0", "0 = no search;  `make search` tries this many on training folds")
     yield _entry("space", flow(config.search.space))

@@ -20,15 +20,15 @@ def folded(config: Config, columns: Columns) -> tuple[np.ndarray, list[Cuts]]:
 
     Raises InputError for too many rows, and where a class is in one fold only.
     """
-    count, drawn, target = config.split.folds or 0, split.draws(config, columns), config.data.target
+    count, target = config.split.folds or 0, columns[config.data.target]
     says = f"{CONFIG_FILE}: split.folds"
-    if len(drawn) > MOST:
-        reason = f"{len(drawn):,} rows are more than {MOST:,}"
+    if len(target) > MOST:
+        reason = f"{len(target):,} rows are more than {MOST:,}"
         raise InputError(f"{says}: {reason}: test: 0.2 tells as much of them")
-    cuts = [_cuts(drawn[rows], count) for rows in split.strata(config, columns)]
+    cuts = cut(config, columns, count)
     numbers = fold_of(config, columns, cuts)
     for at in range(count):
-        rest = columns[target][numbers != at]
+        rest = target[numbers != at]
         lacking = [f"class {c!r}" for c in config.data.labels if c not in rest]
         if lacking or not len(rest):
             what = lacking[0] if lacking else "any row"
@@ -39,6 +39,12 @@ def folded(config: Config, columns: Columns) -> tuple[np.ndarray, list[Cuts]]:
     return numbers, cuts
 
 
+def cut(config: Config, columns: Columns, count: int) -> list[Cuts]:
+    """Where each stratum is cut into `count` parts."""
+    drawn = split.draws(config, columns)
+    return [_cuts(drawn[rows], count) for rows in split.strata(config, columns)]
+
+
 def fold_of(config: Config, columns: Columns, cuts: list[Cuts]) -> np.ndarray:
     """Numbers (n,): the fold, of this or an earlier table that was cut so, that holds rows out.
 
@@ -47,7 +53,7 @@ def fold_of(config: Config, columns: Columns, cuts: list[Cuts]) -> np.ndarray:
     drawn = split.draws(config, columns)
     numbers = np.empty(len(drawn), dtype=int)
     for at, (rows, where) in enumerate(zip(split.strata(config, columns), cuts, strict=True)):
-        numbers[rows] = (np.searchsorted(where, drawn[rows]) + at) % (config.split.folds or 1)
+        numbers[rows] = (np.searchsorted(where, drawn[rows]) + at) % (len(where) + 1)
     return numbers
 
 

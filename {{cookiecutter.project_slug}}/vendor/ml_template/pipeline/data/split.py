@@ -78,6 +78,12 @@ def learned(config: Config, columns: Columns, test: np.ndarray, where: list[Cut]
     return ~test
 
 
+def once(config: Config, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
+    """Booleans (n,): the rows to learn from and those to hold out."""
+    test, where = hold_out(config, columns)
+    return learned(config, columns, test, where), test
+
+
 def _late_and_strange(
     config: Config, columns: Columns, where: list[Cut]
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -153,15 +159,6 @@ def draws(config: Config, columns: Columns) -> np.ndarray:
         elif len(rows) > 1 and (drawn[rows] == drawn[rows[0]]).all():
             drawn[rows] = _uniform(np.arange(len(rows), dtype=np.uint64), config)
     return drawn
-
-
-def parts(config: Config, columns: Columns, count: int) -> np.ndarray:
-    """Numbers (n,) of `count` parts, from 0: what draws alike is in one, each class is in all."""
-    drawn = draws(config, columns)
-    found = np.empty(len(drawn), dtype=np.intp)
-    for rows in strata(config, columns):
-        found[rows] = np.unique(drawn[rows], return_inverse=True)[1] % count
-    return found
 
 
 def _moments(config: Config, columns: Columns) -> np.ndarray:

@@ -154,9 +154,10 @@ def measure(
     for name in named:
         if not all(map(math.isfinite, found[name,])):
             reason = undefined(truth, config)
+            more = "" if config.split.folds else f"raise split.test in {CONFIG_FILE}, or "
             raise InputError(
-                f"{name} cannot be computed on the {len(truth):,} test rows: {reason}; raise "
-                f"split.test in {CONFIG_FILE}, or collect more data"
+                f"{name} cannot be computed on the {len(truth):,} test rows: {reason}; {more}"
+                f"collect more data"
             )
     slices: list[Slice] = []
     (whole,) = measures.by_row(within, counts)(truth, prediction, np.ones((1, len(truth))))

@@ -1,4 +1,4 @@
-"""Cost and speed of an artifact in a process of its own: python -m <package>.pipeline.measure DIR.
+"""Cost and speed of an artifact in a process of its own: `python -m PACKAGE measure MODEL=DIR`.
 
 A process that has trained a model cannot tell what serving it costs; this one only loads it.
 """

@@ -11,6 +11,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ...model import measures, targets
 from ...model.encoder import Encoder, Encoding
+from ...outside.progress import say
 from ...project import function
 from ...settings.config import CONFIG_FILE, Config, InputError
 from ...tables.table import Columns, take
@@ -20,10 +21,15 @@ Fold = tuple[np.ndarray, np.ndarray]  # booleans (n,): rows to learn from, rows 
 
 
 def out_of_fold(
-    config: Config, columns: Columns, folds: Iterable[Fold], **changes: Any
+    config: Config, columns: Columns, folds: Iterable[Fold], said: str = "", **changes: Any
 ) -> Iterator[tuple[np.ndarray, Encoder, Any]]:
-    """Of each fold the rows (n,) to answer, and what was fitted on the rows to learn from."""
-    for learn, test in folds:
+    """Of each fold the rows (n,) to answer, and what was fitted on the rows to learn from.
+
+    `said` is what a terminal is told before each, with its number.
+    """
+    for number, (learn, test) in enumerate(folds, start=1):
+        if said:
+            say(f"{said} {number}")
         yield test, *fit(config, take(columns, learn), **changes)
 
 

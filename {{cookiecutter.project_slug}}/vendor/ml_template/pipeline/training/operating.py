@@ -13,20 +13,18 @@ import numpy as np
 
 from ...model import forms, measures, metrics
 from ...model.profile import LEAST
-from ...outside.progress import say
 from ...settings.config import CONFIG_FILE, Config, InputError
 from ...settings.learning import Threshold
 from ...tables import small, table
 from ...tables.table import Columns
-from ..data import split
-from .fit import fit
+from ..data import folds, split
+from .fit import Fold, out_of_fold
 
 FOLDS = 5
 ENOUGH = 1_000  # rows of either class: the rates of more are known to a point or two
 # Of the highest F1, which is a peak of chance where positive rows are few: from there on the lowest
 # threshold is taken, which finds more at hardly another F1.
 AS_GOOD = 0.95
-Fold = tuple[np.ndarray, np.ndarray]  # rows to learn from, rows to answer
 
 
 def choose(config: Config, columns: Columns, params: dict[str, Any]) -> dict[str, Any] | None:
@@ -73,11 +71,14 @@ def _answers(
     counts = measures.counted(config, columns)
     counts = np.ones(len(truth)) if counts is None else counts
     found = [(np.empty(0, int), np.empty(0), np.empty(0))]
-    for number, (learn, rest) in enumerate(_folds(config, columns), start=1):
-        if len(np.unique(truth[learn])) < len(config.data.labels):
-            continue  # the rows of a class are all in this fold: nobody could learn it
-        say(f"train: threshold, fold {number}")
-        encoder, estimator = fit(config, table.take(columns, learn), **params)
+    # where the rows of a class are all in one fold nobody could learn it
+    whole = (
+        fold
+        for fold in _folds(config, columns)
+        if len(np.unique(truth[fold[0]])) == len(config.data.labels)
+    )
+    fitted = out_of_fold(config, columns, whole, "train: threshold, fold", **params)
+    for rest, encoder, estimator in fitted:
         answer = forms.plain_scorer(estimator)(encoder.apply(table.take(columns, rest)))
         found.append((truth[rest], answer[:, 1], counts[rest]))
         seen = np.bincount(np.concatenate([each for each, _, _ in found]), minlength=2)
@@ -93,10 +94,9 @@ def _folds(config: Config, columns: Columns) -> Iterator[Fold]:
     By time it is one: the newest rows again.
     """
     if config.split.time:
-        test, cuts = split.hold_out(config, columns)
-        yield split.learned(config, columns, test, cuts), test
+        yield split.once(config, columns)
         return
-    fold = split.parts(config, columns, FOLDS)
+    fold = folds.fold_of(config, columns, folds.cut(config, columns, FOLDS))
     for part in range(FOLDS):
         if (fold == part).any():
             yield fold != part, fold == part

@@ -118,14 +118,11 @@ def folds(config: Config, columns: Columns) -> list[Fold]:
     share = {"test": 1 / (config.search.folds + 1), "column": None, "holds": (), "folds": None}
     rule = config.split.model_copy(update=share)
     seeds = range(config.seed + 1, config.seed + 1 + config.search.folds)
-    drawn = [_fold(config.model_copy(update={"split": rule, "seed": s}), columns) for s in seeds]
-    target, labels = columns[config.data.target], set(config.data.labels)
-    return [(learn, test) for learn, test in drawn if labels <= {*target[learn]}]
-
-
-def _fold(config: Config, columns: Columns) -> Fold:
-    test, cuts = split.hold_out(config, columns)
-    return split.learned(config, columns, test, cuts), test
+    drawn = (config.model_copy(update={"split": rule, "seed": seed}) for seed in seeds)
+    parts, labels = [split.once(each, columns) for each in drawn], set(config.data.labels)
+    return [
+        (learn, test) for learn, test in parts if labels <= {*columns[config.data.target][learn]}
+    ]
 
 
 def _draw(trial: Any, name: str, choice: list[Any]) -> Any:

@@ -85,12 +85,11 @@ def _folded(
     """Answers to every row by a model of the same recipe that did not see it; and these models."""
     cuts = read_json(PREPARED / "data.json", "run `make run`")["cuts"]
     fold = folds.fold_of(config, columns, cuts)
-    count = config.split.folds or 0
-    parts = [(fold != at, fold == at) for at in range(count)]
+    parts = [(fold != at, fold == at) for at in range(config.split.folds or 0)]
     outputs, numbers = [], []
     models: list[dict[str, Any]] = []
-    for rows, fitted, estimator in out_of_fold(config, columns, parts, **params):
-        say(f"train: fold {len(models) + 1} of {count}")
+    fits = out_of_fold(config, columns, parts, "train: fold", **params)
+    for rows, fitted, estimator in fits:
         held = fitted.apply(table.take(columns, rows))
         spec, content = _exported(config, fitted, estimator, held, edges, threshold)
         outputs.append(forms.scorer(spec, content)(held))
