@@ -92,3 +92,12 @@ def test_a_category_of_one_value_is_told_from_a_missing_one() -> None:
         fitted.apply({"flag": flag})
     )
     assert (answers == (flag == "x")).all()
+
+
+def test_an_empty_column_of_the_projects_code_is_not_to_be_set_in_the_configuration() -> None:
+    empty = {"made": np.array([np.nan, np.nan])}
+    own = fitting.Own({"state": {}, "columns": ["made"]}, empty)
+    with pytest.raises(ValueError, match="'made' is empty in all training rows: make no such"):
+        fitting.fit({"x": np.array([1.0, 2.0])}, ["x"], set(), "ordinal", own=own)
+    with pytest.raises(ValueError, match="'x' is empty in all training rows: give it feature"):
+        fitting.fit({"x": empty["made"]}, ["x"], set(), "ordinal")

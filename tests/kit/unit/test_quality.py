@@ -18,8 +18,8 @@ USUAL, TRIED = "1" * 64, "2" * 64
 @pytest.fixture
 def labelled(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where labelled answers stand, of a model with two classes."""
-    data = SimpleNamespace(task="binary", labels=("no", "yes"), positive="yes")
-    monitoring = SimpleNamespace(min_rows=500)
+    data = SimpleNamespace(task="binary", labels=("no", "yes"), positive="yes", weight=None)
+    monitoring = SimpleNamespace(min_rows=500, max_drop=0.02)
     parts = {"data": data, "metrics": Metrics(), "monitoring": monitoring, "model": ModelSpec()}
     config = SimpleNamespace(**parts, seed=7)
     monkeypatch.setattr(quality, "load_config", lambda: config)
@@ -145,3 +145,16 @@ def test_each_model_is_judged_by_what_it_answered_not_by_a_half(labelled: Path) 
     assert tried == (1.0, 1.0)
     assert usual
     assert usual[1] < 0.6
+
+
+@pytest.mark.parametrize("weight", [None, "cases"])
+def test_a_figure_of_rows_that_counted_otherwise_than_labels_is_said_to_be_one(
+    labelled: Path, weight: str | None
+) -> None:
+    write(labelled, (TRIED, "02", 600, 0.6))
+    config: Any = quality.load_config()
+    config.data.weight = weight
+    kept: Any = {"metrics": {"roc_auc": {"value": 0.9, "low": 0.8, "high": 1.0}}}
+    found = quality.measure(SimpleNamespace(digest=TRIED), kept, config)  # type: ignore[arg-type]
+    said = "0.9 on the hold-out, by data.weight, which labels have not"
+    assert (said in found["reason"], found["verdict"]) == (bool(weight), "kept")

@@ -354,3 +354,15 @@ def test_without_a_threshold_the_most_probable_class_is_answered(project: Path) 
     page, card = composed()
     assert "The most probable class is answered." in page
     assert "The most probable class is answered" in card
+
+
+def test_the_table_of_thresholds_says_that_it_counts_rows_where_the_metrics_do_not(
+    project: Path,
+) -> None:
+    """Its recall is another than that of the sentence above it then."""
+    said = "Each row counts once here, not by data.weight."
+    assert said not in composed()[0]
+    weight = {"case": {"type": "numeric", "feature": False, "min": 0}}
+    data, columns = CONFIG["data"] | {"weight": "case"}, CONFIG["columns"] | weight
+    write("model_config.yaml", CONFIG | {"data": data, "columns": columns})
+    assert said in composed()[0]

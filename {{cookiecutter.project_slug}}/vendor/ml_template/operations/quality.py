@@ -81,9 +81,10 @@ def measure(model: Model, kept: Verdict, config: Config, path: Path = LABELLED) 
     found |= estimate._asdict() | {"over": _over(answered, config)}
     allowed = before["value"] - config.monitoring.max_drop
     dropped = estimate.value < allowed and estimate.high < before["value"]
+    weighed = ", by data.weight, which labels have not" if config.data.weight else ""
     reason = (
         f"{name} {estimate.value:.4g} [{estimate.low:.4g}, {estimate.high:.4g}] of "
-        f"{count:,} labels, {before['value']:.4g} on the hold-out{left}"
+        f"{count:,} labels, {before['value']:.4g} on the hold-out{weighed}{left}"
     )
     return found | {"verdict": "dropped" if dropped else "kept", "reason": reason}
 

@@ -100,7 +100,7 @@ def gather(
             f"scikit-learn's scorers; errors are shown without their sign. "
             f"{answered(config, identity)}"
         ),
-        answered=answered(config, identity),
+        answered=f"{answered(config, identity)}{_alike(config)}",
     )
 
 
@@ -125,6 +125,11 @@ def _held_out(config: Config, evaluation: Evaluation) -> Iterator[str]:
         yield f"but equal ones were: {again} of {data['rows']:,} rows repeat another"
     if data.get("neither"):
         yield f"{data['neither']:,} rows are on neither side"
+
+
+def _alike(config: Config) -> str:
+    """What the tables of thresholds and classes do not do, and the sentence and metrics do."""
+    return " Each row counts once here, not by data.weight." if config.data.weight else ""
 
 
 def _worth(config: Config) -> str:

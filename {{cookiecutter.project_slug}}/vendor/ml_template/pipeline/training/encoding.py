@@ -57,7 +57,9 @@ def fit(
         if name in texts:
             continue
         if missing(values).all():
-            raise ValueError(f"{name!r} is empty in all training rows: give it feature: false")
+            made = name not in inputs
+            remedy = "make no such column in your code" if made else "give it feature: false"
+            raise ValueError(f"{name!r} is empty in all training rows: {remedy}")
         column = (moments or {}).get(name)
         if learned and name in learned:
             state.append({"name": name} | learned[name].state)
