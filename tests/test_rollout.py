@@ -173,7 +173,8 @@ class World:
         program = (
             "from ml_template.kubernetes.manifests import render\n"
             "from ml_template.kubernetes.releases import Release\n"
-            f"print(render('staging', *[Release(*r) for r in {made!r}], strategy={strategy!r}))"
+            f"made = [Release(*release) for release in {made!r}]\n"
+            f"print(render('staging', *made, strategy={strategy!r}, work={image('work')!r}))"
         )
         python = self.project / ".venv/bin/python"
         done = bake.run(

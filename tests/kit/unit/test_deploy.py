@@ -57,7 +57,7 @@ if words[0] == "kustomize":
         print("# image: " + image)
 elif words[:2] == ["config", "view"]:
     config = here / "config.json"
-    print(config.read_text() if config.exists() else '{"clusters": null, "current-context": ""}')
+    print(config.read_text() if config.exists() else '{"current-context": "one"}')
 elif words[0] == "apply":
     for text in sys.stdin.read().split("---\\\\n")[1:]:
         part = json.loads(text)
@@ -294,6 +294,19 @@ def test_an_environment_is_deployed_to_the_cluster_of_its_first_deployment_alone
         "production",
         "staging",
     ]
+
+
+def test_without_a_context_only_a_pod_knows_its_cluster(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    (home / "config.json").write_text('{"clusters": null, "contexts": null, "current-context": ""}')
+    with pytest.raises(InputError, match="no cluster answers: no context is current: set KUBE"):
+        bring()
+    assert not (home / "deploy/clusters.jsonl").exists()
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    bring()
+    assert "context in-cluster, cluster in-cluster 10.96.0.1, " in capsys.readouterr().out
 
 
 def test_a_second_name_of_the_same_cluster_is_a_line_that_the_refusal_gives(home: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from ..storage.files import parsed_lines, write_text
 from . import cluster
 
 PINNED = Path("deploy/clusters.jsonl")
+INSIDE = "in-cluster"
 
 
 class Place(NamedTuple):
@@ -29,11 +31,17 @@ class Place(NamedTuple):
 def checked(env: str, space: str) -> Place:
     """Where kubectl goes now, which is said; raises InputError where `env` is pinned elsewhere."""
     config = cluster.read(cluster.ask("config", "view", "--output=json"), "config")
-    context = config.get("current-context") or "none"  # in a pod without a kubeconfig, too
+    inside = os.environ.get("KUBERNETES_SERVICE_HOST")  # in a pod no kubeconfig is needed
+    context = config.get("current-context") or (INSIDE if inside else "")
+    if not context:
+        raise InputError(
+            "deploy: no cluster answers: no context is current: set KUBECONFIG, or look at "
+            "`kubectl config get-contexts`"
+        )
     found = {part["name"]: part["context"] for part in config.get("contexts", [])}
-    name = found.get(context, {}).get("cluster", "none")
+    name = found.get(context, {}).get("cluster", INSIDE)
     servers = {part["name"]: part["cluster"] for part in config.get("clusters", [])}
-    server = servers.get(name, {}).get("server", "")
+    server = servers.get(name, {}).get("server", inside or "")
     place = Place(env, *map(cluster.shown, (context, f"{name} {server}".strip(), space)))
     print(f"deploy: {env}: {place}")
     known = _pinned(env)
