@@ -365,7 +365,7 @@ def rights(objects: Objects) -> Iterator[str]:
                 yield f"{name_of(role)} may change more than its objects: {words}"
             if changes and "deployments" in rule["resources"]:
                 yield f"{name_of(role)} may have its pods run any image: {words}"
-            if changes and of_kind(objects, "AnalysisTemplate"):
+            if changes and any(of_kind(objects, "Rollout")):
                 yield f"{name_of(role)} is that of an analysis, which only reads: {words}"
     for binding in of_kind(objects, "RoleBinding"):
         for subject in binding["subjects"]:

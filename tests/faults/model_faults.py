@@ -204,7 +204,7 @@ def helper_changed(lab: Lab) -> None:
 )
 def key_added(lab: Lab) -> None:
     lab.replace(
-        "vendor/ml_template/settings/config.py",
+        "vendor/ml_template/settings/learning.py",
         '    estimator: str = "hist_gradient_boosting"\n',
         '    estimator: str = "hist_gradient_boosting"\n    warm: bool = False\n',
     )

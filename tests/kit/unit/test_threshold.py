@@ -25,6 +25,7 @@ from ml_template.pipeline.training.operating import pick
 from ml_template.serving.answers import Answers
 from ml_template.serving.metrics import Metrics
 from ml_template.settings.config import Config, InputError, load_config
+from ml_template.settings.hold_out import Split
 from ml_template.settings.learning import Threshold
 from ml_template.storage import places
 from ml_template.storage.files import digest_json
@@ -201,6 +202,14 @@ def test_groups_are_chosen_on_whole_and_each_class_is_in_every_part() -> None:
     assert set(parts) == set(range(5))
     parts = folds.fold_of(rows, columns, folds.cut(rows, columns, 5))
     assert sorted(np.bincount(parts[columns["y"] == "yes"])) == [1, 1, 2, 2, 2]
+
+
+def test_it_is_chosen_on_other_folds_than_those_that_judge_a_small_table(trained: Trained) -> None:
+    by_folds = trained.config.model_copy(update={"split": Split(folds=5)})
+    judged = folds.folded(by_folds, trained.train)[0]
+    chosen = [rest for _, rest in operating._folds(by_folds, trained.train)]
+    assert np.sum(chosen, axis=0).tolist() == [1] * len(judged)
+    assert max((judged[rest] == at).mean() for rest in chosen for at in range(5)) < 0.5
 
 
 def test_by_time_it_is_chosen_on_the_newest_rows_by_what_was_learned_before(

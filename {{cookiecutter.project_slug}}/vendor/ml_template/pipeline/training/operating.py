@@ -96,7 +96,8 @@ def _folds(config: Config, columns: Columns) -> Iterator[Fold]:
     if config.split.time:
         yield split.once(config, columns)
         return
-    fold = folds.fold_of(config, columns, folds.cut(config, columns, FOLDS))
+    other = config.model_copy(update={"seed": config.seed + 1})  # not the folds of split.folds
+    fold = folds.fold_of(other, columns, folds.cut(other, columns, FOLDS))
     for part in range(FOLDS):
         if (fold == part).any():
             yield fold != part, fold == part
