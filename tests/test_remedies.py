@@ -116,7 +116,7 @@ CHAMPION = "models/champion.json"
 CANDIDATE = "models/candidate/model.json"
 OTHER_MODEL = replaced("model_config.yaml", "max_iter: 120", "max_iter: 130")
 NEW_KEY = replaced(
-    f"{bake.KIT}/settings/config.py",
+    f"{bake.KIT}/settings/learning.py",
     '    estimator: str = "hist_gradient_boosting"\n',
     '    estimator: str = "hist_gradient_boosting"\n    warm: bool = False\n',
 )
