@@ -94,8 +94,7 @@ def unsaid(folder: Path) -> list[str]:
     told = re.findall(r"^([a-z][a-z -]*):(?!=).*?##(.*)$", makefile, re.M)
     wanted = []
     for names, text in told:
-        *others, last = names.split()
-        wanted += [*([name] for name in others), [last, text.strip()]]
+        wanted += [[name, text.strip()] for name in names.split()]
     missing = commands.words(folder / "Makefile").keys() - {word for word, *_ in shown}
     return [*sorted(missing), *(" ".join(line) for line in wanted if line not in shown)]
 
@@ -107,6 +106,21 @@ def test_help_shows_every_word_with_its_whole_text(project: Path, tmp_path: Path
     assert short != text
     (tmp_path / "Makefile").write_text(short, encoding="utf-8")
     assert any(line.startswith("load") for line in unsaid(tmp_path))
+
+
+def test_a_lock_that_is_missing_is_named_with_what_to_do(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "requirements").mkdir()
+    shutil.copy(project / "Makefile", tmp_path)
+    locks = [tmp_path / f"requirements/{name}.txt" for name in ("dev", "extra", "extra-dev")]
+    for lost in locks:
+        for lock in locks:
+            lock.touch()
+        (tmp_path / "requirements/setup.sh").write_text("echo installed\n")
+        assert bake.run("make", "setup", cwd=tmp_path).stdout == "installed\n"
+        lost.unlink()
+        done = bake.run("make", "doctor", cwd=tmp_path)
+        assert done.returncode != 0
+        assert f"requirements/{lost.name} is missing: git checkout" in done.stderr
 
 
 def test_help_of_the_template_shows_every_word_with_its_whole_text() -> None:

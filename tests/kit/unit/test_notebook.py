@@ -78,7 +78,8 @@ def test_what_is_no_notebook_is_looked_at_whole(held: Path) -> None:
 
 def test_without_jupyter_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notebook, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"jupyterlab into requirements/extra-dev\.in, then `make"):
+    remedy = r"jupyterlab into requirements/extra-dev\.in, then `make lock` and `make setup`$"
+    with pytest.raises(InputError, match=remedy):
         notebook.run({})
 
 

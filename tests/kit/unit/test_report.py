@@ -4,10 +4,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from ml_template.pipeline.evaluation import chart
-from ml_template.pipeline.reporting import report
-from ml_template.settings.config import InputError
+from ml_template.pipeline.evaluation import chart, plots
+from ml_template.pipeline.reporting import contents, facts, report, sentence
+from ml_template.settings.config import Config, InputError
 
 HOSTILE = '</td><script>alert("1")</script> | `x` *y* $z$'
 DIGEST = "ab" * 32
@@ -250,7 +251,8 @@ def test_what_to_do_stands_beside_what_was_refused_and_only_there(project: Path)
     page = composed()[0]
     rows = {row.split("<")[0]: row for row in page.split("<tr>\n<td>") if "passed" in row[:200]}
     assert "probabilities are off" in page
-    assert "`make kit` names the files" in page
+    assert "<code>make kit</code> names the files" in page
+    assert "`make" not in page
     assert re.search(r"floor</td>.*?<td></td>\s*</tr>", page, re.DOTALL), rows
 
 
@@ -288,7 +290,7 @@ def test_of_a_range_no_value_is_shown_that_few_rows_have(project: Path) -> None:
     wide = {"kind": "number", "rows": 4000, "missing": 0, "mean": 50.0, "sd": 9.0}
     wide |= {"edges": [-99999.0, 50.0, 88888.0], "cuts": [20.0, 50.0, 80.0]}
     profile = {"group": LABELS | {"labels": {HOSTILE: 38}}, "person": LABELS}
-    for below, said in (([80, 2000, 3920], "20.000 to 80.000"), ([9, 2000, 3995], "50.000 to 50")):
+    for below, said in (([80, 2000, 3920], "20 to 80, mean"), ([9, 2000, 3995], "50 to 50, mean")):
         columns = profile | {"a|b": wide | {"below": below}}
         write("models/candidate/profile.json", {"columns": columns})
         page = composed()[0]
@@ -340,10 +342,8 @@ def test_the_threshold_in_use_stands_with_what_it_is_worth_and_what_mistakes_cos
     assert "0.0312 (used)" in page
     assert "0.5 (used)" not in page
     assert "1,234.5" in page
-    assert (
-        "of 100 rows that are it finds 75; of 100 that it answers so 25 are; a row costs 0.4"
-        in page
-    )
+    assert re.search("so it finds 75 of 100 rows that are .*, and of 100 .* 25 are", page)
+    assert "; a row costs 0.4" in page
     assert "chosen on training folds by costs 1 : 10" in page
     assert "chosen on training folds by costs 1 : 10" in card.replace("\\", "")
     assert "<script" not in page
@@ -366,3 +366,73 @@ def test_the_table_of_thresholds_says_that_it_counts_rows_where_the_metrics_do_n
     data, columns = CONFIG["data"] | {"weight": "case"}, CONFIG["columns"] | weight
     write("model_config.yaml", CONFIG | {"data": data, "columns": columns})
     assert said in composed()[0]
+
+
+def test_a_name_between_backticks_stays_as_it_is_called(project: Path) -> None:
+    check = {"gate": "`a`", "value": 0.3, "limit": None, "reason": "`b`", "verdict": "refused"}
+    write("reports/verdict.json", VERDICT | {"checks": [check]})
+    page = composed()[0]
+    assert "<td>`a`</td>" in page
+    assert "<td>`b`</td>" in page
+
+
+def test_whole_numbers_of_a_column_are_whole_and_others_are_not() -> None:
+    facts = {"kind": "number", "rows": 90, "missing": 0, "mean": 2.0, "sd": 0.8, "edges": [1, 3]}
+    rooms = facts | {"cuts": [1.0, 2.0], "below": [30, 60]}
+    assert contents._values("numeric", rooms, 10) == "1 to 3, mean 2.000, sd 0.800"
+    size = facts | {"cuts": [1.5, 2.5], "below": [30, 60]}
+    assert contents._values("numeric", size, 10) == "1.500 to 2.500, mean 2.000, sd 0.800"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.9987, "99"), (1.0, "100"), (0.002, "1"), (0.0, "0"), (0.806, "81")]
+)
+def test_nearly_all_is_not_all(value: float, said: str) -> None:
+    assert sentence._of_100(value) == said
+
+
+def test_a_quantile_is_said_in_words(project: Path) -> None:
+    model = {"estimator": "linear", "quantile": 0.9}
+    data = CONFIG["data"] | {"task": "regression"}
+    data = {key: value for key, value in data.items() if key not in ("classes", "positive")}
+    config = Config.model_validate(CONFIG | {"data": data, "model": model}, strict=False)
+    entry = {"value": 0.74, "low": 0.7, "high": 0.8}
+    metrics = {"d2_pinball": entry, "coverage": entry | {"value": 0.88}}
+    made: Any = {"headline": "d2_pinball", "metrics": metrics, "baseline": {"d2_pinball": -0.01}}
+    said = sentence.sentence(config, made)
+    assert "its misses cost 74 % less than those of always the same answer" in said
+    assert "one too low costs 9 times one too high" in said
+    assert "90 of 100 rows stay below" in facts._about(config, {"estimator": "linear"})
+
+
+def test_no_text_of_a_plot_is_wider_than_its_place() -> None:
+    assert chart.plain("a" * 30, 15) == "a" * 14 + "…"
+    assert chart.plain("国" * 30, 15) == "国" * 7 + "…"
+    assert chart.plain("国" * 7, 15) == "国" * 7
+    wide = {"title": "t", "text": "x", "x": "x" * 90, "y": "y" * 90, "names": None}
+    picture = chart.svg(wide | {"marks": [{"kind": "line", "x": [0, 1], "y": [0, 1]}]})
+    texts = re.findall(r">([xy]+…)</text>", picture)
+    room = {"x": chart.WIDTH - 58, "y": 200}
+    assert {text[0] for text in texts} == {"x", "y"}
+    assert all(len(text) * 6.2 <= room[text[0]] for text in texts)
+
+
+def test_scores_of_a_rare_class_are_drawn_in_fewer_bars(tmp_path: Path) -> None:
+    chance = np.random.default_rng(2)
+    truth = np.array([0] * 325 + [1] * 75)
+    score = np.clip(chance.normal(0.1 + 0.3 * truth, 0.12), 0.001, 0.999)
+    answers = np.stack([1 - score, score], axis=1)
+    made = plots.classification(tmp_path, truth, answers, ["no", "yes"], [], 10)
+    (bars,) = [plot for plot in made if plot["file"] == "scores.svg"]
+    assert any(bars["marks"][1]["y"])
+
+
+def test_residuals_end_with_the_last_bar_that_is_drawn() -> None:
+    chance = np.random.default_rng(2)
+    values = np.concatenate([chance.normal(0, 1, 560), np.linspace(-90, -10, 40)])
+    bars = plots.bars(values, 10)
+    assert bars["y"][0] is not None
+    assert bars["y"][-1] is not None
+    assert len(bars["x"]) == len(bars["y"]) + 1
+    assert min(bars["x"]) > -9
+    assert plots.bars(values[:3], 10)["y"].count(None) == plots.BARS  # none is drawn

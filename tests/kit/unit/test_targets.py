@@ -265,7 +265,7 @@ def test_a_quantile_of_a_logarithm_goes_through_every_stage_in_the_unit(
         assert found["metrics"]["coverage"]["value"] == pytest.approx(0.9, abs=0.1)
         assert found["metrics"]["d2_pinball"]["value"] > 0.3
         said = sentence(config, found)
-        assert said.startswith("Predicts the y that 90 of 100 rows stay below: its d2_pinball is ")
+        assert said.startswith("Predicts the y that 90 of 100 rows stay below: its misses cost ")
         assert "of 100 rows stay below the answer." in said
         model = artifact.load(places.CANDIDATE)
         assert model.identity["model"]["target"] == "log"

@@ -37,7 +37,7 @@ def run(settings: dict[str, Any]) -> None:
     if find_spec("jupyterlab") is None:
         raise InputError(
             "notebook: Jupyter is not installed: write jupyterlab into requirements/extra-dev.in, "
-            "then `make lock setup`"
+            "then `make lock` and `make setup`"
         )
     print(f"notebook: outputs {'do not get into git' if strip() else 'stay: no git here'}")
     port = f"--port={settings.get('PORT') or 8888}"

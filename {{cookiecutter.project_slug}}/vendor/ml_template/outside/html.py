@@ -3,6 +3,7 @@
 Their tags are [[ ]] and [% %]: whatever renders the files of a project reads those of others.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,14 @@ _TAGS = ("[%", "%]", "[[", "]]", "[#", "#]")
 _TEMPLATES = Environment(*_TAGS, trim_blocks=True, lstrip_blocks=True, autoescape=True)
 _TEMPLATES.loader = FileSystemLoader(Path(__file__).parents[1])
 _TEMPLATES.finalize, _TEMPLATES.undefined = _text, StrictUndefined
+
+
+def _code(text: str) -> Markup:
+    """A text of ours: what stands between backticks is for a shell or a file."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S704
+
+
+_TEMPLATES.filters["code"] = _code
 
 
 def drawn(svg: str) -> Markup:

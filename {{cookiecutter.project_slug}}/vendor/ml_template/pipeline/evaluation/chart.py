@@ -11,8 +11,11 @@ None in y is a gap.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any
+from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -21,6 +24,7 @@ from ...outside.text import escape
 Plot = dict[str, Any]
 Mark = dict[str, Any]
 WIDTH, TOP, RIGHT, BOTTOM, ROW, LETTERS = 360.0, 10.0, 14.0, 46.0, 22.0, 24
+LETTER = 6.2  # its width, of 12 px
 LIGHT = ["#2457a7", "#b84a21", "#23795a", "#7a4fa3", "#8a6a10", "#1f7fa8", "#b34773", "#5b6472"]
 DARK = ["#85b1f5", "#f0976f", "#6fcf9f", "#c3a0ea", "#dcbc5c", "#74c7ec", "#ee92b6", "#b3bac6"]
 
@@ -40,9 +44,10 @@ ALONE = (
 
 
 def plain(label: str, most: int = LETTERS) -> str:
-    """At most `most` letters that XML may hold."""
+    """At most `most` letters that XML may hold; of the wide ones of East Asia half as many."""
     text = "".join(letter if letter.isprintable() else " " for letter in label)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    ends = list(accumulate(2 if east_asian_width(letter) in "WF" else 1 for letter in text))
+    return text if not ends or ends[-1] <= most else text[: bisect_left(ends, most)] + "…"
 
 
 def svg(plot: Plot, alone: bool = False) -> str:
@@ -69,14 +74,14 @@ def svg(plot: Plot, alone: bool = False) -> str:
     for at, text in _times(x0, x1) if plot.get("time") else _ticks(x0, x1):
         parts.append(_line(f"M{across(at):.1f} {TOP:g}v{high:g}"))
         parts.append(_text(across(at), TOP + high + 16, text, "middle"))
-    rows = list(enumerate(plain(name, 17) for name in names)) if names else _ticks(y0, y1)
+    rows = list(enumerate(plain(name, 15) for name in names)) if names else _ticks(y0, y1)
     for at, text in rows:
         parts.append(_line(f"M{left:g} {down(at):.1f}H{WIDTH - RIGHT:g}"))
         parts.append(_text(left - 6, down(at) + 4, text, "end"))
-    parts.append(_text(left, TOP + high + 34, plot["x"]))
+    parts.append(_text(left, TOP + high + 34, plain(plot["x"], int((WIDTH - left) / LETTER))))
     if not names:
         turned = f' transform="rotate(-90 12 {TOP + high:g})"'
-        parts.append(_text(12, TOP + high, plot["y"], more=turned))
+        parts.append(_text(12, TOP + high, plain(plot["y"], int(high / LETTER)), more=turned))
     for mark in plot["marks"]:
         parts += _drawn(mark, across, down)
     for at, (name, color) in enumerate(legend):
@@ -127,9 +132,8 @@ def _line(path: str) -> str:
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start", more: str = "") -> str:
-    shown = escape(plain(text, 60))
     where = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more}'
-    return f'<text {where} fill="var(--soft)">{shown}</text>'
+    return f'<text {where} fill="var(--soft)">{escape(text)}</text>'
 
 
 def _drawn(mark: Mark, across: Any, down: Any) -> Iterator[str]:

@@ -123,11 +123,13 @@ def wilson(share: float, rows: int, z: float = 1.96) -> tuple[float, float]:
 
 
 def _scores(truth: np.ndarray, score: np.ndarray, labels: Sequence[str], least: int) -> Plot:
-    edges = np.linspace(0, 1, SCORES + 1)
-    at = np.minimum((score * SCORES).astype(int), SCORES - 1)
+    rarer = int(np.bincount(truth, minlength=2).min())
+    count = min(max(rarer // (2 * max(least, 1)), SCORES // 4), SCORES)  # of few rows few bars
+    edges = np.linspace(0, 1, count + 1)
+    at = np.minimum((score * count).astype(int), count - 1)
     marks: list[Mark] = []
     for label, color in ((0, 0), (1, 1)):
-        rows = np.bincount(at[truth == label], minlength=SCORES).tolist()
+        rows = np.bincount(at[truth == label], minlength=count).tolist()
         shown = small.counts(rows, least)
         heights = [n / max(sum(rows), 1) if isinstance(n, int) else None for n in shown]
         marks.append({"kind": "stairs", "x": _round(edges), "y": _round(heights)})
@@ -181,6 +183,9 @@ def bars(values: np.ndarray, least: int) -> Mark:
     edges = np.unique(np.linspace(low, high, BARS + 1))
     counts = np.histogram(values, bins=edges)[0].tolist() if len(edges) > 1 else []
     shown = [n if n >= max(least, 1) else None for n in counts]
+    drawn = [at for at, n in enumerate(shown) if n]
+    if drawn:
+        edges, shown = edges[drawn[0] : drawn[-1] + 2], shown[drawn[0] : drawn[-1] + 1]
     return {"kind": "stairs", "x": _round(edges), "y": shown}
 
 

@@ -74,7 +74,7 @@ def plots(config: Config, model: artifact.Model, test: Columns) -> list[Plot]:
         {
             "title": "What each column adds",
             "text": f"{text}, over {table.rows(asked[0])} rows",
-            "x": text,
+            "x": f"mean change of the {answer}",
             "y": "",
             "names": [plain(name) for name in names],
             "marks": [

@@ -60,7 +60,11 @@ def _values(kind: str, entry: Json, least: int) -> str:
     if entry["rows"] - entry["missing"] < least:
         return f"{small.few(least)} rows"
     spread = f"mean {number(entry['mean'])}, sd {number(entry['sd'])}"
-    return f"{number(ends[0])} to {number(ends[1])}, {spread}" if ends else spread
+    if ends is None:
+        return spread
+    whole = all(end == int(end) for end in ends)
+    low, high = (f"{end:,.0f}" if whole else number(end) for end in ends)
+    return f"{low} to {high}, {spread}"
 
 
 def _ends(entry: Json, least: int) -> tuple[float, float] | None:
@@ -105,7 +109,7 @@ def parameters(identity: Json) -> Table:
 def search(found: Json | None) -> Table:
     """The best trials of `make search`; empty where there was none."""
     if not found:
-        return Table("Search", "No search: `make search` looks for better parameters.", [], [])
+        return Table("Search", "No search: make search looks for better parameters.", [], [])
     best = sorted(found["trials"], key=lambda trial: -trial["value"])[:TRIALS]
     rows = [[number(trial["value"]), _params(trial["params"])] for trial in best]
     note = (

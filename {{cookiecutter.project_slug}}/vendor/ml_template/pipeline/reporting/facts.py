@@ -11,7 +11,7 @@ from ...settings.config import Config
 from ...storage.places import STARTER
 from ...tables import small
 from . import contents, tables
-from .sentence import answered, sentence, worth
+from .sentence import amount, answered, sentence, worth
 from .tables import Table
 
 
@@ -151,7 +151,7 @@ def _about(config: Config, identity: Json) -> str:
     task = {
         "binary": f"the probability that {config.data.target} is {config.data.positive}",
         "multiclass": f"the class of {config.data.target} out of {len(config.data.labels)}",
-        "regression": f"the value of {config.data.target}",
+        "regression": amount(config),
     }[config.data.task]
     return f"Predicts {task} from {len(config.features)} columns; {identity['estimator']}."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...model import quantiles
 from ...model.shapes import Evaluation
 from ...outside.numbers import Json, error, number, shown, title
 from ...settings.config import Config
@@ -32,11 +33,11 @@ def _what(config: Config) -> str:
     return {
         "binary": f"whether {data.target} is {data.positive}",
         "multiclass": f"which of {len(data.labels)} classes {data.target} is",
-        "regression": _amount(config),
+        "regression": amount(config),
     }[data.task]
 
 
-def _amount(config: Config) -> str:
+def amount(config: Config) -> str:
     quantile, target = config.model.quantile, config.data.target
     if quantile is None:
         return f"the value of {target}"
@@ -46,32 +47,52 @@ def _amount(config: Config) -> str:
 def _auc(config: Config, value: float, naive: float | None) -> str:
     if config.data.task == "multiclass":
         return (
-            f"of a row of a class and a row of another it knows in {100 * value:.0f} of 100 cases "
+            f"of a row of a class and a row of another it knows in {_of_100(value)} of 100 cases "
             f"which is which; a guess does in 50"
         )
     return (
         f"of two rows, one with {config.data.positive} and one without, it gives the right one the "
-        f"higher probability in {100 * value:.0f} of 100 cases; a guess does in 50"
+        f"higher probability in {_of_100(value)} of 100 cases; a guess does in 50"
+    )
+
+
+def _of_100(value: float) -> str:
+    """How many of 100; neither all nor none where it is not so."""
+    near = min(max(100 * value, 1), 99) if 0 < value < 1 else 100 * value
+    return f"{near:.0f}"
+
+
+def _saved(config: Config, value: float, naive: float | None) -> str:
+    share = config.model.quantile or 1 / 2
+    return (
+        f"its misses cost {_of_100(value)} % less than those of always the same answer, where one "
+        f"too low costs {share / (1 - share):.3g} times one too high"
     )
 
 
 def _share(config: Config, value: float, naive: float | None) -> str:
     least = "" if naive is None else f"; always the usual answer is right in {100 * naive:.0f}"
-    return f"it is right in {100 * value:.0f} of 100 rows{least}"
+    return f"it is right in {_of_100(value)} of 100 rows{least}"
 
 
 def _explained(config: Config, value: float, naive: float | None) -> str:
-    return f"it explains {100 * value:.0f} % of what makes rows differ; the mean explains none"
+    return f"it explains {_of_100(value)} % of what makes rows differ; the mean explains none"
 
 
-_WORDS = {"roc_auc": _auc, "roc_auc_ovr": _auc, "accuracy": _share, "r2": _explained}
+_WORDS = {
+    "roc_auc": _auc,
+    "roc_auc_ovr": _auc,
+    "accuracy": _share,
+    "r2": _explained,
+    quantiles.HEADLINE: _saved,
+}
 
 
 def _unit(config: Config, evaluation: Evaluation) -> str:
     """The usual error of a regression, in the unit of its target."""
     if config.model.quantile is not None:
         share = evaluation["metrics"]["coverage"]["value"]
-        return f" On the hold-out {100 * share:.0f} of 100 rows stay below the answer."
+        return f" On the hold-out {_of_100(share)} of 100 rows stay below the answer."
     name = "neg_mean_absolute_error"
     if config.data.task != "regression" or name not in evaluation["metrics"]:
         return ""
@@ -103,7 +124,7 @@ def worth(config: Config, evaluation: Evaluation, identity: Json) -> str:
     paid = "" if cost is None else f"; a row costs {number(abs(cost))} on average"
     positive, value = config.data.positive, identity["threshold"]["value"]
     return (
-        f" From probability {value:.3g} on it answers {positive}: of 100 rows that are it finds "
-        f"{100 * values['recall']:.0f}; of 100 that it answers so {100 * values['precision']:.0f} "
-        f"are{paid}."
+        f" It answers {positive} from probability {value:.3g} on: so it finds "
+        f"{_of_100(values['recall'])} of 100 rows that are {positive}, and of 100 rows that it "
+        f"answers {positive} {_of_100(values['precision'])} are{paid}."
     )

@@ -87,7 +87,7 @@ def metrics(evaluation: Evaluation) -> Table:
         )
     note = "The naive baseline answers every row with what was usual in the training rows."
     if turned:
-        note += " Errors: less is better; metrics.json and gates.yaml name them neg_...."
+        note += " Errors: less is better; in metrics.json and gates.yaml they are below 0, as neg_."
     head = ["metric", "value", "95 % interval", "naive baseline"]
     return Table("Metrics", note, head, rows, frozenset(head[1:]))
 
