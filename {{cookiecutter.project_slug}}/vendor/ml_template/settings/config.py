@@ -13,6 +13,7 @@ from .computing import Search as Search
 from .hold_out import Split as Split
 from .learning import ModelSpec as ModelSpec
 from .oversight import Checks, Monitoring, Notification, Report
+from .strict import ABSENT
 from .strict import InputError as InputError
 from .strict import Names as Names
 from .strict import Number as Number
@@ -30,9 +31,7 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 SPLIT_BY = ("time", "group", "column")
 
 Task = Literal["binary", "multiclass", "regression"]
-# Left out of every dump where it is not given: older digests of a configuration stay what they are.
-_ABSENT = Field(exclude_if=lambda v: v is None)
-Own = Annotated[Literal["target", "words", "characters"] | None, _ABSENT]
+Own = Annotated[Literal["target", "words", "characters"] | None, ABSENT]
 Part = Literal["hour", "weekday", "day", "month", "day_of_year"]
 Parts = Annotated[tuple[Part, ...], Field(strict=False, exclude_if=lambda v: v == ())]
 Instant = Annotated[bool, Field(exclude_if=lambda v: v)]
@@ -53,9 +52,7 @@ class Data(Strict):
     thousands: Thousands = None  # of the target, where that is a number
     written: How = None  # and that too
     encoding: str = "utf-8"
-    weight: Annotated[str | None, Field(exclude_if=lambda v: v is None)] = (
-        None  # column: row counts
-    )
+    weight: Annotated[str | None, ABSENT] = None  # the column that says how much a row counts
     memory_gb: Annotated[Number, Field(gt=0)] | None = None  # a table may need; null: the machine's
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .strict import Names, Strict
+from .strict import ABSENT, Names, Strict
 
 Repeats = Literal["together", "apart"]
 
@@ -27,11 +27,11 @@ class Split(Strict):
     test: Annotated[float, Field(gt=0, lt=1)] = 0.2
     time: str | None = None
     group: str | None = None
-    column: Annotated[str | None, Field(exclude_if=lambda v: v is None)] = None
+    column: Annotated[str | None, ABSENT] = None
     holds: Annotated[Names, Field(exclude_if=lambda v: v == ())] = ()
     repeats: Annotated[Repeats, Field(exclude_if=lambda v: v == "together")] = "together"
     draw: Annotated[int, Field(ge=0, lt=2**16, exclude_if=lambda n: n == 0)] = 0
-    folds: Annotated[int | None, Field(ge=2, le=20, exclude_if=lambda v: v is None)] = None
+    folds: Annotated[int | None, Field(ge=2, le=20), ABSENT] = None
 
     @property
     def share(self) -> float:

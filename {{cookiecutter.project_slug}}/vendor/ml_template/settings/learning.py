@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from .strict import Names, Number, Strict
+from .strict import ABSENT, Names, Number, Strict
 
 FORMS = ("at", "recall", "precision", "share", "best")
 Best = Literal["f1", "balanced_accuracy"]
@@ -87,12 +87,12 @@ ClassWeight = Annotated[
     ]
     | None,
     BeforeValidator(_weights),
-    Field(exclude_if=lambda v: v is None),
+    ABSENT,
 ]
 
 
-Scale = Annotated[Literal["log", "log1p"] | None, Field(exclude_if=lambda v: v is None)]
-Quantile = Annotated[Inner | None, Field(exclude_if=lambda v: v is None)]
+Scale = Annotated[Literal["log", "log1p"] | None, ABSENT]
+Quantile = Annotated[Inner | None, ABSENT]
 
 
 class ModelSpec(Strict):
@@ -103,7 +103,7 @@ class ModelSpec(Strict):
     encoding: Literal["auto", "ordinal", "onehot"] = "auto"
     # package.module.Class that a kept model may hold beyond what the kit knows; see trust.py
     trusted: Annotated[Names, Field(exclude_if=lambda names: not names)] = ()
-    threshold: Annotated[Threshold | None, Field(exclude_if=lambda v: v is None)] = None
+    threshold: Annotated[Threshold | None, ABSENT] = None
     class_weight: ClassWeight = None
     target: Scale = None  # of a regression: its logarithm is learned, and answers are in its unit
     quantile: Quantile = None  # of a regression: what that share of rows stays below, not the mean

@@ -24,6 +24,8 @@ def _finite(value: float) -> float:
 Number = Annotated[float, AfterValidator(_finite)]
 Share = Annotated[float, Field(ge=0, le=1), AfterValidator(_finite)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
+# Left out of every dump where it is not given: older digests of a configuration stay what they are.
+ABSENT = Field(exclude_if=lambda v: v is None)
 
 
 class Strict(BaseModel):

@@ -7,12 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from .strict import Names, Strict
+from .strict import ABSENT, Names, Strict
 
-# Left out of every dump where it is not given: older digests of a configuration stay what they are.
-Thousands = Annotated[
-    Literal[".", ",", " ", "'", "none"] | None, Field(exclude_if=lambda v: v is None)
-]
+Thousands = Annotated[Literal[".", ",", " ", "'", "none"] | None, ABSENT]
 _UNIT = re.compile(r"[^\d\s.,()'’+−-](?:[^()\n]*[^\s()+−-])?")
 
 
@@ -37,4 +34,4 @@ class Written(Strict):
     negatives: Annotated[tuple[Literal["(5)", "5-", "−5"], ...], Field(strict=False)] = ()
 
 
-How = Annotated[Written | None, Field(exclude_if=lambda v: v is None)]
+How = Annotated[Written | None, ABSENT]

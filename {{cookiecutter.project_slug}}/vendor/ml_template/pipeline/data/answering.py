@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,17 +62,18 @@ def _loaded(folder: Path, model: Model, part: Any) -> Model:
     return replace(model, encoder=Encoder(**part["encoder"]), score=score)
 
 
-def together(judges: Judges, ask: Callable[[Model, np.ndarray], np.ndarray]) -> np.ndarray:
-    """What all judges answer, in the order of the rows: `ask` one for its rows."""
-    found = np.concatenate([ask(model, numbers) for model, numbers in judges if len(numbers)])
-    return found[np.argsort(np.concatenate([numbers for _, numbers in judges]))]
+def in_order(numbers: Sequence[np.ndarray], answers: Sequence[np.ndarray]) -> np.ndarray:
+    """Answers (n, k) or (n,) in the order of the rows: `answers` are those to rows `numbers`."""
+    return np.concatenate(answers)[np.argsort(np.concatenate(numbers))]
 
 
 def answers(judges: Judges, test: Columns) -> np.ndarray:
     """Answers (n, k) or (n,) to the held-out rows, none by a model that learned from the row."""
     if len(judges) == 1:
         return judges[0][0].predict(test)
-    return together(judges, lambda model, numbers: model.predict(take(test, numbers)))
+    asked = [(model, numbers) for model, numbers in judges if len(numbers)]
+    found = [model.predict(take(test, numbers)) for model, numbers in asked]
+    return in_order([numbers for _, numbers in asked], found)
 
 
 def held_out(config: Config, folder: Path, model: Model, test: Columns) -> np.ndarray:

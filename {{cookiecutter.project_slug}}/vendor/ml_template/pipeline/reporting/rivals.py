@@ -51,14 +51,14 @@ def read(config: Config, verdict: Verdict | None) -> Rivals | None:
     before, _ = asked(config, folder, theirs, _of_the_same_rows(theirs, verdict), test)
     if before is None:
         return None
-    mine = answering.held_out(config, CANDIDATE, ours, test)
     if ours.labels:  # the champion may have its classes in another order
         before = before[:, [theirs.labels.index(label) for label in ours.labels]]
     rows = np.sort(np.random.default_rng(config.seed).permutation(table.rows(test))[:ROWS])
-    test = table.take(test, rows)
+    test = table.take(test, rows)  # of folds they are all: a table of folds has fewer than ROWS
+    mine = answering.held_out(config, CANDIDATE, ours, test)
     truth = encode_target(test[config.data.target], config.data.labels)
     thresholds = ours.threshold, theirs.threshold
-    return compare(config, test, truth, mine[rows], before[rows], thresholds)
+    return compare(config, test, truth, mine, before[rows], thresholds)
 
 
 def _of_the_same_rows(model: artifact.Described, verdict: Verdict) -> Verdict | None:

@@ -95,7 +95,7 @@ def _folded(
         outputs.append(forms.scorer(spec, content)(held))
         numbers.append(np.flatnonzero(rows))
         models.append(answering.kept(fitted, spec, content))
-    return np.concatenate(outputs)[np.argsort(np.concatenate(numbers))], models
+    return answering.in_order(numbers, outputs), models
 
 
 def identity(config: Config, found: dict[str, Any]) -> dict[str, Any]:
