@@ -194,7 +194,8 @@ def test_words_of_own_mk_are_listed_below_those_of_the_template(project: Path, o
     assert "Yours" not in before.stdout
     assert after.stdout == (
         before.stdout
-        + "\nYours\n  make spelling\n  make dry-run2   look for typing errors: [LANG=en]\n"
+        + "\nYours\n  make spelling   look for typing errors: [LANG=en]\n"
+        + "  make dry-run2   look for typing errors: [LANG=en]\n"
     )
 
 
