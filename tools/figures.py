@@ -26,6 +26,7 @@ import yaml
 
 FIGURES = bake.ROOT / "docs" / "figures.md"
 SIZES = (10_000, 100_000, 1_000_000)
+LIFE = ("prepare", "validate", "train", "evaluate", "gate", "report", "register", "summary")
 BARE = """
 import sys
 import pandas as pd
@@ -133,11 +134,23 @@ def runs(template: Path, folder: Path) -> tuple[Path, list[str]]:
         return cost("make", "run", cwd=project).seconds
 
     rows.append(f"| warm: everything | {median(warm, 3):.1f} |")
+    asked_more(project)
+    bake.git(project, "commit", "--quiet", "--all", "--message", "More is asked")
+    rows.append(f"| warm, with `encoding: target` and `threshold: f1` | {median(warm, 3):.1f} |")
     idle = median(lambda: cost("make", "run", cwd=project).seconds, 5)
     rows.append(f"| nothing changed | {idle:.2f} |")
     helped = median(lambda: cost(*stage(project, "--help"), cwd=project).seconds, 5)
     rows.append(f"| `python -m <package> --help` | {helped:.2f} |")
     return project, rows
+
+
+def asked_more(project: Path) -> None:
+    """A column learned by the means of its labels, and a threshold chosen on training folds."""
+    config = project / "model_config.yaml"
+    text = config.read_text(encoding="utf-8")
+    text = text.replace("region: {", "region: {encoding: target, ")
+    text = text.replace("\nmodel:\n", "\nmodel:\n  threshold: f1\n")
+    config.write_text(text, encoding="utf-8")
 
 
 def pull_request(template: Path, folder: Path) -> list[str]:
@@ -156,29 +169,33 @@ def pull_request(template: Path, folder: Path) -> list[str]:
     return [*rows, f"| both, one after the other | {whole:.0f} |"]
 
 
-def stage(project: Path, word: str) -> tuple[str | Path, ...]:
-    """Command that runs one stage in a process of its own."""
-    return project / ".venv/bin/python", "-m", services.package(project), word
+def stage(project: Path, *words: str) -> tuple[str | Path, ...]:
+    """Command that runs stages in a process of its own."""
+    return project / ".venv/bin/python", "-m", services.package(project), *words
 
 
 def sizes(project: Path) -> list[str]:
-    """The whole life cycle in one process next to a script that reads, fits and predicts."""
+    """From the table to the champion in one process, next to a script that reads and predicts."""
     config = project / "model_config.yaml"
     bare = project / "bare.py"
     bare.write_text(BARE, encoding="utf-8")
     rows = [
+        "From the table, with a datetime, `encoding: target` and `threshold: f1`, to the champion;",
+        "one thread, as `compute.threads` says, for the bare script too.",
+        "",
         "| rows | whole life cycle, s | peak MB | bare script, s | peak MB | ratio | roc_auc |",
         "|---|---|---|---|---|---|---|",
     ]
     for size in SIZES:
         text = config.read_text(encoding="utf-8")
         config.write_text(re.sub(r"rows: \d+", f"rows: {size}", text), encoding="utf-8")
-        times = 3 if size < 1_000_000 else 1
+        cost(*stage(project, "sample"), cwd=project)
         ours, theirs = [], []
-        for _ in range(times):
+        for _ in range(3):
             subprocess.run(["rm", "-rf", "models", "reports", "mlflow.db"], cwd=project, check=True)
-            ours.append(cost(*stage(project, "run"), cwd=project))
-            theirs.append(cost(project / ".venv/bin/python", bare, "data/starter.csv", cwd=project))
+            ours.append(cost(*stage(project, *LIFE), cwd=project))
+            command = (project / ".venv/bin/python", bare, "data/starter.csv")
+            theirs.append(cost(*command, cwd=project, OMP_NUM_THREADS="1"))
         whole, script = (
             Cost(
                 statistics.median(c.seconds for c in costs),

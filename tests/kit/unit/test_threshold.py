@@ -235,6 +235,28 @@ def test_many_rows_need_few_folds(trained: Trained, monkeypatch: pytest.MonkeyPa
     assert found["rows"] == pytest.approx(len(trained.train["age"]) / 5, abs=3)
 
 
+def test_of_many_rows_a_fold_learns_some_unless_they_hold_few_of_a_class(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[int] = []
+
+    class Counting(DummyClassifier):  # type: ignore[misc]
+        def fit(self, matrix: Any, truth: Any, **beside: Any) -> Any:
+            learned.append(len(truth))
+            return super().fit(matrix, truth, **beside)
+
+    spec = trained.config.model.model_copy(update={"threshold": rule("f1")})
+    asked = trained.config.model_copy(update={"model": spec})
+    monkeypatch.setattr(operating, "MOST", 500)
+    with using(build=lambda config, **_: Counting(strategy="prior")):
+        monkeypatch.setattr(operating, "ENOUGH", 10)
+        operating.choose(asked, trained.train, {})
+        monkeypatch.setattr(operating, "ENOUGH", 499)
+        operating.choose(asked, trained.train, {})
+    assert learned[0] == 500
+    assert min(learned[1:]) > 500
+
+
 def test_a_table_with_one_row_of_a_class_is_refused_and_with_three_tells_no_rates(
     trained: Trained,
 ) -> None:

@@ -22,6 +22,7 @@ from .fit import Fold, out_of_fold
 
 FOLDS = 5
 ENOUGH = 1_000  # rows of either class: the rates of more are known to a point or two
+MOST = 200_000  # rows that a fold learns from: a model of more gives hardly other probabilities
 # Of the highest F1, which is a peak of chance where positive rows are few: from there on the lowest
 # threshold is taken, which finds more at hardly another F1.
 AS_GOOD = 0.95
@@ -73,9 +74,9 @@ def _answers(
     found = [(np.empty(0, int), np.empty(0), np.empty(0))]
     # where the rows of a class are all in one fold nobody could learn it
     whole = (
-        fold
-        for fold in _folds(config, columns)
-        if len(np.unique(truth[fold[0]])) == len(config.data.labels)
+        (_some(learn, truth, config.seed), rest)
+        for learn, rest in _folds(config, columns)
+        if len(np.unique(truth[learn])) == len(config.data.labels)
     )
     fitted = out_of_fold(config, columns, whole, "train: threshold, fold", **params)
     for rest, encoder, estimator in fitted:
@@ -101,6 +102,17 @@ def _folds(config: Config, columns: Columns) -> Iterator[Fold]:
     for part in range(FOLDS):
         if (fold == part).any():
             yield fold != part, fold == part
+
+
+def _some(learn: np.ndarray, truth: np.ndarray, seed: int) -> np.ndarray:
+    """MOST of the rows `learn`, booleans (n,), where they hold enough of either class, else all."""
+    rows = np.flatnonzero(learn)
+    share = MOST / max(len(rows), 1)
+    if share >= 1 or np.bincount(truth[rows], minlength=2).min() * share < ENOUGH:
+        return learn
+    kept = np.zeros_like(learn)
+    kept[np.random.default_rng(seed).choice(rows, MOST, replace=False)] = True
+    return kept
 
 
 def pick(
