@@ -24,7 +24,8 @@ CONFIG: dict[str, Any] = {
         "classes": ["no", "yes"],
         "positive": "yes",
     },
-    "columns": {name: {"type": "categorical"} for name in ("x", "group", "part")},
+    "columns": {name: {"type": "categorical"} for name in ("x", "group", "part")}
+    | {"set": {"type": "categorical", "feature": False}},
     "sensitive": ["group"],
     "slices": ["part"],
 }
@@ -51,6 +52,7 @@ class Model:
         self.group = np.arange(rows) % 2
         self.part = np.arange(rows) % parts
         self.parts = parts
+        self.learned = 3 * rows
 
     def judged(self, gates: dict[str, Any] | None = None, **config: Any) -> list[Any]:
         """Lines of the verdict, from figures as `evaluate` makes them."""
@@ -67,7 +69,7 @@ class Model:
         found = evidence.Evaluation.model_validate(
             {
                 "model": "m",
-                "data": {"train": 3 * rows, "test": rows},
+                "data": {"train": self.learned, "test": rows},
                 "task": "binary",
                 "target": "y",
                 "rows": rows,
@@ -185,6 +187,22 @@ def test_a_tiny_hold_out_cannot_show_a_good_model_and_says_so() -> None:
     older = tiny.judged({"performance": {"gain": 0.01, "floors": {}}})[0]
     assert older["verdict"] == "refused"
     assert "accept_too_small: false (default)" in older["reason"]
+
+
+@pytest.mark.parametrize(
+    ("split", "remedy"),
+    [
+        ({"test": 0.1}, "raise split.test"),
+        ({"column": "set", "holds": ["0"]}, "add to split.holds"),
+    ],
+)
+def test_a_small_hold_out_says_what_makes_it_larger(split: dict[str, Any], remedy: str) -> None:
+    random = np.random.default_rng(2)
+    tiny = Model(24)
+    tiny.learned = 216
+    tiny.truth = np.repeat([0, 1], [18, 6])
+    tiny.chance = np.clip(0.35 + 0.1 * tiny.truth + random.normal(0, 0.2, 24), 0.01, 0.99)
+    assert tiny.judged(split=split)[0]["reason"].endswith(f"the hold-out is small: {remedy}")
 
 
 @pytest.mark.parametrize("rows", [100, 2000])

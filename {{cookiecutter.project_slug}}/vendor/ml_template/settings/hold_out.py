@@ -48,6 +48,11 @@ class Split(Strict):
         """
         return (1 - self.share) / (2 - self.share) if self.folds else 1.0
 
+    @property
+    def larger(self) -> str:
+        """What holds out more rows, for a message."""
+        return "add to split.holds" if self.column else "raise split.test"
+
     @model_validator(mode="after")
     def _one_rule(self) -> Split:
         if (self.column is None) != (self.holds == ()):

@@ -154,7 +154,7 @@ def measure(
     for name in named:
         if not all(map(math.isfinite, found[name,])):
             reason = undefined(truth, config)
-            more = "" if config.split.folds else f"raise split.test in {CONFIG_FILE}, or "
+            more = "" if config.split.folds else f"{config.split.larger} in {CONFIG_FILE}, or "
             raise InputError(
                 f"{name} cannot be computed on the {len(truth):,} test rows: {reason}; {more}"
                 f"collect more data"

@@ -52,7 +52,8 @@ def _gain(evidence: Evidence, rule: rules.Performance, found: Check) -> Check:
     if estimate.value < naive + rule.gain or estimate.value - estimate.low < far:
         return found
     if data["test"] < FAIR_SHARE * (data["train"] + data["test"]):
-        return found | {"reason": f"{found['reason']}; the hold-out is small: raise split.test"}
+        small = f"the hold-out is small: {evidence.config.split.larger}"
+        return found | {"reason": f"{found['reason']}; {small}"}
     rows = f"on {evidence.evaluation.rows:,} rows the interval reaches {far:.3g} below the value"
     if rule.accept_too_small:
         return rules.too_small(found, f"{rows} or more; collect more rows")
