@@ -11,6 +11,7 @@ import os
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,14 +39,19 @@ def opener(address: str, *handlers: Any) -> urllib.request.OpenerDirector:
 
 def post(address: str, body: Any, **headers: str) -> str:
     """Send `body` as JSON; why the server did not take it, empty when it did."""
+    if fault := _unfit(address):
+        return fault
+    content, kind = json.dumps(body).encode(), {"Content-Type": "application/json"}
+    return send("POST", address, content, kind | headers)
+
+
+def _unfit(address: str) -> str:
+    """Why no secret can be sent to `address`, empty where it can be."""
     if fault := unusable(address):
         return fault
     parts = urlsplit(address)
     local = parts.scheme == "http" and is_here(parts.hostname or "")
-    if parts.scheme != "https" and not local:
-        return HTTPS
-    content, kind = json.dumps(body).encode(), {"Content-Type": "application/json"}
-    return send("POST", address, content, kind | headers)
+    return "" if parts.scheme == "https" or local else HTTPS
 
 
 def unusable(address: str) -> str:
@@ -62,12 +68,18 @@ def unusable(address: str) -> str:
     return LOGIN if "@" in parts.netloc else ""
 
 
-def send(method: str, address: str, content: bytes, headers: dict[str, str]) -> str:
-    """Why the server did not take `content` within SECONDS, empty when it did."""
+def send(
+    method: str,
+    address: str,
+    content: bytes | None,
+    headers: dict[str, str],
+    hear: Callable[[bytes], None] | None = None,
+) -> str:
+    """Why the server did not take `content` within SECONDS, empty when it did; `hear`s its answer."""
     said: list[str] = []
     request = urllib.request.Request(address, content, headers, method=method)  # noqa: S310
     # the time of a socket begins anew with every byte: a server that drips would hold us for ever
-    asked = threading.Thread(target=lambda: said.append(_answer(request)), daemon=True)
+    asked = threading.Thread(target=lambda: said.append(_answer(request, hear)), daemon=True)
     asked.start()
     asked.join(SECONDS)
     return said[0] if said else "TimeoutError"
@@ -95,9 +107,11 @@ def read(address: str, body: bytes | None = None) -> bytes | None:
     return got[0] if got else None
 
 
-def _answer(request: urllib.request.Request) -> str:
+def _answer(request: urllib.request.Request, hear: Callable[[bytes], None] | None) -> str:
     try:
-        with opener(request.full_url, _NoRedirect).open(request, timeout=SECONDS):
+        with opener(request.full_url, _NoRedirect).open(request, timeout=SECONDS) as answer:
+            if hear:
+                hear(answer.read())
             return ""
     except urllib.error.HTTPError as error:
         error.close()
@@ -110,6 +124,22 @@ def _answer(request: urllib.request.Request) -> str:
 
 def github(path: str, body: Any) -> str:
     """POST to the API of GITHUB_REPOSITORY with GITHUB_TOKEN; why it was not taken."""
+    return post(_api(path), body, Authorization=f"Bearer {os.environ['GITHUB_TOKEN']}")
+
+
+def ask_github(path: str) -> tuple[Any, str]:
+    """What the API of GITHUB_REPOSITORY answers GITHUB_TOKEN, and why it did not, empty if it did."""
+    address, proof = _api(path), {"Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}"}
+    if fault := _unfit(address):
+        return None, fault
+    said: list[bytes] = []
+    reason = send("GET", address, None, proof, said.append)
+    try:
+        return (None, reason) if reason else (json.loads(said[0]), "")
+    except (ValueError, RecursionError):
+        return None, "its answer is no JSON"
+
+
+def _api(path: str) -> str:
     api = os.environ.get("GITHUB_API_URL") or "https://api.github.com"
-    address = f"{api}/repos/{os.environ['GITHUB_REPOSITORY']}/{path}"
-    return post(address, body, Authorization=f"Bearer {os.environ['GITHUB_TOKEN']}")
+    return f"{api}/repos/{os.environ['GITHUB_REPOSITORY']}/{path}"
