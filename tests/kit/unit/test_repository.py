@@ -1,4 +1,4 @@
-"""doctor ASK=github: what a stand-in of GitHub's API says of a repository, and what is missing."""
+"""doctor ASK=github: what a stand-in of GitHub says of a repository, and what is then missing."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ REQUIRED = ("folder", "data", "locks")  # `make run` stops without one of them
 
 # A push that touches none of these trains nothing; SERVICE is no part of a model, but of its image.
 SERVICE = ("Dockerfile", ".dockerignore", "deploy")
-TRAINS = ("src", "vendor", "data", "model_config.yaml", "gates.yaml", "dvc.yaml", "dvc.lock") + (
-    *("requirements", "Makefile"),
-    *SERVICE,
+TRAINS = (
+    *("src", "vendor", "data", "model_config.yaml", "gates.yaml", "dvc.yaml", "dvc.lock"),
+    *("requirements", "Makefile", *SERVICE),
 )
 
 # Variable, of what, what it is good for.

@@ -18,9 +18,9 @@ JUDGED = REPORTS / "judged.txt"
 def run(settings: dict[str, str]) -> None:
     """What this run may release: the model it judged, by digest; or nothing, said with the reason.
 
-    Nothing where that model was refused, is the champion (unless SERVICE=yes: its image is to be
-    another), or was taken back and WHY gives no reason. Written to OFFER and JUDGED, and on GitHub to the outputs of the step. Raises InputError
-    where another model is challenger.
+    Nothing where that model was refused, is the champion (unless SERVICE=yes: it goes out again in
+    another image), or was taken back and WHY gives no reason. Written to OFFER and JUDGED, and on
+    GitHub to the outputs of the step. Raises InputError where another model is challenger.
     """
     verdict = champion.read_verdict(VERDICT, "run `make gate`")
     model = verdict["model"]

@@ -75,7 +75,10 @@ def send(
     headers: dict[str, str],
     hear: Callable[[bytes], None] | None = None,
 ) -> str:
-    """Why the server did not take `content` within SECONDS, empty when it did; `hear`s its answer."""
+    """Why the server did not take `content` within SECONDS, empty when it did.
+
+    Its answer is given to `hear`.
+    """
     said: list[str] = []
     request = urllib.request.Request(address, content, headers, method=method)  # noqa: S310
     # the time of a socket begins anew with every byte: a server that drips would hold us for ever
@@ -128,7 +131,7 @@ def github(path: str, body: Any) -> str:
 
 
 def ask_github(path: str) -> tuple[Any, str]:
-    """What the API of GITHUB_REPOSITORY answers GITHUB_TOKEN, and why it did not, empty if it did."""
+    """What the API of GITHUB_REPOSITORY answers GITHUB_TOKEN, and why it did not (else empty)."""
     address, proof = _api(path), {"Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}"}
     if fault := _unfit(address):
         return None, fault
