@@ -28,7 +28,6 @@ READY = (
 )
 PARTS = (".github", ".jenkins", "Jenkinsfile", "Makefile")
 MAIN = {"event": "push", "ref": "refs/heads/main"}
-BRANCH = {"event": "push", "ref": "refs/heads/feature"}
 CHANGE = {"event": "pull_request", "ref": "refs/pull/1/merge"}
 SECRETS = {name: f"{name}-value" for name in ("MLFLOW_TRACKING_TOKEN", "NOTIFY_WEBHOOK")}
 CREDENTIALS = {name: f"{name}-value" for ids in pipelines.CREDENTIALS.values() for name in ids}
