@@ -9,7 +9,6 @@ TRAIN = ".github/workflows/train.yml"
 RELEASE = ".github/workflows/release.yml"
 MONITOR = ".github/workflows/monitor.yml"
 HANDOVER = ".github/workflows/jenkins.yml"
-LOGIN = ".github/actions/login/action.yml"
 SETUP = ".github/actions/setup/action.yml"
 ROLLBACK = ".github/workflows/rollback.yml"
 JENKINS = "Jenkinsfile"
@@ -56,7 +55,7 @@ FAULTS = [
     Fault("T11 moved commit", CI, CHECKOUT, f"actions/checkout@{'0' * 40} # v7.0.1"),
     Fault("T11 comment of another version", CI, CHECKOUT, CHECKOUT.replace("v7.0.1", "v7.0.0")),
     Fault("T11 action nobody knows", CI, CHECKOUT, f"someone/checkout@{'3' * 40} # v1"),
-    Fault("T11 moved commit in the composite action", LOGIN, "e6de054238d6b7531b4efff3b6587d9aade6a06c", "1" * 40),
+    Fault("T11 moved commit in the composite action", SETUP, "e6de054238d6b7531b4efff3b6587d9aade6a06c", "1" * 40),
     Fault("T13 gate goes on after an error", TRAIN, "        id: gate\n", "        id: gate\n        continue-on-error: true\n"),
     Fault("T13 job goes on after an error", TRAIN, "    environment: training\n", "    environment: training\n    continue-on-error: true\n"),
     Fault("T13 or true", TRAIN, "make gate", "make gate || true"),
@@ -108,7 +107,7 @@ FAULTS = [
     Fault("T12 a cache by default", SETUP, 'default: "false"', 'default: "true"'),
     Fault("T12 cache in a training", TRAIN, "          variables:", "          cache: true\n          variables:"),
     Fault("T12 runner of the day", TRAIN, "runs-on: ubuntu-24.04", "runs-on: ubuntu-latest"),
-    Fault("T12 an action runs more", LOGIN, "- run: bash", "- run: curl example.com; bash"),
+    Fault("T12 an action runs more", SETUP, "- run: bash", "- run: curl example.com; bash"),
     Fault("T12 training from any branch", TRAIN, "if: github.ref == 'refs/heads/main' && needs.check.outputs.train == 'yes'", "if: needs.check.outputs.train == 'yes'"),
     Fault("T12 image from any branch", RELEASE, "github.ref == 'refs/heads/main' && ", ""),
     Fault("T12 monitor from any branch", MONITOR, "github.ref == 'refs/heads/main' && ", ""),
@@ -121,7 +120,7 @@ FAULTS = [
     Fault("T13 an approval holds the rollback", ROLLBACK, "group: rollback", "group: production"),
     Fault("T13 merge queue without checks", CI, "  merge_group:\n", ""),
     Fault("T13 pull requests run twice", CI, "  merge_group:\n", "  merge_group:\n  push:\n"),
-    Fault("T13 push after the login has ended", TRAIN, "      - uses: $/.github/actions/login\n        with:\n          variables: ${{ toJSON(vars) }}\n", ""),
+    Fault("T13 push after the login has ended", TRAIN, "      - uses: $/.github/actions/setup\n        with:\n          again: \"yes\"\n          variables: ${{ toJSON(vars) }}\n", ""),
     Fault("T13 nobody hears of an approval that waits", RELEASE, "      - run: make notify RESULT=waiting\n        env: {NOTIFY_WEBHOOK: \"${{ secrets.NOTIFY_WEBHOOK }}\", WHY: \"${{ inputs.why }}\"}\n", ""),
     Fault("T13 nobody hears of a run that was cancelled", TRAIN, " || contains(needs.*.result, 'cancelled')", ""),
     Fault("T13 every push is one of the service", RELEASE, '    env: {SERVICE: "${{ inputs.service }}", ', '    env: {SERVICE: "yes", '),

@@ -55,7 +55,7 @@ STEP_CONDITIONS = {
     ("make retrain", "success() || steps.monitor.outcome == 'failure'"),
     ("make push", "${{ !cancelled() && steps.retrain.outcome == 'success' }}"),
     ("make push", "success() || steps.canary.outcome == 'failure'"),
-    ("$/.github/actions/login", "success() || steps.canary.outcome == 'failure'"),
+    ("$/.github/actions/setup", "success() || steps.canary.outcome == 'failure'"),
     (
         "make notify RESULT=failure",
         "contains(needs.*.result, 'failure') || contains(needs.*.result, 'cancelled')",
@@ -95,9 +95,9 @@ HANDED_ON = {
     }
 }
 READS = {name: {"packages"} for name in ("staging", "production", "rollback")}
-# The one secret that an action gets, and which ones get it.
+# The one secret that an action gets, and which one gets it.
 PASSWORD = "${{ secrets.REGISTRY_PASSWORD }}"
-LOGINS = {"$/.github/actions/setup", "$/.github/actions/login"}
+SETUP = "$/.github/actions/setup"
 LOGIN = 'bash "$GITHUB_ACTION_PATH/registry.sh"'
 # Where a word may work: it names its environment, and only staging goes without a canary.
 ENVIRONMENTS = {
@@ -256,12 +256,10 @@ def alarms_of_file(content: dict[str, Any]) -> Iterator[str]:
 def alarms_of_job(name: str, job: Job, content: dict[str, Any]) -> Iterator[str]:
     if not set(job) <= JOB_KEYS:
         yield f"keys {set(job) - JOB_KEYS}"
-    if "if" in job and (name, job["if"]) not in JOB_CONDITIONS:
-        yield f"condition {job['if']}"
+    if job.get("if") != dict(JOB_CONDITIONS).get(name):
+        yield f"condition {job.get('if')}"
     if name in LETS_OUT and job.get("env", {}).get("JUDGED") != JUDGED:
         yield "lets out whichever model is challenger"
-    if name == "image" and "if" not in job:
-        yield "lets out a model that was not offered"
     asked = job.get("permissions")
     if not isinstance(asked, dict):
         yield "no permissions of its own"
@@ -289,7 +287,7 @@ def alarms_of_job(name: str, job: Job, content: dict[str, Any]) -> Iterator[str]
         for step in job["steps"]:
             command = step.get("run", "")
             yield from misdirected(command)
-            fresh = (fresh or step.get("uses") in LOGINS) and word(command) not in LONG
+            fresh = (fresh or step.get("uses") == SETUP) and word(command) not in LONG
             if not fresh and word(command) in LOGGED_IN and name in PERMISSIONS:
                 yield f"{command}: the login has ended"
             if "ENV=" in command and job.get("environment") != environment(command):
@@ -326,7 +324,7 @@ def alarms_of_step(step: dict[str, Any], known: set[str]) -> Iterator[str]:
         yield f"checkout with {options}"
     if what.split("/")[0] in ("sigstore", "astral-sh", "docker"):
         yield f"{what}: the action `setup` has it"
-    mine = what in LOGINS and options.get("password") == PASSWORD
+    mine = what == SETUP and options.get("password") == PASSWORD
     rest = {key: text for key, text in options.items() if not (mine and key == "password")}
     if "uses" in step and "secrets" in json.dumps({**step, "with": rest}):
         yield f"{what} gets secrets"
@@ -334,7 +332,7 @@ def alarms_of_step(step: dict[str, Any], known: set[str]) -> Iterator[str]:
 
 def is_cached(step: dict[str, Any]) -> bool:
     """Whether a step brings in packages from a cache, which is no place for a release."""
-    return step.get("uses") == "$/.github/actions/setup" and "cache" in step.get("with", {})
+    return step.get("uses") == SETUP and "cache" in step.get("with", {})
 
 
 def alarms_of_pins(path: Path) -> Iterator[str]:

@@ -265,7 +265,7 @@ def log_in(home: Path, address: str, **given: str) -> subprocess.CompletedProces
     (tools / "docker").write_text(f'{TOOL}printf " by %s" "$(cat)" >>"$RUNNER_TEMP/asked"\n')
     for tool in tools.iterdir():
         tool.chmod(0o755)
-    script = bake.ROOT / bake.TREE / ".github/actions/login/registry.sh"
+    script = bake.ROOT / bake.TREE / ".github/actions/setup/registry.sh"
     known = {"REGISTRY_USER": "", "REGISTRY_PASSWORD": "", "ACTOR": "me", "TOKEN": "run-token"}
     places = {"RUNNER_TEMP": str(home), "GITHUB_ENV": str(home / "env")}
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
