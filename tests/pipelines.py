@@ -220,9 +220,9 @@ def alarms_of_action(path: Path) -> Iterator[str]:
             yield f"uv {options}"
 
 
-def locked(name: str) -> str:
+def locked(name: str, project: Path = bake.ROOT / bake.TREE) -> str:
     """The version of a package in the lock of a project."""
-    lock = (bake.ROOT / bake.TREE / "requirements" / "dev.txt").read_text(encoding="utf-8")
+    lock = (project / "requirements" / "dev.txt").read_text(encoding="utf-8")
     found = re.search(rf"^{name}==(\S+)", lock, re.M)
     assert found
     return found[1]

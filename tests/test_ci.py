@@ -503,7 +503,12 @@ def test_the_templates_own_workflow_keeps_the_same_rules(tmp_path: Path) -> None
     assert [*pipelines.linted(tmp_path)] == []
     (workflow,) = pipelines.workflows(tmp_path).values()
     assert workflow["permissions"] == {}
+    wanted = {"push": {"branches": ["main"]}, "pull_request": None, "merge_group": None}
+    assert workflow["on"] == wanted
+    assert {job["runs-on"] for job in workflow["jobs"].values()} == {"ubuntu-24.04"}
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    (uv,) = [step["with"] for step in steps if "setup-uv" in step.get("uses", "")]
+    assert uv["version"] == pipelines.locked("uv", bake.ROOT)
     commands = [step["run"] for step in steps if "run" in step]
     assert {pipelines.word(c) for c in commands} <= pipelines.makefile_words(bake.ROOT)
     assert [*pipelines.alarms_of_pins(tmp_path / ".github" / "workflows" / "ci.yml")] == []
