@@ -23,6 +23,7 @@ REVIEW = {
     "prevent_self_review": True,
     "reviewers": [{"type": "Team", "reviewer": {"name": "team"}}],
 }
+MOVED = b"moved"
 CHECKS = [{"context": "check"}, {"context": "model"}]
 # As docs.github.com shows them: path below repos/org/model/ -> answer.
 GOOD: dict[str, Any] = {
@@ -58,9 +59,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0].removeprefix("/repos/org/model/")
         code = 200 if path in self.answers else 404
+        code = 302 if self.answers.get(path) == MOVED else code
         if self.headers["Authorization"] != "Bearer run-token":
             code = 401
         self.send_response(code)
+        if code == 302:
+            self.send_header("Location", "/repos/org/model/environments")
         self.end_headers()
         answer = self.answers.get(path)
         self.wfile.write(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
@@ -161,8 +165,10 @@ def test_what_no_cloud_needs_is_not_asked_for(answers: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda a: a.pop("actions/secrets"), "does not tell actions/secrets: status 404"),
-        (lambda a: a.update(environments=b"<html>"), "environments: its answer is no JSON"),
+        (lambda a: a.pop("actions/secrets"), "does not tell actions/secrets: HTTP Error 404"),
+        (lambda a: a.update(environments=b"<html>"), "environments: Expecting value"),
+        (lambda a: a.update(environments=[]), "answers in another form"),
+        (lambda a: a.update({"actions/variables": MOVED}), "variables: HTTP Error 302"),
     ],
 )
 def test_what_cannot_be_read_is_an_error_that_names_it(
@@ -175,7 +181,7 @@ def test_what_cannot_be_read_is_an_error_that_names_it(
 
 def test_another_token_is_refused(answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "another")
-    with pytest.raises(InputError, match="status 401"):
+    with pytest.raises(InputError, match="HTTP Error 401"):
         repository.lines()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,10 @@ def lines() -> list[Line]:
         raise InputError(
             "doctor: ASK=github needs GITHUB_REPOSITORY=org/name and GITHUB_TOKEN (gh auth token)"
         )
-    return [*_main(), *_environments(), *_secrets(), *_subjects()]
+    try:
+        return [*_main(), *_environments(), *_secrets(), *_subjects()]
+    except (LookupError, TypeError, AttributeError) as error:
+        raise InputError(f"doctor: GitHub answers in another form: {error!r}") from None
 
 
 def _main() -> Iterator[Line]:
@@ -98,7 +102,8 @@ def _subjects() -> Iterator[Line]:
 
 
 def _ask(path: str) -> Any:
-    answer, refused = web.ask_github(path)
-    if refused:
-        raise InputError(f"doctor: GitHub does not tell {path.partition('?')[0]}: {refused}")
-    return answer
+    try:
+        return web.ask_github(path)
+    except (OSError, ValueError, HTTPException) as error:
+        what = path.partition("?")[0]
+        raise InputError(f"doctor: GitHub does not tell {what}: {error}") from None

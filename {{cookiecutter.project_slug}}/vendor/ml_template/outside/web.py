@@ -11,7 +11,6 @@ import os
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
@@ -68,21 +67,12 @@ def unusable(address: str) -> str:
     return LOGIN if "@" in parts.netloc else ""
 
 
-def send(
-    method: str,
-    address: str,
-    content: bytes | None,
-    headers: dict[str, str],
-    hear: Callable[[bytes], None] | None = None,
-) -> str:
-    """Why the server did not take `content` within SECONDS, empty when it did.
-
-    Its answer is given to `hear`.
-    """
+def send(method: str, address: str, content: bytes, headers: dict[str, str]) -> str:
+    """Why the server did not take `content` within SECONDS, empty when it did."""
     said: list[str] = []
     request = urllib.request.Request(address, content, headers, method=method)  # noqa: S310
     # the time of a socket begins anew with every byte: a server that drips would hold us for ever
-    asked = threading.Thread(target=lambda: said.append(_answer(request, hear)), daemon=True)
+    asked = threading.Thread(target=lambda: said.append(_answer(request)), daemon=True)
     asked.start()
     asked.join(SECONDS)
     return said[0] if said else "TimeoutError"
@@ -110,11 +100,9 @@ def read(address: str, body: bytes | None = None) -> bytes | None:
     return got[0] if got else None
 
 
-def _answer(request: urllib.request.Request, hear: Callable[[bytes], None] | None) -> str:
+def _answer(request: urllib.request.Request) -> str:
     try:
-        with opener(request.full_url, _NoRedirect).open(request, timeout=SECONDS) as answer:
-            if hear:
-                hear(answer.read())
+        with opener(request.full_url, _NoRedirect).open(request, timeout=SECONDS):
             return ""
     except urllib.error.HTTPError as error:
         error.close()
@@ -130,17 +118,16 @@ def github(path: str, body: Any) -> str:
     return post(_api(path), body, Authorization=f"Bearer {os.environ['GITHUB_TOKEN']}")
 
 
-def ask_github(path: str) -> tuple[Any, str]:
-    """What the API of GITHUB_REPOSITORY answers GITHUB_TOKEN, and why it did not (else empty)."""
+def ask_github(path: str) -> Any:
+    """What the API of GITHUB_REPOSITORY answers GITHUB_TOKEN; raises OSError, ValueError or, for no
+    HTTP, HTTPException.
+    """
     address, proof = _api(path), {"Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}"}
     if fault := _unfit(address):
-        return None, fault
-    said: list[bytes] = []
-    reason = send("GET", address, None, proof, said.append)
-    try:
-        return (None, reason) if reason else (json.loads(said[0]), "")
-    except (ValueError, RecursionError):
-        return None, "its answer is no JSON"
+        raise ValueError(fault)
+    request = urllib.request.Request(address, headers=proof)  # noqa: S310
+    with opener(address, _NoRedirect).open(request, timeout=SECONDS) as answer:
+        return json.loads(answer.read())
 
 
 def _api(path: str) -> str:
