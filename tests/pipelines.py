@@ -24,14 +24,15 @@ PINS = {
     "astral-sh/setup-uv": ("20cfd1bf945f4377ade1205e4dbc17946fc9a30d", "v10.0.1"),
     "aws-actions/configure-aws-credentials": ("e6de054238d6b7531b4efff3b6587d9aade6a06c", "v6.2.3"),
     "Azure/login": ("f5d393ae46f8fde4be8b75f32e3fc50e654ad0ca", "v3.0.1"),
-    "docker/login-action": ("dbcb813823bdd20940b903addbd779551569679f", "v4.6.0"),
     "sigstore/cosign-installer": ("6f9f17788090df1f26f669e9d70d6ae9567deba6", "v4.1.2"),
     "google-github-actions/auth": ("7c6bc770dae815cd3e89ee6cdf493a5fab2cc093", "v3.0.0"),
 }
 
 COSIGN = "v2.5.0"  # tests/test_signatures.py runs this one (tools/install.sh)
 COMMAND = re.compile(r"make [a-z]+( [A-Z]+=[a-z0-9]+)*")
-TRIGGERS = {"push", "pull_request", "schedule", "workflow_dispatch", "workflow_call"}
+TRIGGERS = {"push", "pull_request", "schedule", "workflow_dispatch", "workflow_call"} | {
+    "merge_group"
+}
 # What lets a model out, and the words that must have gone well before it.
 ORDER = (
     *("check", "test", "evaluate", "gate", "register", "push", "offer", "image", "scan", "sign"),
@@ -54,22 +55,28 @@ STEP_CONDITIONS = {
     ("make retrain", "success() || steps.monitor.outcome == 'failure'"),
     ("make push", "${{ !cancelled() && steps.retrain.outcome == 'success' }}"),
     ("make push", "success() || steps.canary.outcome == 'failure'"),
-    ("make notify RESULT=failure", "contains(needs.*.result, 'failure')"),
+    ("$/.github/actions/setup", "success() || steps.canary.outcome == 'failure'"),
+    (
+        "make notify RESULT=failure",
+        "contains(needs.*.result, 'failure') || contains(needs.*.result, 'cancelled')",
+    ),
     (
         "make notify RESULT=success",
-        "needs.train.result == 'success' && !contains(needs.*.result, 'failure')",
+        "needs.train.result == 'success' && !contains(needs.*.result, 'failure')"
+        " && !contains(needs.*.result, 'cancelled')",
     ),
-    ("docker/login-action", "startsWith(vars.IMAGE_REGISTRY, 'ghcr.io/')"),
 }
+ON_MAIN = "github.ref == 'refs/heads/main'"
 JOB_CONDITIONS = {
     ("model", "needs.check.outputs.data == 'yes'"),
-    ("train", "needs.check.outputs.train == 'yes'"),
+    ("train", f"{ON_MAIN} && needs.check.outputs.train == 'yes'"),
     ("release", "needs.check.outputs.release == 'yes'"),
-    ("image", "needs.offer.outputs.release == 'yes'"),
+    ("image", f"{ON_MAIN} && needs.offer.outputs.release == 'yes'"),
     ("staging", "inputs.deploy == 'yes'"),
-    ("notify", "${{ !cancelled() }}"),
-    ("monitor", "vars.PREDICTION_LOG != ''"),
-    ("jenkins", "vars.JENKINS_JOB != ''"),
+    ("notify", f"always() && {ON_MAIN}"),
+    ("monitor", f"{ON_MAIN} && vars.PREDICTION_LOG != ''"),
+    ("jenkins", f"{ON_MAIN} && vars.JENKINS_JOB != ''"),
+    ("rollback", ON_MAIN),
 }
 PERMISSIONS = {
     "train": {"id-token"},
@@ -78,25 +85,51 @@ PERMISSIONS = {
     "staging": {"id-token"},
     "production": {"id-token"},
     "monitor": {"id-token", "actions"},
+    "rollback": {"id-token"},
 }
 # Secrets that a called workflow gets.
-HANDED_ON = {"release": {"MLFLOW_TRACKING_TOKEN": "${{ secrets.MLFLOW_TRACKING_TOKEN }}"}}
-READS = {"staging": {"packages"}, "production": {"packages"}}
+HANDED_ON = {
+    "release": {
+        name: f"${{{{ secrets.{name} }}}}"
+        for name in ("REGISTRY_PASSWORD", "MLFLOW_TRACKING_TOKEN", "NOTIFY_WEBHOOK")
+    }
+}
+READS = {name: {"packages"} for name in ("staging", "production", "rollback")}
+# The one secret that an action gets, and which one gets it.
+PASSWORD = "${{ secrets.REGISTRY_PASSWORD }}"
+SETUP = "$/.github/actions/setup"
+LOGIN = 'bash "$GITHUB_ACTION_PATH/registry.sh"'
 # Where a word may work: it names its environment, and only staging goes without a canary.
 ENVIRONMENTS = {
     "deploy": {"ENV=staging STRATEGY=rolling", "ENV=production"},
     "load": {"ENV=staging"},
     "canary": {"ENV=production"},
     "promote": {"ENV=production"},
+    "rollback": {"ENV=production"},
 }
 # Jobs that let out the model that their run judged, and no other.
 LETS_OUT = {"image", "staging", "production"}
 JUDGED = "${{ needs.offer.outputs.model }}"
+# Who waits for whom: a workflow or job, its group, and what becomes of one that comes later. Only
+# what changes nothing is cancelled; all else waits for its turn, each beside the others.
+QUEUED = {
+    **{name: name for name in ("jenkins.yml", "monitor.yml", "rollback.yml")},
+    **{name: name for name in ("image", "staging", "production")},
+    "train": "training",
+}
+CONCURRENCY: dict[str, Any] = {
+    name: {"group": group.removesuffix(".yml"), "queue": "max"} for name, group in QUEUED.items()
+} | {
+    "ci.yml": {"group": "ci-${{ github.ref }}", "cancel-in-progress": True},
+    "train.yml": {"group": "train-${{ github.run_id }}"},  # its jobs have groups of their own
+}
+# A word that takes longer than a login lasts, and words after it that need one.
+LONG, LOGGED_IN = {"evaluate", "canary"}, {"push", "promote"}
 JOB_KEYS = {"name", "needs", "if", "runs-on", "timeout-minutes", "environment", "permissions"} | {
-    *("outputs", "env", "steps", "uses", "with", "secrets")
+    *("outputs", "env", "steps", "uses", "with", "secrets", "concurrency")
 }
 STEP_KEYS = {"run", "uses", "with", "if", "id", "env"}
-RUNNERS = {"ubuntu-latest", "${{ needs.check.outputs.runner }}"}
+RUNNERS = {"ubuntu-24.04", "${{ needs.check.outputs.runner }}"}
 
 # Jenkins: which credentials a word may see, what a stage may hang on, which agents there are.
 CREDENTIALS = {
@@ -151,6 +184,9 @@ def alarms_of_workflows(project: Path) -> Iterator[str]:
     known = makefile_words(project)
     for file, content in files.items():
         yield from alarms_of_file(content)
+        for name, part in {file: content, **content["jobs"]}.items():
+            if part.get("concurrency") != CONCURRENCY.get(name):
+                yield f"{file}: {name}: concurrency {part.get('concurrency')}"
         for name, job in content["jobs"].items():
             yield from (f"{file}: {name}: {fault}" for fault in alarms_of_job(name, job, content))
             for step in job.get("steps", []):
@@ -158,8 +194,38 @@ def alarms_of_workflows(project: Path) -> Iterator[str]:
                 if is_cached(step) and "pull_request" not in content["on"]:
                     yield f"{file}: {name}: a cache that others can write"
         yield from (f"{file}: {fault}" for fault in alarms_of_order(file, files))
+    for path in sorted(project.glob(".github/actions/*/action.yml")):
+        yield from (f"{path.parent.name}: {fault}" for fault in alarms_of_action(path))
     for path in [*project.glob(".github/workflows/*"), *project.glob(".github/actions/*/*")]:
         yield from (f"{path.name}: {fault}" for fault in alarms_of_pins(path))
+
+
+def alarms_of_action(path: Path) -> Iterator[str]:
+    text = path.read_text(encoding="utf-8")
+    if "secrets." in text or "vars." in text:
+        yield "an action sees neither secrets nor variables"
+    content = yaml.safe_load(text)
+    for step in content["runs"]["steps"]:
+        what, options = step.get("uses", "").split("@")[0], step.get("with", {})
+        if not set(step) <= (STEP_KEYS | {"shell"} if "run" in step else STEP_KEYS):
+            yield f"{what}: keys {set(step)}"
+        if step.get("run", LOGIN) != LOGIN:
+            yield f"runs {step['run']}"
+        if what == "sigstore/cosign-installer" and options != {"cosign-release": COSIGN}:
+            yield f"cosign {options}: signatures are tested with {COSIGN}"
+        if what == "astral-sh/setup-uv" and (
+            options != {"version": locked("uv"), "enable-cache": "${{ inputs.cache }}"}
+            or content["inputs"]["cache"]["default"] != "false"
+        ):
+            yield f"uv {options}"
+
+
+def locked(name: str, project: Path = bake.ROOT / bake.TREE) -> str:
+    """The version of a package in the lock of a project."""
+    lock = (project / "requirements" / "dev.txt").read_text(encoding="utf-8")
+    found = re.search(rf"^{name}==(\S+)", lock, re.M)
+    assert found
+    return found[1]
 
 
 def alarms_of_file(content: dict[str, Any]) -> Iterator[str]:
@@ -169,12 +235,10 @@ def alarms_of_file(content: dict[str, Any]) -> Iterator[str]:
         return
     if content.get("permissions") != {}:
         yield "the token is not empty at the top"
-    if "concurrency" not in content:
-        yield "no concurrency"
     if set(content) & {"env", "defaults"}:
         yield "env or defaults for all jobs"
-    if "pull_request" in on and (on["pull_request"] or on.get("push")):
-        yield "a filter lets a push or a pull request pass unseen"
+    if "pull_request" in on and on != {"pull_request": None, "merge_group": None}:
+        yield f"pull requests and their queue are seen once each, all of them: {on}"
     needed = {
         "src/**",
         "vendor/**",
@@ -185,19 +249,17 @@ def alarms_of_file(content: dict[str, Any]) -> Iterator[str]:
         "requirements/**",
     }
     push = on.get("push") or {}
-    if push and (push.get("branches") != ["main"] or not needed <= set(push.get("paths", []))):
+    if push and (push.get("branches") != ["main"] or not needed <= set(push.get("paths", needed))):
         yield f"training is started by {push}"
 
 
 def alarms_of_job(name: str, job: Job, content: dict[str, Any]) -> Iterator[str]:
     if not set(job) <= JOB_KEYS:
         yield f"keys {set(job) - JOB_KEYS}"
-    if "if" in job and (name, job["if"]) not in JOB_CONDITIONS:
-        yield f"condition {job['if']}"
+    if job.get("if") != dict(JOB_CONDITIONS).get(name):
+        yield f"condition {job.get('if')}"
     if name in LETS_OUT and job.get("env", {}).get("JUDGED") != JUDGED:
         yield "lets out whichever model is challenger"
-    if name == "image" and "if" not in job:
-        yield "lets out a model that was not offered"
     asked = job.get("permissions")
     if not isinstance(asked, dict):
         yield "no permissions of its own"
@@ -221,9 +283,13 @@ def alarms_of_job(name: str, job: Job, content: dict[str, Any]) -> Iterator[str]
             yield "no time limit"
         if job["runs-on"] not in RUNNERS:
             yield f"runs on {job['runs-on']}"
+        fresh = True
         for step in job["steps"]:
             command = step.get("run", "")
             yield from misdirected(command)
+            fresh = (fresh or step.get("uses") == SETUP) and word(command) not in LONG
+            if not fresh and word(command) in LOGGED_IN and name in PERMISSIONS:
+                yield f"{command}: the login has ended"
             if "ENV=" in command and job.get("environment") != environment(command):
                 yield f"{command} in {job.get('environment')}"
 
@@ -249,18 +315,24 @@ def alarms_of_step(step: dict[str, Any], known: set[str]) -> Iterator[str]:
     if "if" in step and (what, step["if"]) not in STEP_CONDITIONS:
         yield f"{what}: condition {step['if']}"
     options = step.get("with", {})
-    if what == "actions/checkout" and options != {"persist-credentials": False}:
+    if what == "make offer" and step.get("env", {}).get("SERVICE") != "${{ inputs.service }}":
+        yield f"{what}: is not told what the push changed"
+    if what == "actions/checkout" and options not in (
+        {"persist-credentials": False},
+        {"persist-credentials": False, "fetch-depth": 0},
+    ):
         yield f"checkout with {options}"
-    if what == "sigstore/cosign-installer" and options != {"cosign-release": COSIGN}:
-        yield f"cosign {options}: signatures are tested with {COSIGN}"
-    if "uses" in step and "secrets" in json.dumps(step):
+    if what.split("/")[0] in ("sigstore", "astral-sh", "docker"):
+        yield f"{what}: the action `setup` has it"
+    mine = what == SETUP and options.get("password") == PASSWORD
+    rest = {key: text for key, text in options.items() if not (mine and key == "password")}
+    if "uses" in step and "secrets" in json.dumps({**step, "with": rest}):
         yield f"{what} gets secrets"
 
 
 def is_cached(step: dict[str, Any]) -> bool:
     """Whether a step brings in packages from a cache, which is no place for a release."""
-    is_uv = step.get("uses", "").startswith("astral-sh/setup-uv@")
-    return is_uv and step.get("with") != {"enable-cache": False}
+    return step.get("uses") == SETUP and "cache" in step.get("with", {})
 
 
 def alarms_of_pins(path: Path) -> Iterator[str]:
@@ -280,7 +352,7 @@ def alarms_of_order(file: str, files: dict[str, dict[str, Any]]) -> Iterator[str
         done, mine = [*called_after(file, files), *before(name, files[file]["jobs"])], set[str]()
         for step in job.get("steps", []):
             now = word(step.get("run", ""))
-            if file != "monitor.yml":
+            if file not in ("monitor.yml", "rollback.yml"):
                 yield from (f"{name}: {fault}" for fault in misplaced(now, done))
             if not FIRST.get(now, set()) <= mine:
                 yield f"{name}: {now} without {sorted(FIRST[now] - mine)} in the same job"

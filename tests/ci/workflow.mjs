@@ -26,6 +26,7 @@ const KNOWN = {
   workflow: ["name", "run-name", "on", "permissions", "concurrency", "env", "jobs"],
   job: ["name", "needs", "if", "runs-on", "timeout-minutes", "environment", "permissions", "outputs", "env", "steps", "uses", "with", "secrets", "concurrency"],
   step: ["name", "id", "if", "uses", "with", "run", "env", "continue-on-error", "timeout-minutes"],
+  inner: ["name", "id", "if", "uses", "with", "run", "shell", "env"], // of a composite action
   action: ["name", "description", "inputs", "outputs", "runs"],
 };
 
@@ -124,20 +125,22 @@ function download({ name }, job) {
   fs.cpSync(from, job.folder, { recursive: true });
 }
 
+// One commit alone, unless all are asked for.
 function checkout(inputs, job) {
-  const done = command(`git clone --quiet "$FROM" . && git checkout --quiet "$SHA"`, job.folder, { ...process.env, FROM: job.event.project, SHA: job.github.sha }, 60);
+  const depth = String(inputs["fetch-depth"] ?? 1);
+  const fetch = depth === "0" ? "git fetch --quiet origin" : `git fetch --quiet --depth ${Number(depth)} origin`;
+  const done = command(`git init --quiet . && git remote add origin "file://$FROM" && ${fetch} "$SHA" && git checkout --quiet "$SHA"`, job.folder, { ...process.env, FROM: job.event.project, SHA: job.github.sha }, 60);
   if (done.code) throw new Error(done.output);
 }
 
 // action: [inputs it may get, what it does here]
 const ACTIONS = {
-  "actions/checkout": [["persist-credentials"], checkout],
-  "astral-sh/setup-uv": [["enable-cache"], () => {}],
+  "actions/checkout": [["persist-credentials", "fetch-depth"], checkout],
+  "astral-sh/setup-uv": [["version", "enable-cache"], () => {}],
   "actions/upload-artifact": [["name", "path"], upload],
   "actions/download-artifact": [["name"], download],
   "sigstore/cosign-installer": [["cosign-release"], () => {}],
-  "docker/login-action": [["registry", "username", "password"], () => {}],
-  "aws-actions/configure-aws-credentials": [["role-to-assume", "aws-region"], () => {}],
+  "aws-actions/configure-aws-credentials": [["role-to-assume", "aws-region", "role-duration-seconds"], () => {}],
   "google-github-actions/auth": [["workload_identity_provider", "service_account"], () => {}],
   "Azure/login": [["client-id", "tenant-id", "subscription-id"], () => {}],
 };
@@ -157,9 +160,17 @@ function runAction(step, contexts, job) {
 function composite(folder, inputs, contexts, job) {
   const action = parse(fs.readFileSync(path.join(job.event.project, folder, "action.yml"), "utf8"));
   refuseUnknown("action", action);
+  const surplus = Object.keys(inputs).filter((name) => !(name in (action.inputs ?? {})));
+  if (surplus.length) throw new Error(`${folder} gets the unknown input ${surplus}`);
   const given = Object.fromEntries(Object.entries(action.inputs ?? {}).map(([name, input]) => [name, inputs[name] ?? input.default ?? ""]));
   const inner = { ...job, status: "success", record: [], steps: {} };
-  for (const step of action.runs.steps) runStep(step, inner, { ...contexts, inputs: given });
+  const { vars, secrets, ...own } = { ...contexts, inputs: given }; // an action sees neither
+  for (const step of action.runs.steps) {
+    refuseUnknown("inner", step);
+    if (step.run && step.shell !== "bash") throw new Error(`${folder}: run needs shell: bash`);
+    const { shell, ...rest } = step;
+    runStep({ ...rest, env: step.run ? { ...step.env, GITHUB_ACTION_PATH: path.join(job.event.project, folder) } : step.env }, inner, own);
+  }
   job.record.push(...inner.record);
   return inner.status;
 }
@@ -213,7 +224,7 @@ async function runJob(id, definition, workflow, event, base, results, file) {
   const job = { status: "success", record: [], steps: {}, event, github: base.github, temp, folder: path.join(temp, "work"), artifacts: path.join(event.scratch, "artifacts"), masked: Object.values(contexts.secrets).filter(Boolean) };
   fs.mkdirSync(job.folder);
   job.env = { ...fill(workflow.env ?? {}, contexts), ...fill(definition.env ?? {}, contexts) };
-  job.base = { CI: "true", GITHUB_ACTIONS: "true", GITHUB_REPOSITORY: base.github.repository, GITHUB_SHA: base.github.sha, GITHUB_REF: base.github.ref, GITHUB_EVENT_NAME: base.github.event_name };
+  job.base = { CI: "true", GITHUB_ACTIONS: "true", GITHUB_REPOSITORY: base.github.repository, GITHUB_SHA: base.github.sha, GITHUB_REF: base.github.ref, GITHUB_EVENT_NAME: base.github.event_name, RUNNER_TEMP: temp };
   contexts.runner = { os: "Linux", temp };
   const runsOn = fill(definition["runs-on"], contexts);
   for (const step of definition.steps) runStep(step, job, contexts);
@@ -230,6 +241,7 @@ async function callWorkflow(definition, contexts, event) {
   for (const name of Object.keys(inputs)) if (!(name in declared)) throw new Error(`${file} has no input ${name}`);
   for (const [name, input] of Object.entries(declared)) if (input.required && !(name in inputs)) throw new Error(`${file} needs the input ${name}`);
   const secrets = fill(definition.secrets ?? {}, contexts);
+  for (const name of Object.keys(secrets)) if (!(name in (called.on.workflow_call.secrets ?? {}))) throw new Error(`${file} has no secret ${name}`);
   return { result: await runWorkflow(path.basename(file), called, event, { ...contexts, inputs, secrets }), outputs: {} };
 }
 

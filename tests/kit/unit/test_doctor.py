@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ml_template.model import lineage
 from ml_template.operations import doctor
 from ml_template.registry import book, pull, push, versioning
 from ml_template.settings.config import Config, InputError, load_config
@@ -15,7 +16,7 @@ from ml_template.settings.config import Config, InputError, load_config
 from ..conftest import ROOT
 
 NAMED = [name for name, _, _ in (*doctor.SETTINGS, *doctor.BOUND)]
-VARIABLES = ("CI", "MLFLOW_TRACKING_URI", "GITHUB_ACTIONS", "CLOUD_LOGIN", *NAMED)
+VARIABLES = ("CI", "BEFORE", "MLFLOW_TRACKING_URI", "GITHUB_ACTIONS", "CLOUD_LOGIN", *NAMED)
 HIDDEN = "S3CRET"
 WRITTEN = ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
 
@@ -41,6 +42,7 @@ def test_without_any_account_it_trains_and_releases_nothing() -> None:
     assert facts == {
         "data": "yes",
         "train": "yes",
+        "service": "no",
         "search": "no",
         "runner": "ubuntu-latest",
         "release": "no",
@@ -143,6 +145,44 @@ def test_on_github_training_is_left_to_a_jenkins_that_is_connected(
     assert doctor.facts(configured())["train"] == "no"
 
 
+@pytest.mark.parametrize(
+    ("changed", "train", "service"),
+    [
+        (["README.md", "docs/data.md"], "no", "no"),
+        (["tests/unit/test_features.py"], "no", "no"),
+        (["src/model/model.py", "README.md"], "yes", "no"),
+        (["data/my.csv.dvc"], "yes", "no"),
+        (["Dockerfile"], "yes", "yes"),
+        (["deploy/k8s/base/service.yaml"], "yes", "yes"),
+    ],
+)
+def test_a_push_trains_and_releases_what_it_changed(
+    changed: list[str], train: str, service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lineage.git("init", "--quiet")
+    identity = ("-c", "user.name=Example", "-c", "user.email=demo@example.com")
+    lineage.git(*identity, "commit", "--quiet", "--allow-empty", "--message=Before")
+    monkeypatch.setenv("BEFORE", lineage.git("rev-parse", "HEAD").strip())
+    for name in changed:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    lineage.git("add", ".")
+    lineage.git(*identity, "commit", "--quiet", "--message=After")
+    facts = doctor.facts(configured())
+    assert (facts["train"], facts["service"]) == (train, service)
+
+
+@pytest.mark.parametrize("before", ["", "0" * 40, "ab" * 20, "--output=x"])
+def test_a_push_of_which_nothing_is_known_trains(
+    before: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lineage.git("init", "--quiet")
+    monkeypatch.setenv("BEFORE", before)
+    facts = doctor.facts(configured())
+    assert (facts["train"], facts["service"]) == ("yes", "no")
+    assert not (tmp_path / "x").exists()
+
+
 def test_it_says_what_is_set_and_what_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in NAMED:
         said = {text.split(" is ")[0]: ready for ready, _, text in doctor.lines(configured())}
@@ -165,7 +205,7 @@ def told(
 ) -> Any:
     """What it answers, and the lines below each of its two headings."""
     monkeypatch.setattr(doctor, "load_config", lambda: config)
-    answer, said = doctor.run(), capsys.readouterr().out
+    answer, said = doctor.run({}), capsys.readouterr().out
     required, optional = said.split("optional: ")
     return answer, required.splitlines()[1:], optional.splitlines()[1:]
 
@@ -200,7 +240,7 @@ def test_ci_reads_what_it_finds(
     monkeypatch.setattr(doctor, "load_config", lambda: configured(gpu=gpu))
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
-    doctor.run()
+    doctor.run({})
     assert "IMAGE_REGISTRY is not" in (tmp_path / "summary").read_text(encoding="utf-8")
     assert (tmp_path / "reports/agent.txt").read_text(encoding="utf-8") == agent
     found = (tmp_path / "reports/doctor.txt").read_text(encoding="utf-8")

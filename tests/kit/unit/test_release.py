@@ -445,6 +445,23 @@ def test_after_a_rollback_and_a_revert_the_bad_model_goes_out_for_a_reason_only(
     assert withdrawn.how(second) == ""
 
 
+@pytest.mark.parametrize(("service", "goes_out"), [("yes", True), ("no", False), ("", False)])
+def test_the_champion_goes_out_again_where_what_its_image_is_made_of_changed(
+    service: str, goes_out: bool, models: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote.run({})
+    monkeypatch.setenv("SERVICE", service)
+    assert offered() == (models[1] if goes_out else "")
+
+
+def test_another_image_is_no_reason_to_let_out_what_was_taken_back(
+    models: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVICE", "yes")
+    withdrawn.abort(models[1], "errors")
+    assert offered() == ""
+
+
 def test_a_model_whose_rollout_was_ended_goes_out_for_a_reason_only(
     models: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

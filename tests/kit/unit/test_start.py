@@ -206,7 +206,19 @@ def test_people_are_told_of_the_ends_that_model_config_names(
     assert texts[0].endswith("run ended with failure (two lines)")
 
 
+def test_people_are_told_that_an_approval_waits(
+    on_github: Server, configured: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(notify.WEBHOOK, f"{on_github.url}/hook")
+    monkeypatch.setattr(notify.lineage, "commit", lambda: {"commit": "c" * 40})
+    monkeypatch.setenv("JENKINS_URL", "https://jenkins.example.com")
+    notify.run({"RESULT": "waiting", "WHY": "weekly"})
+    (_, _, message), (_, _, status) = on_github.told
+    assert message["text"].endswith("production waits for approval (weekly)")
+    assert status["state"] == "pending"
+
+
 @pytest.mark.parametrize("result", ["", "maybe"])
 def test_a_result_that_is_none_is_refused(result: str) -> None:
-    with pytest.raises(InputError, match="RESULT=success or RESULT=failure"):
+    with pytest.raises(InputError, match="RESULT is needed: success, failure, waiting"):
         notify.run({"RESULT": result})

@@ -85,7 +85,7 @@ WORDS = {
     "monitor": Word("operations", "drift, quality and health of what is served", "LOG DATA"),
     "retrain": Word("operations", "train again, if a trigger asks for it", "WHY"),
     "history": Word("operations", "what was champion when, by whom, why"),
-    "doctor": Word("operations", "what is ready, what is missing, what to set"),
+    "doctor": Word("operations", "what is ready, what is missing, what to set", "ASK"),
     "tracking": Word("registry", "open MLflow, which has every run", "HOST PORT"),
     "notebook": Word("operations", "open Jupyter on this machine alone", "PORT"),
     "pull": Word("registry", "data and results from the DVC remote"),
@@ -98,10 +98,11 @@ WORDS = {
 # A key that is not named here is text.
 KINDS: dict[str, click.ParamType[Any]] = {
     "APPLY": click.Choice(["yes", "no"]),
+    "ASK": click.Choice(["github"]),
     "BAD": click.Choice(["refuse", "skip"]),
     "ENV": click.Choice(["staging", "production"]),
     "FOR": click.Choice(["service", "work"]),
-    "RESULT": click.Choice(["success", "failure"]),
+    "RESULT": click.Choice(["success", "failure", "waiting"]),
     "SHAPE": click.Choice(["steady", "ramp", "spike"]),
     "STRATEGY": click.Choice(["rolling", "canary", "bluegreen", "shadow", "argo"]),
     "JOB": click.Choice(["train", "rollout"]),

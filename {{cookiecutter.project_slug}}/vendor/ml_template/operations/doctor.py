@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,10 +17,18 @@ from ..registry import book, versioning
 from ..settings.config import Config, InputError, load_config
 from ..storage.files import write_text
 from ..storage.places import REPORTS, STARTER
+from . import repository
 
 _PATIENCE = 5.0  # seconds for an engine of containers
 Line = tuple[bool, str, str]  # ready, of what, and what is so or what to set
 REQUIRED = ("folder", "data", "locks")  # `make run` stops without one of them
+
+# A push that touches none of these trains nothing; SERVICE is no part of a model, but of its image.
+SERVICE = ("Dockerfile", ".dockerignore", "deploy")
+TRAINS = (
+    *("src", "vendor", "data", "model_config.yaml", "gates.yaml", "dvc.yaml", "dvc.lock"),
+    *("requirements", "Makefile", *SERVICE),
+)
 
 # Variable, of what, what it is good for.
 SETTINGS = (
@@ -38,13 +47,16 @@ BOUND = (
 )
 
 
-def run() -> bool:
+def run(settings: dict[str, str]) -> bool:
     """Print what `make run` stops without, and what else can be set, a line each.
 
     False where something of the first is missing; never in CI, where jobs without data are skipped.
+    ASK=github asks there instead how the repository is set up; False where something is not.
     Writes reports/doctor.txt and agent.txt; on GitHub also the outputs of the step, and what is not
     set to the summary of the job.
     """
+    if settings.get("ASK"):
+        return _asked()
     config = load_config()
     found_lines = lines(config)
     lacks = [name for ready, name, _ in found_lines if not ready and name in REQUIRED]
@@ -65,6 +77,12 @@ def run() -> bool:
             with Path(os.environ[variable]).open("a", encoding="utf-8") as file:
                 file.write(content)
     return lineage.in_ci() or not lacks
+
+
+def _asked() -> bool:
+    found = repository.lines()
+    _show("github: what the workflows rely on", found, "MISSING")
+    return all(ready for ready, *_ in found)
 
 
 def _show(title: str, part: list[Line], missing: str = "not set") -> None:
@@ -95,12 +113,26 @@ def facts(config: Config) -> dict[str, str]:
     handed_over = bool(os.environ.get("GITHUB_ACTIONS") and os.environ.get("JENKINS_JOB"))
     return {
         "data": _yes(data),
-        "train": _yes(data and not handed_over),
+        "train": _yes(data and not handed_over and _touched(TRAINS, True)),
+        "service": _yes(_touched(SERVICE, False)),
         "search": _yes(config.search.trials > 0),
         "runner": config.compute.runner,
         "release": _yes(bool(os.environ.get("IMAGE_REGISTRY"))),
         "deploy": _yes(os.environ.get("KUBERNETES") == "yes"),
     }
+
+
+def _touched(paths: tuple[str, ...], unknown: bool) -> bool:
+    """Whether a push that went on from the commit BEFORE changed one of `paths`; `unknown` where
+    nothing was pushed, or git has not that commit (a first or a forced push, a shallow clone).
+    """
+    before = os.environ.get("BEFORE", "")
+    if not re.fullmatch("[0-9a-f]{40,64}", before):
+        return unknown
+    try:
+        return bool(lineage.git("diff", "--name-only", before, "HEAD", "--", *paths))
+    except (OSError, subprocess.SubprocessError):
+        return unknown
 
 
 def _yes(value: bool) -> str:

@@ -28,25 +28,30 @@ if TYPE_CHECKING:
 
 WEBHOOK = "NOTIFY_WEBHOOK"
 MONITORING = Path("reports/monitoring.json")
+ENDS = {
+    "success": "run ended with success",
+    "failure": "run ended with failure",
+    "waiting": "run passed staging: production waits for approval",
+}
 LONGEST = 4000  # letters of a message
 
 
 def run(settings: dict[str, str]) -> None:
-    """How a run of CI ended: RESULT=success or failure, WHY it ran.
+    """How a run of CI ended, RESULT=success or failure, or that it is waiting; WHY it ran.
 
     In Jenkins, where GITHUB_REPOSITORY is set, the result is also given back as a commit status.
     """
     result = settings.get("RESULT", "")
-    if result not in ("success", "failure"):
-        raise InputError("notify: RESULT=success or RESULT=failure is needed")
+    if result not in ENDS:
+        raise InputError(f"notify: RESULT is needed: {', '.join(ENDS)}")
     why = line(settings.get("WHY") or "no reason given")[:200]
-    text = f"run ended with {result} ({why})"
+    text = f"{ENDS[result]} ({why})"
     if result == "success" and load_config().notification.runs == "failures":
         print(f"notify: {text}: only failures are sent (notification in model_config.yaml)")
     else:
         send(f"{_project()}: {text}")
     if os.environ.get("JENKINS_URL") and os.environ.get("GITHUB_REPOSITORY"):
-        _commit_status(result, text)
+        _commit_status("pending" if result == "waiting" else result, text)
 
 
 def _commit_status(result: str, text: str) -> None:

@@ -18,9 +18,9 @@ JUDGED = REPORTS / "judged.txt"
 def run(settings: dict[str, str]) -> None:
     """What this run may release: the model it judged, by digest; or nothing, said with the reason.
 
-    Nothing where that model was refused, is the champion, or was taken back and WHY gives no
-    reason. Written to OFFER and JUDGED, and on GitHub to the outputs of the step. Raises InputError
-    where another model is challenger.
+    Nothing where that model was refused, is the champion (unless SERVICE=yes: it goes out again in
+    another image), or was taken back and WHY gives no reason. Written to OFFER and JUDGED, and on
+    GitHub to the outputs of the step. Raises InputError where another model is challenger.
     """
     verdict = champion.read_verdict(VERDICT, "run `make gate`")
     model = verdict["model"]
@@ -46,7 +46,7 @@ def _nothing(model: str, verdict: str, why: str) -> str:
     if verdict == "refused":
         return f"model {model[:16]} was refused by the gate, see {VERDICT}"
     current = champion.read(CHAMPION)
-    if current and current["digest"] == model:
+    if current and current["digest"] == model and os.environ.get("SERVICE") != "yes":
         return f"model {model[:16]} is the champion"
     taken_back = withdrawn.how(model)
     if taken_back and not why.strip():

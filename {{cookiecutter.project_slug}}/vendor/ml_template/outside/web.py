@@ -38,14 +38,19 @@ def opener(address: str, *handlers: Any) -> urllib.request.OpenerDirector:
 
 def post(address: str, body: Any, **headers: str) -> str:
     """Send `body` as JSON; why the server did not take it, empty when it did."""
+    if fault := _unfit(address):
+        return fault
+    content, kind = json.dumps(body).encode(), {"Content-Type": "application/json"}
+    return send("POST", address, content, kind | headers)
+
+
+def _unfit(address: str) -> str:
+    """Why no secret can be sent to `address`, empty where it can be."""
     if fault := unusable(address):
         return fault
     parts = urlsplit(address)
     local = parts.scheme == "http" and is_here(parts.hostname or "")
-    if parts.scheme != "https" and not local:
-        return HTTPS
-    content, kind = json.dumps(body).encode(), {"Content-Type": "application/json"}
-    return send("POST", address, content, kind | headers)
+    return "" if parts.scheme == "https" or local else HTTPS
 
 
 def unusable(address: str) -> str:
@@ -110,6 +115,21 @@ def _answer(request: urllib.request.Request) -> str:
 
 def github(path: str, body: Any) -> str:
     """POST to the API of GITHUB_REPOSITORY with GITHUB_TOKEN; why it was not taken."""
+    return post(_api(path), body, Authorization=f"Bearer {os.environ['GITHUB_TOKEN']}")
+
+
+def ask_github(path: str) -> Any:
+    """What the API of GITHUB_REPOSITORY answers GITHUB_TOKEN; raises OSError, ValueError or, for no
+    HTTP, HTTPException.
+    """
+    address, proof = _api(path), {"Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}"}
+    if fault := _unfit(address):
+        raise ValueError(fault)
+    request = urllib.request.Request(address, headers=proof)  # noqa: S310
+    with opener(address, _NoRedirect).open(request, timeout=SECONDS) as answer:
+        return json.loads(answer.read())
+
+
+def _api(path: str) -> str:
     api = os.environ.get("GITHUB_API_URL") or "https://api.github.com"
-    address = f"{api}/repos/{os.environ['GITHUB_REPOSITORY']}/{path}"
-    return post(address, body, Authorization=f"Bearer {os.environ['GITHUB_TOKEN']}")
+    return f"{api}/repos/{os.environ['GITHUB_REPOSITORY']}/{path}"
