@@ -108,6 +108,8 @@ FAULTS = [
     serving("a port of the host", ONE + "ports 0 hostPort", 8000),
     serving("a folder of the host", POD + "volumes 0", {"name": "tmp", "hostPath": {"path": "/"}}),
     serving("a volume without limit", POD + "volumes 0 emptyDir", {}),
+    serving("volumes above its disk", POD + "volumes 0 emptyDir sizeLimit", "256Mi"),
+    serving("disk below its volumes", ONE + "resources limits ephemeral-storage", "320Mi"),
     serving("a volume that is not mounted", POD + "volumes", More({"name": "x", "emptyDir": {}})),
     serving("a mount without volume", ONE + "volumeMounts 0 name", "other"),
     serving("a folder by an unset variable", ONE + "env", []),

@@ -109,6 +109,17 @@ def _pod(spec: Object) -> Iterator[str]:
             yield f"volume {volume['name']} is of a kind that is not allowed"
         if "emptyDir" in volume and not (volume["emptyDir"] or {}).get("sizeLimit"):
             yield f"volume {volume['name']} has no sizeLimit"
+    disk = sum(
+        amount((volume["emptyDir"] or {}).get("sizeLimit"))
+        for volume in spec.get("volumes", [])
+        if "emptyDir" in volume and (volume["emptyDir"] or {}).get("medium") != "Memory"
+    )
+    most = sum(
+        amount(container.get("resources", {}).get("limits", {}).get("ephemeral-storage"))
+        for container in spec["containers"]
+    )
+    if disk >= most:
+        yield f"volumes of {disk:g} bytes in a pod that is evicted at {most:g}"
 
 
 def _container(container: Object) -> Iterator[str]:
