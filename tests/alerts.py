@@ -12,8 +12,8 @@ import yaml
 from needs import needed
 
 RULES = "deploy/monitoring/rules.yaml"
+PEOPLE = "deploy/monitoring/alertmanager.yaml"
 RUNBOOK = "docs/runbook.md"
-SEVERITIES = {"page", "ticket"}
 SERIES = re.compile(
     r"(?<![\w:])(up|process_\w+|predict_\w+|prediction_\w+|model_info|monitor_\w+)(?![\w:])"
 )
@@ -151,7 +151,7 @@ def form_faults(text: str, runbook: str, job: str) -> list[str]:
         severity = rule.get("labels", {}).get("severity")
         if not rule.get("for"):
             faults.append(f"{name}: no `for`: one bad scrape would call people")
-        if severity not in SEVERITIES:
+        if severity not in ROUTES:
             faults.append(f"{name}: severity {severity!r}")
         if name not in known or notes.get("runbook") != f"{RUNBOOK}#{name.lower()}":
             faults.append(f"{name}: runbook {notes.get('runbook')!r}")
@@ -264,3 +264,47 @@ FAULTS = {
     "milliseconds for seconds": ("26 * 3600", "26 * 3600000"),
     "alert without a trial": ("alert: MonitorBlind", "alert: MonitorAsleep"),
 }  # fmt: skip
+
+
+# Severity: who is told, after how long, and how often again.
+ROUTES = {"page": ("pages", "10s", "1h"), "ticket": ("tickets", "1m", "24h")}
+KNOWN = [  # what is not told, since another alert tells more
+    {
+        "source_matchers": ["alertname = ServiceDown"],
+        "target_matchers": ["alertname = ReplicaDown"],
+        "equal": ["namespace"],
+    }
+]
+ROUTE_FAULTS = {
+    "pages are taken for tickets": ("severity = page", "severity = pager"),
+    "a page waits as a ticket does": ("group_wait: 10s", "group_wait: 1m"),
+    "a page is told once a day": ("repeat_interval: 1h", "repeat_interval: 24h"),
+    "tickets call people": ("receiver: tickets", "receiver: pages"),
+    "nobody hears of the end": ("send_resolved: true", "send_resolved: false"),
+    "another secret": ("-alerts/webhook", "-alert/webhook"),
+    "pages hide each other": ("[alertname = ReplicaDown]", "[severity = page]"),
+    "one namespace hides another": ("    equal: [namespace]\n", ""),
+}
+
+
+def route_faults(text: str, name: str, folder: Path) -> list[str]:
+    """What is wrong with the routes of `text`, of the project `name`; `folder` is for amtool."""
+    needed("amtool")
+    (folder / "routes.yaml").write_text(text, encoding="utf-8")
+    content = yaml.safe_load(text)
+    top = content["route"]
+    receivers = {found["name"]: found.get("slack_configs", []) for found in content["receivers"]}
+    faults = []
+    for severity, expected in ROUTES.items():
+        words = ("config", "routes", "test", "--config.file=routes.yaml", f"severity={severity}")
+        receiver = bake.run("amtool", *words, cwd=folder).stdout.strip()
+        route = top | next((r for r in top["routes"] if r["receiver"] == receiver), {})
+        found = (receiver, route["group_wait"], route["repeat_interval"])
+        if found != expected:
+            faults.append(f"{severity}: {found}")
+        sent = [(to.get("api_url_file"), to.get("send_resolved")) for to in receivers[expected[0]]]
+        if sent != [(f"/etc/alertmanager/secrets/{name}-alerts/webhook", True)]:
+            faults.append(f"{severity}: sent by {sent}")
+    if content["inhibit_rules"] != KNOWN:
+        faults.append(f"not told: {content['inhibit_rules']}")
+    return faults

@@ -62,6 +62,18 @@ def test_T57_a_planted_fault_in_the_rules_is_found(
     assert alerts.trial_faults(planted, project.name, tmp_path, touched)
 
 
+def test_each_severity_reaches_those_it_is_for(project: Path, tmp_path: Path) -> None:
+    assert alerts.route_faults(read(project, alerts.PEOPLE), project.name, tmp_path) == []
+
+
+@pytest.mark.parametrize("fault", alerts.ROUTE_FAULTS)
+def test_a_planted_fault_in_the_routes_is_found(fault: str, project: Path, tmp_path: Path) -> None:
+    old, new = alerts.ROUTE_FAULTS[fault]
+    text = read(project, alerts.PEOPLE)
+    assert old in text
+    assert alerts.route_faults(text.replace(old, new, 1), project.name, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("column", "sent"),
     [
@@ -76,7 +88,7 @@ def test_the_column_of_an_alert_calls_nobody(
     column: str, sent: str, project: Path, tmp_path: Path
 ) -> None:
     needed("amtool")
-    text = read(project, "deploy/monitoring/alertmanager.yaml")
+    text = read(project, alerts.PEOPLE)
     slack = yaml.safe_load(text)["receivers"][0]["slack_configs"][0]
     assert slack["fallback"] == slack["title"]  # the usual one holds every label
     alert = {"labels": {"column": column}, "annotations": {"summary": "s", "runbook": "r"}}
