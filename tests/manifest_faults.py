@@ -71,6 +71,8 @@ SPACES = "spec namespaceSelector "
 RULE = "spec groups 1 rules 0 "
 PRIVILEGES = "containers 0 securityContext allowPrivilegeEscalation"
 LABELS = "spec template metadata labels app.kubernetes.io/"
+ENDED = "spec podFailurePolicy rules 0 "
+WAITED = "spec metrics 0 provider job spec podFailurePolicy rules 0 action"
 CRON = "spec jobTemplate spec template spec "
 
 
@@ -357,6 +359,18 @@ FAULTS = [
         GONE,
         "monitor",
     ),
+    of("CronJob", "-monitor", "a month without a look", "spec schedule", "17 3 1 * *", "monitor"),
+    of("CronJob", "-monitor", "late by days", "spec startingDeadlineSeconds", 360_000, "monitor"),
+    of("CronJob", "-monitor", "no failed one is kept", "spec failedJobsHistoryLimit", 0, "monitor"),
+    of("CronJob", "-monitor", "asked again", "spec jobTemplate spec backoffLimit", 6, "monitor"),
+    of("Job", "-train", "training of a minute", "spec activeDeadlineSeconds", 60, "train"),
+    of("Job", "-train", "gone at once", "spec ttlSecondsAfterFinished", 0, "train"),
+    of("Job", "-train", "trained over and over", "spec backoffLimit", 99, "train"),
+    of("Job", "-rollout", "a driver that nobody replaces", "spec backoffLimit", 0, "rollout"),
+    of("Job", "-rollout", "tried again after an abort", "spec podFailurePolicy", GONE, "rollout"),
+    of("Job", "-rollout", "another code", ENDED + "onExitCodes values", [1], "rollout"),
+    of("Job", "-rollout", "an abort that counts for nothing", ENDED + "action", "Count", "rollout"),
+    of("AnalysisTemplate", "-decide", "too little data is a failure", WAITED, "FailJob", "argo"),
     of("CronJob", "-monitor", "a schedule of four", "spec schedule", "17 3 * *", "monitor"),
     of("CronJob", "-monitor", "a tag in a job", CRON + "containers 0 image", "work:1", "monitor"),
     of(
