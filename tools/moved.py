@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jinja2
+
 ROOT = Path(__file__).resolve().parents[1]
 TREE = "{{cookiecutter.project_slug}}"
 PACKAGE = "{{cookiecutter.package_name}}"
@@ -24,6 +26,8 @@ from ml_template.operations import moved  # noqa: E402
 
 LISTED = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", TREE)
 NAMED = "{{ cookiecutter.package_name }}"  # in a text; in a path it is PACKAGE
+JINJA = jinja2.Environment(keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
+RAW = re.compile(r"{%-? raw -?%}")
 ALIKE = 0.4  # share of the text that a file of another name must have in common
 
 
@@ -52,6 +56,8 @@ def table() -> str:
     for blobs in map(held, releases):
         for path in sorted(blobs.keys() - here):
             text = git("cat-file", "blob", blobs[path]).replace(NAMED, moved.PACKAGE)
+            if RAW.search(text):  # nothing else of the engines stands in such a file
+                text = JINJA.from_string(text).render()
             texts.setdefault(path, []).append(text)
     lines = []
     for path, versions in sorted(texts.items()):
