@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .tables.reading import read_csv as read_csv
     from .tables.reading import read_parquet as read_parquet
 
-__version__ = "0.6.0"
+__version__ = "0.6.1"
 _HOMES = {
     "main": "command_line",
     "Project": "project",
