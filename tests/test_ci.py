@@ -104,6 +104,15 @@ def ran(jobs: list[dict[str, Any]], *files: str) -> list[str]:
     ]
 
 
+def step(jobs: list[dict[str, Any]], command: str) -> dict[str, Any]:
+    """The one step that runs `command`."""
+    found: list[dict[str, Any]] = [
+        step for job in jobs for step in job["steps"] if step.get("run") == command
+    ]
+    (one,) = found
+    return one
+
+
 def planned(plan: list[dict[str, Any]]) -> list[str]:
     """Commands of a Jenkins plan where all goes well.
 
@@ -403,7 +412,7 @@ def test_after_the_monitor_it_is_decided_whether_to_train_again(
     assert ran(jobs, "monitor.yml") == [f"make {x}" for x in ("pull", "monitor", "retrain", "push")]
     (monitor,) = [job for job in jobs if job["job"] == "monitor"]
     assert monitor["result"] == ("failure" if found == "alarm" else "success")
-    (retrain,) = [step for step in monitor["steps"] if step.get("run") == "make retrain"]
+    retrain = step([monitor], "make retrain")
     assert retrain["env"]["LOG"] == "data/predictions"
     assert retrain["env"]["JENKINS_JOB"] == "https://example.com/job"
     assert retrain["env"]["GITHUB_TOKEN"] == "run-token"

@@ -6,9 +6,6 @@ import json
 import os
 import re
 import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +13,9 @@ from typing import Any
 import bake
 import pipelines
 import pytest
-import service as services
+import registry as registries
 from needs import needed
-from test_ci import MAIN, READY, healthy, on_github, ran  # noqa: F401 - a fixture
+from test_ci import MAIN, READY, healthy, on_github, ran, step  # noqa: F401 - a fixture
 from test_kit import KIT
 
 pytestmark = pytest.mark.xdist_group("ci")
@@ -26,13 +23,6 @@ QUIET = {"check", "model", "offer", "notify"}  # change nothing outside their ru
 CLUSTER = {"staging", "production", "rollback"}
 WORD = "word"  # pragma: allowlist secret
 HASHED = "$2y$05$abcdefghijklmnopqrstuuQDoL5Sa/TtfS/XN4AY/jgq.HBbO1BTu"  # of WORD, by bcrypt
-REGISTRY = """\
-version: 0.1
-log: {{level: error}}
-storage: {{filesystem: {{rootdirectory: {folder}/data}}}}
-http: {{addr: "127.0.0.1:{port}"}}
-auth: {{htpasswd: {{realm: here, path: {folder}/users}}}}
-"""
 
 
 def held(project: Path) -> dict[str, list[dict[str, Any]]]:
@@ -106,9 +96,9 @@ def test_production_is_taken_back_by_a_button_with_its_reason(
     (job,) = [job for job in jobs if job["job"] == "rollback"]
     assert job["environment"] == "production"
     assert ran([job]) == ["make pull", "make rollback ENV=production", "make push"]
-    (step,) = [step for step in job["steps"] if "make rollback" in step.get("run", "")]
-    assert (step["env"]["WHY"], step["env"]["APPLY"]) == ("wrong", "yes")
-    assert step["env"]["VERIFY_IDENTITY"].endswith("/release.yml@refs/heads/main")
+    given = step([job], "make rollback ENV=production")["env"]
+    assert (given["WHY"], given["APPLY"]) == ("wrong", "yes")
+    assert given["VERIFY_IDENTITY"].endswith("/release.yml@refs/heads/main")
 
 
 def test_a_commit_is_checked_once(healthy: Path, tmp_path: Path) -> None:  # noqa: F811
@@ -134,8 +124,7 @@ def test_a_push_that_trains_nothing_ends_after_its_checks(
     assert ran(jobs) == done
     before = {**MAIN, "payload": {"before": "a" * 40}}
     jobs = on_github(healthy, tmp_path / "before", before)
-    (doctor,) = [s for j in jobs for s in j["steps"] if s.get("run") == "make doctor"]
-    assert doctor["env"]["BEFORE"] == "a" * 40
+    assert step(jobs, "make doctor")["env"]["BEFORE"] == "a" * 40
 
 
 @pytest.mark.parametrize("service", ["yes", "no"])
@@ -145,8 +134,7 @@ def test_offer_is_told_whether_the_image_changed(
     tmp_path: Path,
 ) -> None:
     jobs = on_github(healthy, tmp_path, MAIN, READY.replace("service=no", f"service={service}"))
-    (offer,) = [s for j in jobs for s in j["steps"] if s.get("run") == "make offer"]
-    assert offer["env"]["SERVICE"] == service
+    assert step(jobs, "make offer")["env"]["SERVICE"] == service
 
 
 def test_both_lists_of_what_trains_name_the_same(healthy: Path) -> None:  # noqa: F811
@@ -184,31 +172,10 @@ def test_the_page_names_each_setting_that_workflows_rely_on(
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real registry on loopback that knows `robot` with WORD, and nobody else."""
-    folder, port = tmp_path_factory.mktemp("registry"), services.free_port()
-    (folder / "config.yml").write_text(REGISTRY.format(folder=folder, port=port))
-    (folder / "users").write_text(f"robot:{HASHED}\n")
-    words = [needed("docker-registry"), "serve", str(folder / "config.yml")]
-    with (folder / "log").open("wb") as log, subprocess.Popen(words, stderr=log) as process:
-        try:
-            deadline = time.monotonic() + 30
-            while not answers(f"http://127.0.0.1:{port}/v2/"):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail((folder / "log").read_text())
-                time.sleep(0.05)
-            yield f"127.0.0.1:{port}"
-        finally:
-            process.terminate()
-
-
-def answers(address: str) -> bool:
-    try:
-        urllib.request.urlopen(address, timeout=5).close()
-    except urllib.error.HTTPError as error:
-        return error.code == 401
-    except OSError:
-        return False
-    return True
+    """A registry that knows `robot` with WORD, and nobody else."""
+    folder = tmp_path_factory.mktemp("registry")
+    with registries.registry(folder, f"robot:{HASHED}") as address:
+        yield address
 
 
 @pytest.mark.parametrize("password", [WORD, "another", ""])
@@ -230,7 +197,7 @@ def test_a_release_logs_in_to_any_registry_by_name_and_password(
     assert ("make sign" in ran(jobs)) == (password == WORD)
     assert ("make promote ENV=production" in ran(jobs)) == (password == WORD)
     if password == WORD:
-        (sign,) = [step for step in image["steps"] if step.get("run") == "make sign"]
+        sign = step([image], "make sign")
         config = json.loads((Path(sign["env"]["DOCKER_CONFIG"]) / "config.json").read_text())
         assert list(config["auths"]) == [registry]
     elif not password:

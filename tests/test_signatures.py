@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import bake
 import pytest
+import registry as registries
 import service as services
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
@@ -21,12 +21,6 @@ from life import attempt, champion, make, twin
 from needs import UNPACKED, needed
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("signatures")]
-REGISTRY = """\
-version: 0.1
-log: {{level: error}}
-storage: {{filesystem: {{rootdirectory: {folder}}}}}
-http: {{addr: "127.0.0.1:{port}"}}
-"""
 
 
 def cosign(*words: str) -> str:
@@ -37,27 +31,9 @@ def cosign(*words: str) -> str:
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a registry of its own on loopback."""
-    folder = tmp_path_factory.mktemp("registry")
-    port = services.free_port()
-    (folder / "config.yml").write_text(REGISTRY.format(folder=folder / "data", port=port))
-    with (folder / "log").open("wb") as log:
-        words = [needed("docker-registry"), "serve", str(folder / "config.yml")]
-        process = subprocess.Popen(words, stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 30
-        while process.poll() is None and time.monotonic() < deadline:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        else:
-            pytest.fail((folder / "log").read_text())
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(30)
+    """Address of a registry of its own that asks nobody."""
+    with registries.registry(tmp_path_factory.mktemp("registry")) as address:
+        yield address
 
 
 @dataclass(frozen=True)
