@@ -68,15 +68,15 @@ STEP_CONDITIONS = {
 }
 ON_MAIN = "github.ref == 'refs/heads/main'"
 JOB_CONDITIONS = {
-    ("model", "needs.check.outputs.data == 'yes'"),
-    ("train", f"{ON_MAIN} && needs.check.outputs.train == 'yes'"),
-    ("release", "needs.check.outputs.release == 'yes'"),
-    ("image", f"{ON_MAIN} && needs.offer.outputs.release == 'yes'"),
-    ("staging", "inputs.deploy == 'yes'"),
-    ("notify", f"always() && {ON_MAIN}"),
-    ("monitor", f"{ON_MAIN} && vars.PREDICTION_LOG != ''"),
-    ("jenkins", f"{ON_MAIN} && vars.JENKINS_JOB != ''"),
-    ("rollback", ON_MAIN),
+    "model": "needs.check.outputs.data == 'yes'",
+    "train": f"{ON_MAIN} && needs.check.outputs.train == 'yes'",
+    "release": "needs.check.outputs.release == 'yes'",
+    "image": f"{ON_MAIN} && needs.offer.outputs.release == 'yes'",
+    "staging": "inputs.deploy == 'yes'",
+    "notify": f"always() && {ON_MAIN}",
+    "monitor": f"{ON_MAIN} && vars.PREDICTION_LOG != ''",
+    "jenkins": f"{ON_MAIN} && vars.JENKINS_JOB != ''",
+    "rollback": ON_MAIN,
 }
 PERMISSIONS = {
     "train": {"id-token"},
@@ -113,12 +113,12 @@ JUDGED = "${{ needs.offer.outputs.model }}"
 # Who waits for whom: a workflow or job, its group, and what becomes of one that comes later. Only
 # what changes nothing is cancelled; all else waits for its turn, each beside the others.
 QUEUED = {
-    **{name: name for name in ("jenkins.yml", "monitor.yml", "rollback.yml")},
+    **{f"{name}.yml": name for name in ("jenkins", "monitor", "rollback")},
     **{name: name for name in ("image", "staging", "production")},
     "train": "training",
 }
 CONCURRENCY: dict[str, Any] = {
-    name: {"group": group.removesuffix(".yml"), "queue": "max"} for name, group in QUEUED.items()
+    name: {"group": group, "queue": "max"} for name, group in QUEUED.items()
 } | {
     "ci.yml": {"group": "ci-${{ github.ref }}", "cancel-in-progress": True},
     "train.yml": {"group": "train-${{ github.run_id }}"},  # its jobs have groups of their own
@@ -256,7 +256,7 @@ def alarms_of_file(content: dict[str, Any]) -> Iterator[str]:
 def alarms_of_job(name: str, job: Job, content: dict[str, Any]) -> Iterator[str]:
     if not set(job) <= JOB_KEYS:
         yield f"keys {set(job) - JOB_KEYS}"
-    if job.get("if") != dict(JOB_CONDITIONS).get(name):
+    if job.get("if") != JOB_CONDITIONS.get(name):
         yield f"condition {job.get('if')}"
     if name in LETS_OUT and job.get("env", {}).get("JUDGED") != JUDGED:
         yield "lets out whichever model is challenger"
